@@ -1,0 +1,64 @@
+"""What a lookup returns: a hit or a miss, each with an explanation that a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from seglam.procedures.revision import Revision
+
+
+class MissReason(StrEnum):
+    """Why no revision answers a request."""
+
+    UNKNOWN = "unknown"
+    AMBIGUOUS = "ambiguous"
+    VALUE_REJECTED = "value-rejected"
+    GUARD = "guard"
+    TOO_LARGE = "too-large"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A revision and the arguments that a request binds to its parameters.
+
+    `arguments` are canonical texts by parameter name, with the extra arguments of `sourceAs`. `pattern` is the index of
+    the pattern that matched, or None for a structured request.
+    """
+
+    revision: Revision
+    arguments: Mapping[str, str]
+    pattern: int | None
+
+    def tagged(self) -> dict[str, object]:
+        """The arguments as tagged JSON, the form in which they enter the sandbox."""
+        types = self.revision.argument_types
+        return {name: types[name].to_tagged(value) for name, value in self.arguments.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A request that binds to exactly one active revision."""
+
+    binding: Binding
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A revision that a miss comes close to; a proposal for a person or a compiler, never a decision."""
+
+    revision: Revision
+    pattern: int
+    difference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A request that binds to no revision, or to more than one."""
+
+    reason: MissReason
+    explanation: str
+    bindings: tuple[Binding, ...] = ()
+    near: tuple[Near, ...] = ()

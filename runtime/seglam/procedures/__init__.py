@@ -1,0 +1,1 @@
+"""The procedure document: model, value types, match patterns, canonical form."""

@@ -1,0 +1,53 @@
+"""A request: a text or a structured value, attached inputs, and an explicit context."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from decimal import Decimal
+from typing import Any
+
+from seglam.procedures.document import Example
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """An attached input's media type and text."""
+
+    media_type: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asks.
+
+    Exactly one of `text` and `value` is set. `value` holds JSON with integers exact and other numbers as `Decimal`.
+    `context` holds what would otherwise be implicit: `now` (RFC 3339), `locale` (BCP 47), `timeZone` (IANA name).
+    """
+
+    text: str | None = None
+    value: object = None
+    inputs: Mapping[str, Attachment] = field(default_factory=lambda: EMPTY)
+    context: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+
+    @property
+    def region(self) -> str | None:
+        """The region of the context's locale (`es-MX` -> `MX`), which decides number and date formats."""
+        parts = self.context.get("locale", "").replace("_", "-").split("-")[1:]
+        return next((part.upper() for part in parts if len(part) == 2 and part.isalpha()), None)
+
+
+def request_of(example: Example) -> Request:
+    """The request that an example states."""
+
+    return Request(
+        text=example.request,
+        value=None if example.value is None else json.loads(example.value, parse_float=Decimal),
+        inputs={item.name: Attachment(item.media_type, item.text) for item in example.inputs or ()},
+        context={item.name: item.value for item in example.context or ()},
+    )

@@ -1,0 +1,59 @@
+"""A revision: one immutable version of a procedure, made ready for lookup and sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from seglam.procedures.canonical import digest
+from seglam.procedures.document import Parameter, ReasoningProcedure, Spec
+from seglam.procedures.values import ValueType, type_of_parameter, type_of_returns, value_type
+
+DEFAULT_FUEL = 10_000_000_000
+DEFAULT_MEMORY_MIB = 32
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One immutable version of a procedure, named by the digest of its canonical form."""
+
+    name: str
+    spec: Spec
+    digest: str
+
+    @classmethod
+    def of(cls, document: ReasoningProcedure) -> Revision:
+        """The revision that a document states."""
+        return cls(document.metadata.name, document.spec, digest(document.spec))
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Parameters by name."""
+        return {parameter.name: parameter for parameter in self.spec.parameters or ()}
+
+    @cached_property
+    def types(self) -> Mapping[str, ValueType]:
+        """Value types of the parameters, by name."""
+        return {name: type_of_parameter(parameter, self.spec) for name, parameter in self.parameters.items()}
+
+    @cached_property
+    def argument_types(self) -> Mapping[str, ValueType]:
+        """Value types of all arguments that the code takes: the parameters and what `sourceAs` adds."""
+        extra = {p.source_as: value_type("text") for p in self.parameters.values() if p.source_as}
+        return {**self.types, **extra}
+
+    @cached_property
+    def returns(self) -> ValueType:
+        """Value type of the answer."""
+        return type_of_returns(self.spec.returns, self.spec)
+
+    @property
+    def fuel(self) -> int:
+        """Fuel of one call."""
+        return (self.spec.limits and self.spec.limits.fuel) or DEFAULT_FUEL
+
+    @property
+    def memory_mib(self) -> int:
+        """Memory of an instance, in MiB."""
+        return (self.spec.limits and self.spec.limits.memory_mib) or DEFAULT_MEMORY_MIB
