@@ -1,0 +1,1 @@
+"""From a miss to a proposed revision."""

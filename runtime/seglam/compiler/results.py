@@ -1,0 +1,110 @@
+"""What a compilation takes and returns; nothing here does any work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from seglam.lookup.results import Miss
+from seglam.procedures.document import ReasoningProcedure
+from seglam.procedures.request import Request
+
+
+class Outcome(StrEnum):
+    """How a compilation ended."""
+
+    PROPOSED = "proposed"  # a new procedure passed all gates and waits for review
+    EXTENDED = "extended"  # a new revision of a known procedure: more patterns or vocabulary, same code
+    NOT_COMPILABLE = "not-compilable"  # the type cannot be code, or the request does not fix its meaning: a negative entry
+    REJECTED = "rejected"  # a gate refused what the model wrote
+    NO_COMPLETION = "no-completion"  # no model is configured and no recording binds the request
+    MODEL_FAILED = "model-failed"  # the model was down, slow, rate-limited or returned garbage
+    BUDGET = "budget"  # the compilation's tokens or time ran out
+
+
+class Gate(StrEnum):
+    """The gates, in the order in which they run."""
+
+    STATIC = "static"
+    EXAMPLES = "examples"
+    DIFFERENTIAL = "differential"
+    MATCH = "match"
+    AGREEMENT = "agreement"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one gate found. `detail` is plain JSON; what the verifier wrote is in it, so the author never sees it."""
+
+    gate: Gate
+    passed: bool
+    summary: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call of a model, or one recorded completion standing in for it.
+
+    `role` is author or verifier, `purpose` is author, repair, implementation, contrasts or direct-answer. `recording` says
+    where a recorded completion came from, and is None when a model was called. Tokens are the endpoint's own count.
+    """
+
+    role: str
+    purpose: str
+    model: str
+    prompt_digest: str
+    input_tokens: int
+    output_tokens: int
+    elapsed_ms: float
+    recording: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A type that the model is not asked about again before `expires`.
+
+    `patterns` are templates with the parameters of `document`-like declarations; they decide only that no compilation
+    starts, never an answer. `fingerprint` is the type's fingerprint for requests that no template fits.
+    """
+
+    fingerprint: str
+    reason: str
+    model: str
+    expires: datetime
+    patterns: tuple[str, ...] = ()
+    parameters: tuple[Mapping[str, str], ...] = ()  # {"name", "type"} each
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A request that missed, and why."""
+
+    request: Request
+    miss: Miss
+    tenant: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """The result of one compilation, with everything a reviewer needs."""
+
+    id: str
+    outcome: Outcome
+    message: str
+    fingerprint: str
+    evidence: tuple[Evidence, ...] = ()
+    calls: tuple[ModelCall, ...] = ()
+    document: ReasoningProcedure | None = None
+    digest: str | None = None
+    replaces: str | None = None  # digest of the revision that an extension is made from
+    answer: str | None = None  # the verified code's answer to the request that missed
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    negative: Negative | None = None
+    engines: tuple[str, ...] = ()
+    trace_id: str | None = None
+    span_id: str | None = None
