@@ -1,0 +1,78 @@
+# SEGLAM from a fresh clone: `make demo`, `make test`. Needs Python 3.11 or later with venv, make and a C compiler.
+
+PYTHON ?= python3
+UV     ?= uv
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+# Tests run in as many processes as there are cores; `make test JOBS=0` runs them in one.
+JOBS   ?= auto
+
+LOCKS        := requirements/build.lock.txt requirements/dev.lock.txt
+DEPENDENCIES := $(VENV)/.dependencies
+PROJECT      := $(VENV)/.project
+CHECKED      := $(wildcard runtime tests examples benchmarks)
+PIP          := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv engine demo test unit lint format bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(PROJECT) ## Make .venv with the locked dependencies and this project
+
+engine: $(PROJECT) ## Build the sandbox engines where the cache holds none
+	$(BIN)/python -m seglam.sandbox.build $(ARGS)
+
+demo: $(PROJECT) engine ## Serve a stream of requests and print the curve; ARGS passes options on
+	$(BIN)/python examples/demo/run.py $(ARGS)
+
+test: lint engine ## Check everything: lint, all tests, branch coverage
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --cov --cov-report term $(ARGS)
+
+unit: $(PROJECT) ## Run the unit tests alone, without coverage
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+lint: $(PROJECT) ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CHECKED)
+	$(BIN)/lint-imports
+
+format: $(PROJECT) ## Put the code into the format that lint expects
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(PROJECT) engine ## Measure lookup, sandbox and whole hits against their baselines
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: ## Renew requirements/*.lock.txt (needs uv); UPGRADE=1 takes newer versions
+	@command -v $(UV) >/dev/null || { echo "make lock: '$(UV)' not found; install uv or set UV=/path/to/uv" >&2; exit 1; }
+	$(UV) pip compile requirements/build.in $(COMPILE) --output-file requirements/build.lock.txt
+	$(UV) pip compile pyproject.toml --extra dev $(COMPILE) --output-file requirements/dev.lock.txt
+
+# No addresses in the lists: each machine asks the index that it is configured for, and the hashes decide what it accepts.
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove .venv, caches and build products; engines stay in their cache
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The build tools come first, from a list of their own, so that what is published only as source
+# is built with them (--no-build-isolation) and nothing is installed that no hash names.
+$(DEPENDENCIES): $(LOCKS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than Python 3.11; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements/build.lock.txt
+	$(PIP) install --quiet --require-hashes --no-build-isolation -r requirements/dev.lock.txt
+	@touch $@
+
+$(PROJECT): $(DEPENDENCIES) pyproject.toml
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(PIP) check
+	@touch $@

@@ -1,0 +1,25 @@
+"""What all tests share: hypothesis profiles and an environment that no developer's settings reach."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# The shell that starts the tests must not make them call a real model, export telemetry or read a store.
+for _name in [name for name in os.environ if name.startswith(("OPENAI_", "OTEL_", "SEGLAM_"))]:
+    if _name != "SEGLAM_ENGINE_DIR":
+        del os.environ[_name]
+
+# No deadline: a busy machine is no defect. CI runs the same examples each time; elsewhere new ones are sought.
+settings.register_profile("dev", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
+settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The event loop of tests marked `anyio`: asyncio, as in production."""
+    return "asyncio"
