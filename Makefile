@@ -67,6 +67,7 @@ clean: ## Remove .venv, caches and build products; engines stay in their cache
 $(DEPENDENCIES): $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is older than Python 3.11; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Installing the locked dependencies into $(VENV); the first time takes a minute or two"
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP) install --quiet --require-hashes -r requirements/build.lock.txt
 	$(PIP) install --quiet --require-hashes --no-build-isolation -r requirements/dev.lock.txt
