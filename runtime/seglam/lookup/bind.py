@@ -1,0 +1,145 @@
+"""From a parse to a binding: what a pattern explained, checked against everything that a procedure declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from seglam.lookup.results import Binding, MissReason
+from seglam.procedures.document import Parameter
+from seglam.procedures.request import Attachment, Request
+from seglam.procedures.revision import Revision
+from seglam.procedures.text import Text
+from seglam.procedures.values import ValueProblem, ValueType
+from seglam.procedures.values.tables import columns_of, table_of
+
+TABLE_MEDIA_TYPES = frozenset({"text/csv", "text/markdown", "text/tab-separated-values"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a parse is no binding."""
+
+    reason: MissReason
+    explanation: str
+
+
+class _Refused(Exception):
+    def __init__(self, reason: MissReason, explanation: str) -> None:
+        super().__init__(explanation)
+        self.refusal = Refusal(reason, explanation)
+
+
+def bind(
+    revision: Revision,
+    pattern: int | None,
+    slots: Sequence[tuple[str, str, str]],
+    request: Request,
+) -> Binding | Refusal:
+    """Bind a request to a revision.
+
+    Args:
+        revision: the revision whose pattern or structure matched.
+        pattern: index of the pattern, or None for a structured request.
+        slots: parameter name, canonical text and source text of each slot, in the order of the text.
+        request: the request, for its inputs and context.
+    """
+    arguments: dict[str, str] = {}
+    try:
+        for name, canonical, source in slots:
+            _put(revision, arguments, name, canonical, source)
+        used = 0
+        for parameter in revision.parameters.values():
+            if parameter.origin == "input":
+                used += 1
+                arguments[parameter.name] = _from_input(parameter, revision.types[parameter.name], request.inputs)
+            elif parameter.origin == "context":
+                arguments[parameter.name] = _from_context(parameter, revision.types[parameter.name], request)
+        if len(request.inputs) > used:
+            raise _Refused(
+                MissReason.GUARD, f"the request attaches {len(request.inputs)} inputs and {revision.name} reads {used} of them"
+            )
+        _columns(revision, arguments)
+        for name, parameter in revision.parameters.items():
+            if name not in arguments:
+                raise _Refused(MissReason.GUARD, f"the request gives no value for {name} of {revision.name}")
+            _guard(parameter, revision.types[name], arguments[name])
+    except _Refused as refused:
+        return refused.refusal
+    ordered = {name: arguments[name] for name in revision.argument_types if name in arguments}
+    return Binding(revision, ordered, pattern)
+
+
+def _put(revision: Revision, arguments: dict[str, str], name: str, canonical: str, source: str) -> None:
+    if name in arguments and not revision.types[name].equal(arguments[name], canonical):
+        raise _Refused(MissReason.GUARD, f"{name} of {revision.name} stands for both {arguments[name]!r} and {canonical!r}")
+    arguments[name] = canonical
+    extra = revision.parameters[name].source_as
+    if extra:
+        if arguments.get(extra, source) != source:
+            raise _Refused(MissReason.GUARD, f"{name} of {revision.name} is written as both {arguments[extra]!r} and {source!r}")
+        arguments[extra] = source
+
+
+def _from_input(parameter: Parameter, kind: ValueType, inputs: Mapping[str, Attachment]) -> str:
+    fitting = {name: item for name, item in inputs.items() if parameter.key in (None, item.media_type)}
+    wanted = f"an input of type {parameter.key}" if parameter.key else "an input"
+    if len(fitting) != 1:
+        raise _Refused(MissReason.GUARD, f"{parameter.name} needs exactly one {wanted[3:]}; the request has {len(fitting)}")
+    ((name, item),) = fitting.items()
+    try:
+        if kind.name == "table":
+            return table_of(item.text)
+        readings = (item.text,) if kind.name == "text" else kind.readings(item.text)
+    except ValueError as error:
+        raise _Refused(MissReason.VALUE_REJECTED, f"input {name}: {error}") from None
+    if len(readings) != 1:
+        raise _Refused(MissReason.VALUE_REJECTED, f"input {name} has {len(readings)} readings as {kind.name}; one is needed")
+    return readings[0]
+
+
+def _from_context(parameter: Parameter, kind: ValueType, request: Request) -> str:
+    key = parameter.key or parameter.name
+    if key not in request.context:
+        raise _Refused(MissReason.GUARD, f"{parameter.name} needs {key!r} in the request's context, which has none")
+    text = request.context[key]
+    readings = (text,) if kind.name == "text" else kind.readings(text, request.region)
+    if len(readings) != 1:
+        raise _Refused(MissReason.VALUE_REJECTED, f"{key!r} of the context has {len(readings)} readings as {kind.name}; one is needed")
+    return readings[0]
+
+
+def _columns(revision: Revision, arguments: dict[str, str]) -> None:
+    """Replace what the request calls a column by the name that the table gives it."""
+    names = [name for name, kind in revision.types.items() if kind.name == "column" and name in arguments]
+    if not names:
+        return
+    tables = [arguments[name] for name, kind in revision.types.items() if kind.name == "table" and name in arguments]
+    if len(tables) != 1:
+        raise _Refused(MissReason.GUARD, f"{revision.name} names columns, so it needs one table; the request has {len(tables)}")
+    known = columns_of(tables[0])
+    for name in names:
+        wanted = arguments[name]
+        fitting = [column for column in known if column == wanted] or [c for c in known if c.casefold() == wanted.casefold()]
+        if len(fitting) != 1:
+            raise _Refused(
+                MissReason.VALUE_REJECTED, f"{wanted!r} is not the name of one column; the table has {', '.join(known)}"
+            )
+        arguments[name] = fitting[0]
+
+
+def _guard(parameter: Parameter, kind: ValueType, canonical: str) -> None:
+    try:
+        inside = kind.within(canonical, parameter.minimum, parameter.maximum)
+    except ValueProblem as error:
+        raise _Refused(MissReason.GUARD, f"{parameter.name}: {error}") from None
+    if not inside:
+        bounds = f"{parameter.minimum or 'any'} to {parameter.maximum or 'any'}"
+        raise _Refused(MissReason.GUARD, f"{parameter.name} = {canonical} is outside {bounds}")
+    if parameter.one_of and not any(kind.equal(canonical, allowed) for allowed in parameter.one_of):
+        raise _Refused(MissReason.GUARD, f"{parameter.name} = {canonical} is none of {', '.join(parameter.one_of)}")
+
+
+def source_of(text: Text, start: int, end: int) -> str:
+    """What the request wrote for a slot."""
+    return text.slice(start, end)

@@ -1,0 +1,203 @@
+"""The index: from a request to exactly one binding, or a miss with its reason.
+
+A binding is decided by structure alone. In order: a memo of exact requests, stamped with the index's epoch; the key of a
+structured request; the trie of all patterns. A pattern matches a whole request or nothing, and more than one distinct
+binding is a miss.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from seglam.lookup.bind import Refusal, bind
+from seglam.lookup.explain import Neighbours, describe
+from seglam.lookup.results import Binding, Hit, Miss, MissReason
+from seglam.lookup.structured import Key, key_of, key_of_value, slots_of
+from seglam.lookup.trie import Template, TooComplex, Trie
+from seglam.procedures.patterns import compile_pattern, parse
+from seglam.procedures.request import Request
+from seglam.procedures.revision import Revision
+from seglam.procedures.text import MAX_BYTES, Text
+
+MEMO_SIZE = 4096
+
+
+class Index:
+    """Active revisions, ready for lookup. Readers need no lock; writers take turns."""
+
+    def __init__(self) -> None:
+        self._trie = Trie()
+        self._near = Neighbours()
+        self._templates: dict[str, list[Template]] = {}
+        self._revisions: dict[str, Revision] = {}
+        self._structured: dict[Key, tuple[Revision, ...]] = {}
+        self._memo: dict[tuple[str, str | None], tuple[int, Hit]] = {}
+        self._epoch = 0
+        self._writer = threading.Lock()
+
+    def add(self, revision: Revision) -> None:
+        """Add a revision; adding it again changes nothing. `PatternError` if a pattern cannot be read."""
+        templates = templates_of(revision)
+        with self._writer:
+            if revision.digest in self._revisions:
+                return
+            self._revisions[revision.digest] = revision
+            self._templates[revision.digest] = templates
+            for template in templates:
+                self._trie.add(template)
+                self._near.add(template)
+            if structured := revision.spec.match.structured:
+                key = key_of(structured)
+                self._structured[key] = (*self._structured.get(key, ()), revision)
+            self._changed()
+
+    def remove(self, digest: str) -> None:
+        """Remove a revision; `KeyError` if it is not there."""
+        with self._writer:
+            revision = self._revisions.pop(digest)
+            for template in self._templates.pop(digest):
+                self._trie.remove(template)
+                self._near.remove(template)
+            if structured := revision.spec.match.structured:
+                key = key_of(structured)
+                left = tuple(other for other in self._structured[key] if other.digest != digest)
+                self._structured[key] = left
+                if not left:
+                    del self._structured[key]
+            self._changed()
+
+    def replace(self, old: str, revision: Revision) -> None:
+        """Put a revision in the place of another. A request in between misses as ambiguous; none is answered wrongly."""
+        self.add(revision)
+        if old != revision.digest:
+            self.remove(old)
+
+    def _changed(self) -> None:
+        self._epoch += 1
+        self._memo = {}
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self._revisions
+
+    def __len__(self) -> int:
+        return len(self._revisions)
+
+    def __iter__(self) -> Iterator[Revision]:
+        return iter(list(self._revisions.values()))
+
+    def get(self, digest: str) -> Revision | None:
+        """The revision of that digest, if it is in the index."""
+        return self._revisions.get(digest)
+
+    def find(self, request: Request) -> Hit | Miss:
+        """Decide a request. `TextError` if its text is no well-formed Unicode."""
+        if request.text is None:
+            return self._find_structured(request)
+        if request.inputs or request.context.keys() - {"locale"}:
+            return self._find_text(request.text, request)
+        key = (request.text, request.region)
+        epoch = self._epoch
+        known = self._memo.get(key)
+        if known is not None and known[0] == epoch:
+            return known[1]
+        result = self._find_text(request.text, request)
+        if isinstance(result, Hit):
+            memo = self._memo
+            if len(memo) >= MEMO_SIZE:
+                memo.pop(next(iter(memo)), None)
+            memo[key] = (epoch, result)
+        return result
+
+    def _find_text(self, content: str, request: Request) -> Hit | Miss:
+        if len(content) > MAX_BYTES or (not content.isascii() and len(content.encode("utf-8", "replace")) > MAX_BYTES):
+            return Miss(MissReason.TOO_LARGE, f"the text is longer than {MAX_BYTES} bytes; attach data as inputs")
+        text = Text(content, request.region)
+        try:
+            parses = self._trie.parses(text)
+        except TooComplex:
+            return Miss(MissReason.TOO_LARGE, "the text can be read in too many ways")
+        outcomes: list[Binding | Refusal] = []
+        for parse_ in parses:
+            revision = parse_.template.owner
+            assert isinstance(revision, Revision)
+            slots = [
+                (name, value.canonical, text.slice(value.start, value.end) if revision.parameters[name].source_as else "")
+                for name, value in zip(parse_.names, parse_.values, strict=True)
+            ]
+            outcomes.append(bind(revision, parse_.template.number, slots, request))
+        decided = _decide(outcomes)
+        return self._explained(text) if decided is None else decided
+
+    def _find_structured(self, request: Request) -> Hit | Miss:
+        key = key_of_value(request.value)
+        if key is None:
+            return Miss(MissReason.UNKNOWN, "a structured request is a JSON object")
+        outcomes: list[Binding | Refusal] = []
+        reasons: list[str] = []
+        for revision in self._structured.get(key, ()):
+            assert revision.spec.match.structured
+            slots = slots_of(revision, revision.spec.match.structured, request)
+            if isinstance(slots, str):
+                reasons.append(f"{revision.name}: {slots}")
+            else:
+                outcomes.append(bind(revision, None, slots, request))
+        decided = _decide(outcomes)
+        if decided is not None:
+            return decided
+        return Miss(MissReason.UNKNOWN, "; ".join(reasons) or f"no procedure takes the members {', '.join(sorted(key))}")
+
+    def _explained(self, text: Text) -> Miss:
+        near = self._near.near(text)
+        shown = describe(near)
+        for template, alignment in near:
+            if alignment.only_values:
+                assert isinstance(template.owner, Revision)
+                what = "; ".join(f"{value!r} is no value of {{{name}}}" for name, value in alignment.rejected)
+                return Miss(MissReason.VALUE_REJECTED, f"{template.owner.name} explains every word, but {what}", near=shown)
+        if not shown:
+            return Miss(MissReason.UNKNOWN, "no pattern shares a word with the text")
+        return Miss(
+            MissReason.UNKNOWN, f"no pattern explains the whole text; the nearest is {shown[0].revision.name}: {shown[0].difference}", near=shown
+        )
+
+
+def templates_of(revision: Revision) -> list[Template]:
+    """The automata of a revision's patterns. `PatternError` if one cannot be read."""
+    rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
+    slotted = {name: kind for name, kind in revision.types.items() if revision.parameters[name].origin in (None, "pattern")}
+    return [
+        Template(revision, number, compile_pattern(parse(pattern.text, rules), slotted))
+        for number, pattern in enumerate(revision.spec.match.patterns or ())
+    ]
+
+
+def _decide(outcomes: list[Binding | Refusal]) -> Hit | Miss | None:
+    """One distinct binding is a hit, several are ambiguous, none but refusals is a guard; None if nothing matched at all."""
+    distinct: dict[tuple[str, tuple[tuple[str, str], ...]], Binding] = {}
+    refusals: list[Refusal] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Refusal):
+            refusals.append(outcome)
+        else:
+            distinct.setdefault((outcome.revision.digest, tuple(outcome.arguments.items())), outcome)
+    bindings = tuple(distinct.values())
+    if len(bindings) == 1:
+        return Hit(bindings[0], _reason(bindings[0]))
+    if bindings:
+        readings = "; ".join(f"{binding.revision.name}({_shown(binding)})" for binding in bindings[:4])
+        return Miss(MissReason.AMBIGUOUS, f"the request has {len(bindings)} readings: {readings}", bindings)
+    if refusals:
+        return Miss(refusals[0].reason, refusals[0].explanation)
+    return None
+
+
+def _shown(binding: Binding) -> str:
+    return ", ".join(f"{name}={value if len(value) <= 60 else value[:57] + '...'}" for name, value in binding.arguments.items())
+
+
+def _reason(binding: Binding) -> str:
+    patterns = binding.revision.spec.match.patterns
+    if binding.pattern is None or not patterns:
+        return f"the members of the request are those of {binding.revision.name}({_shown(binding)})"
+    return f"pattern {binding.pattern} of {binding.revision.name} explains every word: {patterns[binding.pattern].text} ({_shown(binding)})"

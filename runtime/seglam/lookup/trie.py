@@ -1,0 +1,243 @@
+"""One trie of token automata for all patterns, with an edge for each literal and each typed slot.
+
+A node holds up to `BUCKET` patterns unsplit, each with the state it has reached; a fuller node hands them on, one edge
+further. Patterns are added and removed in place. Reading a request follows the edges that its tokens and values allow and
+returns *every* parse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from seglam.procedures.patterns import FINAL_MARKS, State
+from seglam.procedures.text import Text
+from seglam.procedures.values import ValueType
+
+BUCKET = 8
+MAX_DEPTH = 64
+MAX_PLACES = 512
+"""Places of one pattern in the trie; a pattern with more sentence forms stays unsplit where it is."""
+MAX_STEPS = 50_000
+MAX_PARSES = 64
+
+
+class TooComplex(Exception):
+    """A text with more parses, or more steps to them, than one lookup may take."""
+
+
+class Template:
+    """One pattern of one revision: `owner` is the caller's, `start` the automaton's first state."""
+
+    __slots__ = ("number", "owner", "places", "start")
+
+    def __init__(self, owner: object, number: int, start: State) -> None:
+        self.owner = owner
+        self.number = number
+        self.start = start
+        self.places = 0
+
+
+class Slotted(NamedTuple):
+    """A slot's reading: canonical text and the tokens it spans."""
+
+    canonical: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """One way in which a pattern explains a whole text: parameter names and readings, in the order of the text."""
+
+    template: Template
+    names: tuple[str, ...]
+    values: tuple[Slotted, ...]
+
+
+_Entry = tuple[Template, State, tuple[str, ...]]
+
+
+class _Node:
+    __slots__ = ("entries", "literals", "slots", "split")
+
+    def __init__(self) -> None:
+        self.entries: list[_Entry] = []  # unsplit: patterns and states; split: those that may end here
+        self.literals: dict[str, _Node] | None = None
+        self.slots: dict[str, tuple[ValueType, _Node]] | None = None
+        self.split = False
+
+
+class Trie:
+    """All patterns. One writer at a time; readers need no lock, since a node is complete before an edge leads to it."""
+
+    def __init__(self) -> None:
+        self._root = _Node()
+
+    def add(self, template: Template) -> None:
+        """Add a pattern."""
+        self._insert(self._root, (template, template.start, ()), 0)
+
+    def remove(self, template: Template) -> None:
+        """Remove a pattern and every node that only it needed."""
+        self._discard(self._root, template, template.start)
+
+    def parses(self, text: Text) -> list[Parse]:
+        """Every parse of the whole text; `TooComplex` past the bounds."""
+        return _Reading(text).run(self._root)
+
+    # Writing
+
+    def _insert(self, node: _Node, entry: _Entry, depth: int) -> None:
+        if node.split and entry[0].places < MAX_PLACES:
+            self._hand_on(node, entry, depth)
+            return
+        entry[0].places += 1
+        node.entries = [*node.entries, entry]
+        if not node.split and len(node.entries) > BUCKET and depth < MAX_DEPTH:
+            self._split(node, depth)
+
+    def _split(self, node: _Node, depth: int) -> None:
+        """Give every pattern of a full bucket an edge of its own; readers see the bucket or the edges, never neither."""
+        made = _Node()
+        made.split = True
+        for entry in node.entries:
+            entry[0].places -= 1
+            self._hand_on(made, entry, depth)
+        node.literals, node.slots, node.split = made.literals, made.slots, True
+        node.entries = made.entries  # last: a reader in between sees a pattern twice, which is no second binding
+
+    def _hand_on(self, node: _Node, entry: _Entry, depth: int) -> None:
+        template, state, names = entry
+        if state.accepts:
+            template.places += 1
+            node.entries = [*node.entries, (template, _END, names)]
+        for token, after in state.literals.items():
+            child = (node.literals or {}).get(token)
+            fresh = child is None
+            child = child or _Node()
+            self._insert(child, (template, after, names), depth + 1)
+            if fresh and node.literals is None:
+                node.literals = {token: child}
+            elif fresh and node.literals is not None:
+                node.literals[token] = child
+        for kind, name, after in state.slots:
+            known = (node.slots or {}).get(kind.key)
+            child = known[1] if known else _Node()
+            self._insert(child, (template, after, (*names, name)), depth + 1)
+            if not known:
+                node.slots = {**(node.slots or {}), kind.key: (kind, child)}
+
+    def _discard(self, node: _Node, template: Template, state: State) -> None:
+        if any(entry[0] is template for entry in node.entries):
+            node.entries = [entry for entry in node.entries if entry[0] is not template]
+        if not node.split:
+            return
+        for token, after in state.literals.items():
+            if node.literals and (child := node.literals.get(token)) is not None:
+                self._discard(child, template, after)
+                if _empty(child):
+                    node.literals.pop(token)
+        for kind, _, after in state.slots:
+            if node.slots and (known := node.slots.get(kind.key)) is not None:
+                self._discard(known[1], template, after)
+                if _empty(known[1]):
+                    node.slots = {key: edge for key, edge in node.slots.items() if key != kind.key}
+
+    def size(self) -> int:
+        """Number of nodes."""
+        return sum(1 for _ in _nodes(self._root))
+
+
+_END = State({}, (), True)
+
+
+def _empty(node: _Node) -> bool:
+    return not (node.entries or node.literals or node.slots)
+
+
+def _nodes(node: _Node) -> Iterator[_Node]:
+    yield node
+    for child in (node.literals or {}).values():
+        yield from _nodes(child)
+    for _, child in (node.slots or {}).values():
+        yield from _nodes(child)
+
+
+class _Reading:
+    """One text on its way through the trie."""
+
+    __slots__ = ("found", "last", "length", "steps", "text", "tokens")
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.tokens = text.tokens
+        self.length = len(text.tokens)
+        # A single final mark may stand there unasked.
+        self.last = self.length - 1 if self.length and text.tokens[-1] in FINAL_MARKS else self.length
+        self.steps = 0
+        self.found: list[Parse] = []
+
+    def run(self, root: _Node) -> list[Parse]:
+        self._walk(root, 0, ())
+        return self.found
+
+    def _scan(self, kind: ValueType, at: int) -> tuple[tuple[int, str], ...]:
+        if at >= self.length or (kind.first is not None and self.tokens[at][0] not in kind.first):
+            return ()
+        key = (kind.key, at)
+        known = self.text.memo.get(key)
+        if known is None:
+            known = self.text.memo[key] = tuple(kind.scan(self.text, at))
+        return known
+
+    def _step(self) -> None:
+        self.steps += 1
+        if self.steps > MAX_STEPS or len(self.found) > MAX_PARSES:
+            raise TooComplex
+
+    def _walk(self, node: _Node, at: int, values: tuple[Slotted, ...]) -> None:
+        """Follow literal edges in a loop and slots by recursion, which is as deep as a pattern has slots."""
+        tokens, length = self.tokens, self.length
+        while True:
+            self._step()
+            for template, state, names in node.entries:
+                if state is _END:
+                    if at >= self.last:
+                        self.found.append(Parse(template, names, values))
+                else:
+                    self._follow(template, state, names, at, values)
+            if not node.split:
+                return
+            if node.slots:
+                for kind, child in node.slots.values():
+                    for end, canonical in self._scan(kind, at):
+                        self._walk(child, end, (*values, Slotted(canonical, at, end)))
+            if at >= length or node.literals is None:
+                return
+            after = node.literals.get(tokens[at])
+            if after is None:
+                return
+            node = after
+            at += 1
+
+    def _follow(
+        self, template: Template, state: State, names: tuple[str, ...], at: int, values: tuple[Slotted, ...]
+    ) -> None:
+        """Follow one unsplit pattern to its end."""
+        tokens, length = self.tokens, self.length
+        while True:
+            if state.accepts and at >= self.last:
+                self.found.append(Parse(template, names, values))
+            for kind, name, after in state.slots:
+                for end, canonical in self._scan(kind, at):
+                    self._step()
+                    self._follow(template, after, (*names, name), end, (*values, Slotted(canonical, at, end)))
+            if at >= length:
+                return
+            following = state.literals.get(tokens[at])
+            if following is None:
+                return
+            state = following
+            at += 1
