@@ -183,21 +183,10 @@ def _decide(outcomes: list[Binding | Refusal]) -> Hit | Miss | None:
             distinct.setdefault((outcome.revision.digest, tuple(outcome.arguments.items())), outcome)
     bindings = tuple(distinct.values())
     if len(bindings) == 1:
-        return Hit(bindings[0], _reason(bindings[0]))
+        return Hit(bindings[0])
     if bindings:
-        readings = "; ".join(f"{binding.revision.name}({_shown(binding)})" for binding in bindings[:4])
+        readings = "; ".join(f"{binding.revision.name}({binding.shown()})" for binding in bindings[:4])
         return Miss(MissReason.AMBIGUOUS, f"the request has {len(bindings)} readings: {readings}", bindings)
     if refusals:
         return Miss(refusals[0].reason, refusals[0].explanation)
     return None
-
-
-def _shown(binding: Binding) -> str:
-    return ", ".join(f"{name}={value if len(value) <= 60 else value[:57] + '...'}" for name, value in binding.arguments.items())
-
-
-def _reason(binding: Binding) -> str:
-    patterns = binding.revision.spec.match.patterns
-    if binding.pattern is None or not patterns:
-        return f"the members of the request are those of {binding.revision.name}({_shown(binding)})"
-    return f"pattern {binding.pattern} of {binding.revision.name} explains every word: {patterns[binding.pattern].text} ({_shown(binding)})"

@@ -36,13 +36,26 @@ class Binding:
         types = self.revision.argument_types
         return {name: types[name].to_tagged(value) for name, value in self.arguments.items()}
 
+    def shown(self) -> str:
+        """The arguments for a person, long ones cut."""
+        return ", ".join(f"{name}={value if len(value) <= 60 else value[:57] + '...'}" for name, value in self.arguments.items())
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A request that binds to exactly one active revision."""
 
     binding: Binding
-    explanation: str
+
+    @property
+    def explanation(self) -> str:
+        """Which pattern explains the request, and the arguments; made when somebody asks, not on every hit."""
+        binding = self.binding
+        patterns = binding.revision.spec.match.patterns
+        call = f"{binding.revision.name}({binding.shown()})"
+        if binding.pattern is None or not patterns:
+            return f"the members of the request are those of {call}"
+        return f"pattern {binding.pattern} explains every word: {patterns[binding.pattern].text!r} gives {call}"
 
 
 @dataclass(frozen=True, slots=True)
