@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,8 @@ from seglam.lookup.results import Binding, MissReason
 from seglam.procedures.document import Parameter
 from seglam.procedures.request import Attachment, Request
 from seglam.procedures.revision import Revision
-from seglam.procedures.text import Text
 from seglam.procedures.values import ValueProblem, ValueType
-from seglam.procedures.values.tables import columns_of, table_of
-
-TABLE_MEDIA_TYPES = frozenset({"text/csv", "text/markdown", "text/tab-separated-values"})
+from seglam.procedures.values.tables import table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +115,7 @@ def _columns(revision: Revision, arguments: dict[str, str]) -> None:
     tables = [arguments[name] for name, kind in revision.types.items() if kind.name == "table" and name in arguments]
     if len(tables) != 1:
         raise _Refused(MissReason.GUARD, f"{revision.name} names columns, so it needs one table; the request has {len(tables)}")
-    known = columns_of(tables[0])
+    known: list[str] = json.loads(tables[0])["columns"]
     for name in names:
         wanted = arguments[name]
         fitting = [column for column in known if column == wanted] or [c for c in known if c.casefold() == wanted.casefold()]
@@ -138,8 +136,3 @@ def _guard(parameter: Parameter, kind: ValueType, canonical: str) -> None:
         raise _Refused(MissReason.GUARD, f"{parameter.name} = {canonical} is outside {bounds}")
     if parameter.one_of and not any(kind.equal(canonical, allowed) for allowed in parameter.one_of):
         raise _Refused(MissReason.GUARD, f"{parameter.name} = {canonical} is none of {', '.join(parameter.one_of)}")
-
-
-def source_of(text: Text, start: int, end: int) -> str:
-    """What the request wrote for a slot."""
-    return text.slice(start, end)
