@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 
     PROPOSED = "proposed"  # a new procedure passed all gates and waits for review
     EXTENDED = "extended"  # a new revision of a known procedure: more patterns or vocabulary, same code
-    NOT_COMPILABLE = "not-compilable"  # the type cannot be code, or the request does not fix its meaning: a negative entry
+    NOT_COMPILABLE = "not-compilable"  # no code can answer it, or its meaning is not certain: a negative entry
     REJECTED = "rejected"  # a gate refused what the model wrote
     NO_COMPLETION = "no-completion"  # no model is configured and no recording binds the request
     MODEL_FAILED = "model-failed"  # the model was down, slow, rate-limited or returned garbage

@@ -55,7 +55,8 @@ def bind(
                 arguments[parameter.name] = _from_context(parameter, revision.types[parameter.name], request)
         if len(request.inputs) > used:
             raise _Refused(
-                MissReason.GUARD, f"the request attaches {len(request.inputs)} inputs and {revision.name} reads {used} of them"
+                MissReason.GUARD,
+                f"the request attaches {len(request.inputs)} inputs and {revision.name} reads {used} of them",
             )
         _columns(revision, arguments)
         for name, parameter in revision.parameters.items():
@@ -70,12 +71,18 @@ def bind(
 
 def _put(revision: Revision, arguments: dict[str, str], name: str, canonical: str, source: str) -> None:
     if name in arguments and not revision.types[name].equal(arguments[name], canonical):
-        raise _Refused(MissReason.GUARD, f"{name} of {revision.name} stands for both {arguments[name]!r} and {canonical!r}")
+        raise _Refused(
+            MissReason.GUARD,
+            f"{name} of {revision.name} stands for both {arguments[name]!r} and {canonical!r}",
+        )
     arguments[name] = canonical
     extra = revision.parameters[name].source_as
     if extra:
         if arguments.get(extra, source) != source:
-            raise _Refused(MissReason.GUARD, f"{name} of {revision.name} is written as both {arguments[extra]!r} and {source!r}")
+            raise _Refused(
+                MissReason.GUARD,
+                f"{name} of {revision.name} is written as both {arguments[extra]!r} and {source!r}",
+            )
         arguments[extra] = source
 
 
@@ -83,7 +90,10 @@ def _from_input(parameter: Parameter, kind: ValueType, inputs: Mapping[str, Atta
     fitting = {name: item for name, item in inputs.items() if parameter.key in (None, item.media_type)}
     wanted = f"an input of type {parameter.key}" if parameter.key else "an input"
     if len(fitting) != 1:
-        raise _Refused(MissReason.GUARD, f"{parameter.name} needs exactly one {wanted[3:]}; the request has {len(fitting)}")
+        raise _Refused(
+            MissReason.GUARD,
+            f"{parameter.name} needs exactly one {wanted[3:]}; the request has {len(fitting)}",
+        )
     ((name, item),) = fitting.items()
     try:
         if kind.name == "table":
@@ -92,7 +102,10 @@ def _from_input(parameter: Parameter, kind: ValueType, inputs: Mapping[str, Atta
     except ValueError as error:
         raise _Refused(MissReason.VALUE_REJECTED, f"input {name}: {error}") from None
     if len(readings) != 1:
-        raise _Refused(MissReason.VALUE_REJECTED, f"input {name} has {len(readings)} readings as {kind.name}; one is needed")
+        raise _Refused(
+            MissReason.VALUE_REJECTED,
+            f"input {name} has {len(readings)} readings as {kind.name}; one is needed",
+        )
     return readings[0]
 
 
@@ -103,7 +116,10 @@ def _from_context(parameter: Parameter, kind: ValueType, request: Request) -> st
     text = request.context[key]
     readings = (text,) if kind.name == "text" else kind.readings(text, request.region)
     if len(readings) != 1:
-        raise _Refused(MissReason.VALUE_REJECTED, f"{key!r} of the context has {len(readings)} readings as {kind.name}; one is needed")
+        raise _Refused(
+            MissReason.VALUE_REJECTED,
+            f"{key!r} of the context has {len(readings)} readings as {kind.name}; one is needed",
+        )
     return readings[0]
 
 
@@ -114,14 +130,20 @@ def _columns(revision: Revision, arguments: dict[str, str]) -> None:
         return
     tables = [arguments[name] for name, kind in revision.types.items() if kind.name == "table" and name in arguments]
     if len(tables) != 1:
-        raise _Refused(MissReason.GUARD, f"{revision.name} names columns, so it needs one table; the request has {len(tables)}")
+        raise _Refused(
+            MissReason.GUARD,
+            f"{revision.name} names columns, so it needs one table; the request has {len(tables)}",
+        )
     known: list[str] = json.loads(tables[0])["columns"]
     for name in names:
         wanted = arguments[name]
-        fitting = [column for column in known if column == wanted] or [c for c in known if c.casefold() == wanted.casefold()]
+        fitting = [column for column in known if column == wanted] or [
+            c for c in known if c.casefold() == wanted.casefold()
+        ]
         if len(fitting) != 1:
             raise _Refused(
-                MissReason.VALUE_REJECTED, f"{wanted!r} is not the name of one column; the table has {', '.join(known)}"
+                MissReason.VALUE_REJECTED,
+                f"{wanted!r} is not the name of one column; the table has {', '.join(known)}",
             )
         arguments[name] = fitting[0]
 

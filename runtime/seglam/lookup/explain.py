@@ -158,7 +158,11 @@ def _alignment(path: _Path) -> Alignment:
     def of(kind: str) -> Iterator[tuple[str, str]]:
         return ((name, text) for step, name, text in path if step == kind)
 
-    return Alignment(tuple(of("rejected")), tuple(word for _, word in of("unexplained")), tuple(word for _, word in of("missing")))
+    return Alignment(
+        tuple(of("rejected")),
+        tuple(word for _, word in of("unexplained")),
+        tuple(word for _, word in of("missing")),
+    )
 
 
 def describe(near: list[tuple[Template, Alignment]]) -> tuple[Near, ...]:

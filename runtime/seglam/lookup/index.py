@@ -1,8 +1,8 @@
 """The index: from a request to exactly one binding, or a miss with its reason.
 
-A binding is decided by structure alone. In order: a memo of exact requests, stamped with the index's epoch; the key of a
-structured request; the trie of all patterns. A pattern matches a whole request or nothing, and more than one distinct
-binding is a miss.
+A binding is decided by structure alone. In order: a memo of exact requests, stamped with the index's epoch; the key
+of a structured request; the trie of all patterns. A pattern matches a whole request or nothing, and more than one
+distinct binding is a miss.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Index:
             self._changed()
 
     def replace(self, old: str, revision: Revision) -> None:
-        """Put a revision in the place of another. A request in between misses as ambiguous; none is answered wrongly."""
+        """Put a revision in the place of another; in between, requests that both match miss as ambiguous."""
         self.add(revision)
         if old != revision.digest:
             self.remove(old)
@@ -122,7 +122,11 @@ class Index:
             revision = parse_.template.owner
             assert isinstance(revision, Revision)
             slots = [
-                (name, value.canonical, text.slice(value.start, value.end) if revision.parameters[name].source_as else "")
+                (
+                    name,
+                    value.canonical,
+                    text.slice(value.start, value.end) if revision.parameters[name].source_as else "",
+                )
                 for name, value in zip(parse_.names, parse_.values, strict=True)
             ]
             outcomes.append(bind(revision, parse_.template.number, slots, request))
@@ -145,7 +149,10 @@ class Index:
         decided = _decide(outcomes)
         if decided is not None:
             return decided
-        return Miss(MissReason.UNKNOWN, "; ".join(reasons) or f"no procedure takes the members {', '.join(sorted(key))}")
+        return Miss(
+            MissReason.UNKNOWN,
+            "; ".join(reasons) or f"no procedure takes the members {', '.join(sorted(key))}",
+        )
 
     def _explained(self, text: Text) -> Miss:
         near = self._near.near(text)
@@ -154,18 +161,26 @@ class Index:
             if alignment.only_values:
                 assert isinstance(template.owner, Revision)
                 what = "; ".join(f"{value!r} is no value of {{{name}}}" for name, value in alignment.rejected)
-                return Miss(MissReason.VALUE_REJECTED, f"{template.owner.name} explains every word, but {what}", near=shown)
+                return Miss(
+                    MissReason.VALUE_REJECTED,
+                    f"{template.owner.name} explains every word, but {what}",
+                    near=shown,
+                )
         if not shown:
             return Miss(MissReason.UNKNOWN, "no pattern shares a word with the text")
         return Miss(
-            MissReason.UNKNOWN, f"no pattern explains the whole text; the nearest is {shown[0].revision.name}: {shown[0].difference}", near=shown
+            MissReason.UNKNOWN,
+            f"no pattern explains the whole text; the nearest, {shown[0].revision.name}: {shown[0].difference}",
+            near=shown,
         )
 
 
 def templates_of(revision: Revision) -> list[Template]:
     """The automata of a revision's patterns. `PatternError` if one cannot be read."""
     rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
-    slotted = {name: kind for name, kind in revision.types.items() if revision.parameters[name].origin in (None, "pattern")}
+    slotted = {
+        name: kind for name, kind in revision.types.items() if revision.parameters[name].origin in (None, "pattern")
+    }
     return [
         Template(revision, number, compile_pattern(parse(pattern.text, rules), slotted))
         for number, pattern in enumerate(revision.spec.match.patterns or ())
@@ -173,7 +188,9 @@ def templates_of(revision: Revision) -> list[Template]:
 
 
 def _decide(outcomes: list[Binding | Refusal]) -> Hit | Miss | None:
-    """One distinct binding is a hit, several are ambiguous, none but refusals is a guard; None if nothing matched at all."""
+    """One distinct binding is a hit, several are ambiguous, none but refusals is a guard; None if nothing matched at
+    all.
+    """
     distinct: dict[tuple[str, tuple[tuple[str, str], ...]], Binding] = {}
     refusals: list[Refusal] = []
     for outcome in outcomes:

@@ -38,7 +38,9 @@ class Binding:
 
     def shown(self) -> str:
         """The arguments for a person, long ones cut."""
-        return ", ".join(f"{name}={value if len(value) <= 60 else value[:57] + '...'}" for name, value in self.arguments.items())
+        return ", ".join(
+            f"{name}={value if len(value) <= 60 else value[:57] + '...'}" for name, value in self.arguments.items()
+        )
 
 
 @dataclass(frozen=True, slots=True)

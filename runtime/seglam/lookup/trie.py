@@ -1,8 +1,8 @@
 """One trie of token automata for all patterns, with an edge for each literal and each typed slot.
 
 A node holds up to `BUCKET` patterns unsplit, each with the state it has reached; a fuller node hands them on, one edge
-further. Patterns are added and removed in place. Reading a request follows the edges that its tokens and values allow and
-returns *every* parse.
+further. Patterns are added and removed in place. Reading a request follows the edges that its tokens and values allow
+and returns *every* parse.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Trie:
             self._split(node, depth)
 
     def _split(self, node: _Node, depth: int) -> None:
-        """Give every pattern of a full bucket an edge of its own; readers see the bucket or the edges, never neither."""
+        """Give every pattern of a full bucket its own edge; readers see the bucket or the edges, never neither."""
         made = _Node()
         made.split = True
         for entry in node.entries:

@@ -10,7 +10,9 @@ from seglam.procedures.document import DEPLOYMENT_FIELDS, Spec
 
 
 def plain(value: object) -> object:
-    """A JSON value without members that are null or empty lists, which an API server and a YAML file may write or omit."""
+    """A JSON value without members that are null or empty lists, which an API server and a YAML file may write or
+    omit.
+    """
     if isinstance(value, dict):
         return {key: plain(member) for key, member in value.items() if member is not None and member != []}
     if isinstance(value, list):

@@ -1,7 +1,8 @@
 """The procedure document: the same YAML is a file, a member of a pack and a Kubernetes resource.
 
-Every argument, answer and vocabulary value is a string in its value type's canonical text, and maps are lists of name and
-value: API servers turn long integers into floats and drop nulls, and YAML readers disagree on `NO`, `on` and `0o17`.
+Every argument, answer and vocabulary value is a string in its value type's canonical text, and maps are lists of name
+and value: API servers turn long integers into floats and drop nulls, and YAML readers disagree on `NO`, `on` and
+`0o17`.
 """
 
 from __future__ import annotations
@@ -74,28 +75,40 @@ class Parameter(Model):
     """One typed argument of the procedure."""
 
     name: Identifier = Field(description="Name of the argument, in patterns and in the code.")
-    type: TypeName = Field(description="Value type, such as integer, vocabulary or list[decimal]; see the value types page.")
+    type: TypeName = Field(
+        description="Value type, such as integer, vocabulary or list[decimal]; see the value types page."
+    )
     vocabulary: Identifier | None = Field(
-        default=None, description="Vocabulary of the values, for the types vocabulary, list[vocabulary] and records."
+        default=None,
+        description="Vocabulary of the values, for the types vocabulary, list[vocabulary] and records.",
     )
     units: list[Short] | None = Field(default=None, max_length=64, description="Units that a quantity may have.")
     origin: Literal["pattern", "input", "context"] | None = Field(
         default=None,
-        description="Where the value comes from: a slot of the pattern (the default), an attached input, or the request's context.",
+        description="Where the value comes from: a pattern (default), an attached input, or the request's context.",
     )
     key: Short | None = Field(
         default=None,
-        description="For origin input: the media type that the only attached input must have. For origin context: the entry's name, such as now.",
+        description="Origin input: media type of the only attached input. Origin context: the entry's name (now).",
     )
     source_as: Identifier | None = Field(
-        default=None, description="Name of an extra argument of type text that carries what the request wrote for this value."
+        default=None,
+        description="Name of an extra argument of type text that carries what the request wrote for this value.",
     )
-    minimum: Short | None = Field(default=None, description="Least value that is accepted, as canonical text; less is a miss.")
-    maximum: Short | None = Field(default=None, description="Greatest value that is accepted, as canonical text; more is a miss.")
+    minimum: Short | None = Field(
+        default=None, description="Least value that is accepted, as canonical text; less is a miss."
+    )
+    maximum: Short | None = Field(
+        default=None, description="Greatest value that is accepted, as canonical text; more is a miss."
+    )
     one_of: list[Short] | None = Field(
-        default=None, max_length=256, description="The only values that are accepted, as canonical texts; another is a miss."
+        default=None,
+        max_length=256,
+        description="The only values that are accepted, as canonical texts; another is a miss.",
     )
-    description: Short | None = Field(default=None, description="What the argument means, for readers and for the verifier.")
+    description: Short | None = Field(
+        default=None, description="What the argument means, for readers and for the verifier."
+    )
 
 
 class Returns(Model):
@@ -116,7 +129,7 @@ class Pattern(Model):
     """A sentence template that matches a whole request or nothing."""
 
     text: Line = Field(
-        description="The template: [optional], (one|other), {parameter}, <rule>; a backslash takes the next character literally."
+        description="Template: [optional], (one|other), {parameter}, <rule>; a backslash takes a character as it is."
     )
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = Field(
         default=None, description="BCP 47 language of the template's words."
@@ -127,7 +140,9 @@ class StructuredField(Model):
     """A member that a structured request must have."""
 
     pointer: Short = Field(description="RFC 6901 JSON pointer to the member.")
-    equals: Short | None = Field(default=None, description="JSON text that the member must equal; makes it a discriminator.")
+    equals: Short | None = Field(
+        default=None, description="JSON text that the member must equal; makes it a discriminator."
+    )
     parameter: Identifier | None = Field(default=None, description="Parameter that the member's value is bound to.")
 
 
@@ -142,8 +157,12 @@ class Structured(Model):
 class Match(Model):
     """Which requests the procedure answers."""
 
-    patterns: list[Pattern] | None = Field(default=None, max_length=512, description="Sentence templates; one that matches is enough.")
-    structured: Structured | None = Field(default=None, description="Shape of structured requests that the procedure answers.")
+    patterns: list[Pattern] | None = Field(
+        default=None, max_length=512, description="Sentence templates; one that matches is enough."
+    )
+    structured: Structured | None = Field(
+        default=None, description="Shape of structured requests that the procedure answers."
+    )
     refuse: list[Line] | None = Field(
         default=None,
         max_length=128,
@@ -154,13 +173,19 @@ class Match(Model):
 class Example(Model):
     """A request with its arguments and answer; run at every verification."""
 
-    request: Annotated[str, StringConstraints(max_length=65536)] | None = Field(default=None, description="The request's text.")
+    request: Annotated[str, StringConstraints(max_length=65536)] | None = Field(
+        default=None, description="The request's text."
+    )
     value: Annotated[str, StringConstraints(max_length=65536)] | None = Field(
         default=None, description="The structured request, as JSON text."
     )
     inputs: list[Input] | None = Field(default=None, max_length=8, description="Inputs attached to the request.")
-    context: list[NamedValue] | None = Field(default=None, max_length=16, description="The request's context, such as now and locale.")
-    arguments: list[NamedValue] = Field(max_length=32, description="The arguments that the request binds, as canonical texts.")
+    context: list[NamedValue] | None = Field(
+        default=None, max_length=16, description="The request's context, such as now and locale."
+    )
+    arguments: list[NamedValue] = Field(
+        max_length=32, description="The arguments that the request binds, as canonical texts."
+    )
     answer: str = Field(max_length=131072, description="The answer, as canonical text.")
 
 
@@ -168,10 +193,13 @@ class Limits(Model):
     """What one call may use."""
 
     fuel: Annotated[int, Field(ge=1_000_000, le=1_000_000_000_000)] | None = Field(
-        default=None, description="WebAssembly instructions that a call may use, about 10 thousand million a second."
+        default=None,
+        description="WebAssembly instructions that a call may use, about 10 thousand million a second.",
     )
-    memory_mib: Annotated[int, Field(ge=14, le=1024, alias="memoryMiB")] | None = Field(
-        default=None, description="Memory that an instance may use, in MiB, interpreter included (about 14)."
+    memory_mib: Annotated[int, Field(ge=14, le=1024)] | None = Field(
+        default=None,
+        alias="memoryMiB",
+        description="Memory that an instance may use, in MiB, interpreter included (about 14).",
     )
 
 
@@ -179,7 +207,8 @@ class SandboxSettings(Model):
     """Where the procedure runs; not part of the digest."""
 
     isolation: Literal["pooled", "dedicated"] | None = Field(
-        default=None, description="Whether the procedure shares runner pods with others of its tenant or has its own."
+        default=None,
+        description="Whether the procedure shares runner pods with others of its tenant or has its own.",
     )
     runtime_class_name: Short | None = Field(default=None, description="RuntimeClass of dedicated pods, as in a pod.")
 
@@ -194,7 +223,9 @@ class AfterShadow(Model):
 class Activation(Model):
     """Which approved revision is served; not part of the digest."""
 
-    mode: Literal["Newest", "Pinned"] = Field(description="Newest serves the newest approved revision, Pinned the one named.")
+    mode: Literal["Newest", "Pinned"] = Field(
+        description="Newest serves the newest approved revision, Pinned the one named."
+    )
     digest: Digest | None = Field(default=None, description="The pinned revision's digest.")
 
 
@@ -203,22 +234,34 @@ class Spec(Model):
 
     summary: Short = Field(description="What the procedure answers, in one sentence.")
     parameters: list[Parameter] | None = Field(default=None, max_length=32, description="Typed arguments.")
-    vocabularies: list[Vocabulary] | None = Field(default=None, max_length=16, description="Closed sets of values that parameters use.")
+    vocabularies: list[Vocabulary] | None = Field(
+        default=None, max_length=16, description="Closed sets of values that parameters use."
+    )
     rules: list[Rule] | None = Field(
-        default=None, max_length=32, description="Parts that patterns share. A shared rule is copied here, so that the digest fixes its meaning."
+        default=None,
+        max_length=32,
+        description="Parts that patterns share. Shared rules are copied here, so that the digest fixes their meaning.",
     )
     returns: Returns = Field(description="What the procedure answers.")
     match: Match = Field(description="Which requests the procedure answers.")
     code: Annotated[str, StringConstraints(min_length=1)] = Field(
-        max_length=MAX_CODE_BYTES, description="Python that defines solve(...), with one argument for each parameter."
+        max_length=MAX_CODE_BYTES,
+        description="Python that defines solve(...), with one argument for each parameter.",
     )
-    examples: list[Example] | None = Field(default=None, max_length=64, description="Requests with their arguments and answers.")
+    examples: list[Example] | None = Field(
+        default=None, max_length=64, description="Requests with their arguments and answers."
+    )
     limits: Limits | None = Field(default=None, description="What one call may use.")
-    sandbox: SandboxSettings | None = Field(default=None, description="Where the procedure runs; not part of the digest.")
-    review_policy: Literal["Manual", "AfterShadow"] | None = Field(
-        default=None, description="How a revision becomes active: by a reviewer (the default) or after shadow runs. Not part of the digest."
+    sandbox: SandboxSettings | None = Field(
+        default=None, description="Where the procedure runs; not part of the digest."
     )
-    after_shadow: AfterShadow | None = Field(default=None, description="Conditions of AfterShadow. Not part of the digest.")
+    review_policy: Literal["Manual", "AfterShadow"] | None = Field(
+        default=None,
+        description="How a revision is admitted: by a reviewer (the default) or after shadow runs. Not in the digest.",
+    )
+    after_shadow: AfterShadow | None = Field(
+        default=None, description="Conditions of AfterShadow. Not part of the digest."
+    )
     activation: Activation | None = Field(default=None, description="Which revision is served. Not part of the digest.")
 
 

@@ -1,7 +1,7 @@
 """Reading procedure documents from YAML, with the place of every value, so that a fault can be shown where it is.
 
-All plain scalars are read as strings: YAML readers disagree on `NO`, `on` and `0o17`, and a document's values are strings.
-The models turn the few numbers (limits) back.
+All plain scalars are read as strings: YAML readers disagree on `NO`, `on` and `0o17`, and a document's values are
+strings. The models turn the few numbers (limits) back.
 """
 
 from __future__ import annotations
@@ -80,7 +80,16 @@ def load_file(path: Path) -> tuple[list[Loaded], list[Problem]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        return [], [Problem(str(path), "", 0, 0, f"the file cannot be read: {error.strerror}", "check its name and permissions")]
+        return [], [
+            Problem(
+                str(path),
+                "",
+                0,
+                0,
+                f"the file cannot be read: {error.strerror}",
+                "check its name and permissions",
+            )
+        ]
     return load_bytes(content, str(path))
 
 
@@ -101,7 +110,7 @@ def load_bytes(content: bytes, file: str) -> tuple[list[Loaded], list[Problem]]:
     """Read the documents of some YAML text."""
     try:
         text = content.decode("utf-8")
-        nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
+        nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
     except UnicodeDecodeError as error:
         return [], [Problem(file, "", 0, 0, f"byte {error.start} is not UTF-8", "save the file as UTF-8")]
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -172,10 +181,10 @@ class _Reader:
             return members
         if isinstance(node, yaml.SequenceNode):
             return [self.plain(item, (*path, number)) for number, item in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
         if node.tag == "tag:yaml.org,2002:null" and node.style is None and node.value in ("", "~", "null"):
             return None
-        value: object = node.value
-        return value
+        return str(node.value)
 
     def _fault(self, node: yaml.Node, path: Path_, message: str, remedy: str) -> None:
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
@@ -187,7 +196,9 @@ def _model_problems(error: ValidationError, file: str, places: Mapping[Path_, tu
     for fault in error.errors():
         path = tuple(fault["loc"])
         line, column = place_of(places, path)
-        remedy = "remove it or correct its name" if fault["type"] == "extra_forbidden" else "see the procedure reference"
+        remedy = (
+            "remove it or correct its name" if fault["type"] == "extra_forbidden" else "see the procedure reference"
+        )
         message = fault["msg"][0].lower() + fault["msg"][1:]
         problems.append(Problem(file, field_of(path), line, column, message, remedy))
     return problems

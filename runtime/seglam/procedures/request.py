@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from seglam.procedures.document import Example

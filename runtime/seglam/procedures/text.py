@@ -1,8 +1,8 @@
 """A request's text, cut into tokens once, for literals and value types alike.
 
 A token is a run of letters, a run of ASCII digits, or any other single character that is not white space. Runs of white
-space separate tokens and mean nothing else. Literals are compared in a folded form (lower case, typographic quotes and the
-minus sign made plain); value types read the text itself, so that a value keeps what was written.
+space separate tokens and mean nothing else. Literals are compared in a folded form (lower case, typographic quotes
+and the minus sign made plain); value types read the text itself, so that a value keeps what was written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ TOKEN = re.compile(rf"[^\W\d_]+|[0-9]+|[^{SPACE}]")
 """Letters, ASCII digits, or one other character: digits of other scripts never join a number."""
 
 _PLAIN = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2212": "-"})
-"""One character for one, so that positions in the folded form are positions in the text. No dash but the minus sign is a minus."""
+"""One character for one, so that positions in the folded form are positions in the text. No dash but the minus sign
+is a minus.
+"""
 
 MAX_BYTES = 64 * 1024
 """Longest text that is matched, in UTF-8 bytes; data travels in inputs."""

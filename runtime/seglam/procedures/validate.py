@@ -1,4 +1,6 @@
-"""What a document's schema cannot say: that its parts fit together. Each fault names file, field, position and remedy."""
+"""What a document's schema cannot say: that its parts fit together. Each fault names file, field, position and
+remedy.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,16 @@ from collections.abc import Iterator, Sequence
 
 from seglam.procedures.document import Example, Parameter, Spec
 from seglam.procedures.load import Loaded, Path_, Problem
-from seglam.procedures.patterns import Choice, Node, PatternError, Slot, State, compile_pattern, parse, shared_rules
+from seglam.procedures.patterns import (
+    Choice,
+    Node,
+    PatternError,
+    Slot,
+    State,
+    compile_pattern,
+    parse,
+    shared_rules,
+)
 from seglam.procedures.patterns import Sequence as Parts
 from seglam.procedures.values import ValueProblem, ValueType, type_of_parameter, type_of_returns, value_type
 
@@ -111,13 +122,19 @@ class _Check:
         rules = {rule.name: rule.text for rule in self.spec.rules or ()}
         needed = {p.name for p in self.spec.parameters or () if p.origin in (None, "pattern")}
         slotted = {name: kind for name, kind in self.types.items() if name in needed}
+        if len(slotted) < len(needed):
+            return  # a parameter is faulty, which is said already; its patterns cannot be judged
         for number, pattern in enumerate(match.patterns or ()):
-            yield from self._pattern(("spec", "match", "patterns", number, "text"), pattern.text, rules, slotted, needed)
+            yield from self._pattern(
+                ("spec", "match", "patterns", number, "text"), pattern.text, rules, slotted, needed
+            )
         for number, text in enumerate(match.refuse or ()):
             try:
                 compile_pattern(parse(text, rules), slotted)
             except PatternError as error:
-                yield self.loaded.problem(("spec", "match", "refuse", number), str(error), error.remedy, offset=error.position)
+                yield self.loaded.problem(
+                    ("spec", "match", "refuse", number), str(error), error.remedy, offset=error.position
+                )
         yield from self._structured(needed)
 
     def _pattern(
@@ -131,7 +148,9 @@ class _Check:
             return
         for name in sorted(needed - set(slots_of(tree))):
             yield self.loaded.problem(
-                path, f"the pattern gives no value for {{{name}}}", "add the slot, or take the value from an input or the context"
+                path,
+                f"the pattern gives no value for {{{name}}}",
+                "add the slot, or take the value from an input or the context",
             )
         for name, message, remedy in swallowing(start):
             where = text.find(f"{{{name}}}")
@@ -146,9 +165,15 @@ class _Check:
             if not field.pointer.startswith("/"):
                 yield self.loaded.problem((*path, number, "pointer"), "this is no JSON pointer", "begin it with '/'")
             if (field.equals is None) == (field.parameter is None):
-                yield self.loaded.problem((*path, number), "a member is a discriminator or a parameter", "give one of equals and parameter")
+                yield self.loaded.problem(
+                    (*path, number),
+                    "a member is a discriminator or a parameter",
+                    "give one of equals and parameter",
+                )
             if field.parameter is not None and field.parameter not in needed:
-                yield self.loaded.problem((*path, number, "parameter"), f"there is no parameter {field.parameter!r}", "declare it")
+                yield self.loaded.problem(
+                    (*path, number, "parameter"), f"there is no parameter {field.parameter!r}", "declare it"
+                )
         for name in sorted(needed - {field.parameter for field in structured.fields}):
             yield self.loaded.problem(path, f"no member gives a value for {name!r}", "add one")
         if all(field.equals is None for field in structured.fields):
@@ -163,7 +188,9 @@ class _Check:
             kind = self.types.get(argument.name)
             if kind is None:
                 known = ", ".join(sorted(self.types)) or "none"
-                yield self.loaded.problem((*place, "name"), f"there is no parameter {argument.name!r}", f"declared are: {known}")
+                yield self.loaded.problem(
+                    (*place, "name"), f"there is no parameter {argument.name!r}", f"declared are: {known}"
+                )
                 continue
             try:
                 kind.check(argument.value)
@@ -208,7 +235,15 @@ def swallowing(start: State) -> Iterator[tuple[str, str, str]]:
                 continue
             if kind.name == "text" and (not before or after.accepts or after.slots):
                 said.add(name)
-                yield name, f"{{{name}}} is opaque text that nothing ends", "put literal words or quotes on both sides, or attach it as an input"
+                yield (
+                    name,
+                    f"{{{name}}} is opaque text that nothing ends",
+                    "put literal words or quotes on both sides, or attach it as an input",
+                )
             elif free and before not in INTRODUCING:
                 said.add(name)
-                yield name, f"{{{name}}} could be any word here", "quote it, put a colon before it, or use a vocabulary"
+                yield (
+                    name,
+                    f"{{{name}}} could be any word here",
+                    "quote it, put a colon before it, or use a vocabulary",
+                )

@@ -1,7 +1,17 @@
 """The pattern language: notation, shared rules and automata."""
 
 from seglam.procedures.patterns.automaton import FINAL_MARKS, State, compile_pattern
-from seglam.procedures.patterns.grammar import Branch, Choice, Node, PatternError, Sequence, Slot, Words, escape, parse
+from seglam.procedures.patterns.grammar import (
+    Branch,
+    Choice,
+    Node,
+    PatternError,
+    Sequence,
+    Slot,
+    Words,
+    escape,
+    parse,
+)
 from seglam.procedures.patterns.rules import shared_rules
 
 __all__ = [

@@ -23,7 +23,9 @@ class State:
 
     __slots__ = ("accepts", "literals", "slots")
 
-    def __init__(self, literals: dict[str, State], slots: tuple[tuple[ValueType, str, State], ...], accepts: bool) -> None:
+    def __init__(
+        self, literals: dict[str, State], slots: tuple[tuple[ValueType, str, State], ...], accepts: bool
+    ) -> None:
         self.literals = literals
         self.slots = slots
         self.accepts = accepts
@@ -39,7 +41,11 @@ class _Positions:
 
     def new(self) -> int:
         if len(self.empty) >= MAX_POSITIONS:
-            raise PatternError("the pattern has too many parts", 0, f"split it; at most {MAX_POSITIONS} positions are allowed")
+            raise PatternError(
+                "the pattern has too many parts",
+                0,
+                f"split it; at most {MAX_POSITIONS} positions are allowed",
+            )
         self.empty.append([])
         self.literals.append([])
         self.slots.append([])
@@ -100,7 +106,11 @@ def compile_pattern(tree: Node, types: Mapping[str, ValueType]) -> State:
         if known is not None:
             return known
         if len(made) >= MAX_STATES:
-            raise PatternError("the pattern has too many sentence forms", 0, "split it into several patterns with fewer options")
+            raise PatternError(
+                "the pattern has too many sentence forms",
+                0,
+                "split it into several patterns with fewer options",
+            )
         literals: dict[str, set[int]] = {}
         slots: dict[str, set[int]] = {}
         for position in here:
@@ -111,9 +121,12 @@ def compile_pattern(tree: Node, types: Mapping[str, ValueType]) -> State:
                     raise _unknown(parameter, tree, types)
                 slots.setdefault(parameter, set()).add(after)
         next_literals = {token: state(positions.closure(after)) for token, after in sorted(literals.items())}
-        next_slots = tuple((types[name], name, state(positions.closure(after))) for name, after in sorted(slots.items()))
+        next_slots = tuple(
+            (types[name], name, state(positions.closure(after))) for name, after in sorted(slots.items())
+        )
         accepts = end in here or any(
-            mark in next_literals and next_literals[mark].accepts and not next_literals[mark].literals for mark in FINAL_MARKS
+            mark in next_literals and next_literals[mark].accepts and not next_literals[mark].literals
+            for mark in FINAL_MARKS
         )
         content = (
             tuple((token, id(after)) for token, after in next_literals.items()),
@@ -129,7 +142,9 @@ def compile_pattern(tree: Node, types: Mapping[str, ValueType]) -> State:
 def _unknown(parameter: str, tree: Node, types: Mapping[str, ValueType]) -> PatternError:
     known = ", ".join(f"{{{name}}}" for name in sorted(types)) or "none"
     return PatternError(
-        f"there is no parameter {{{parameter}}}", _position(tree, parameter), f"declare it in spec.parameters; declared are: {known}"
+        f"there is no parameter {{{parameter}}}",
+        _position(tree, parameter),
+        f"declare it in spec.parameters; declared are: {known}",
     )
 
 

@@ -2,9 +2,9 @@ r"""The notation of match patterns, read into a tree.
 
     [optional part]   (one|other)   {parameter}   <rule>   \x takes x literally
 
-Literals are compared without case, runs of white space are equal, and a group that touches a word belongs to it: `day[s]`
-is `day` or `days`. There are no permutations, no repetition and no wildcards, so every pattern describes finitely many
-sentence forms.
+Literals are compared without case, runs of white space are equal, and a group that touches a word belongs to it:
+`day[s]` is `day` or `days`. There are no permutations, no repetition and no wildcards, so every pattern describes
+finitely many sentence forms.
 """
 
 from __future__ import annotations
@@ -151,7 +151,11 @@ class _Parser:
                 items, begin = [], self.at
             elif char in ")]}>":
                 if char != close:
-                    raise self._fail(f"unexpected {char!r}", self.at, f"remove it, or write \\{char} for the character itself")
+                    raise self._fail(
+                        f"unexpected {char!r}",
+                        self.at,
+                        f"remove it, or write \\{char} for the character itself",
+                    )
                 break
             elif char.isspace():
                 items.append(None)
@@ -238,10 +242,12 @@ class _Parser:
             return None
         start = _start(run[0])
         texts: list[list[str]] = []
-        for item, spelling in zip(run, spelled, strict=True):
+        for spelling in spelled:
             if spelling is None:
                 raise self._fail(
-                    "a group that touches a word holds another group, a parameter or a rule", start, "put a space between the word and the group"
+                    "a group that touches a word holds another group, a parameter or a rule",
+                    start,
+                    "put a space between the word and the group",
                 )
             texts.append(spelling)
         if _product(texts) > MAX_GLUED:

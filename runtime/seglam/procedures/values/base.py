@@ -1,8 +1,8 @@
 """What every value type offers, and the shapes that stand for it when patterns are compared.
 
-A value type is a small strict parser. It returns *all* readings of a text: more than one distinct binding of a request is a
-miss. Where a value is stored or shown it is a string, the type's canonical text; only inside the sandbox does it become an
-object.
+A value type is a small strict parser. It returns *all* readings of a text: more than one distinct binding of a
+request is a miss. Where a value is stored or shown it is a string, the type's canonical text; only inside the sandbox
+does it become an object.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class ValueType(ABC):
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
         """All readings of a value that begins at token `start`, which is below `len(text)`.
 
-        Each reading ends at a token boundary. Two readings may end at one place with different canonical texts: then the
-        text is ambiguous.
+        Each reading ends at a token boundary. Two readings may end at one place with different canonical texts: then
+        the text is ambiguous.
         """
 
     @abstractmethod
@@ -138,7 +138,9 @@ class ValueType(ABC):
 
     @abstractmethod
     def from_tagged(self, tagged: object) -> str:
-        """The canonical text of an answer that left the sandbox as tagged JSON; `ValueProblem` if it is of another type."""
+        """The canonical text of an answer that left the sandbox as tagged JSON; `ValueProblem` if it is of another
+        type.
+        """
 
     @abstractmethod
     def shape(self) -> Shape:
@@ -146,7 +148,8 @@ class ValueType(ABC):
 
     @abstractmethod
     def samples(self, random: random.Random) -> Iterator[Sample]:
-        """Values without end: first the boundaries of the type, then ordinary ones. Each text has the canonical text as its
+        """Values without end: first the boundaries of the type, then ordinary ones. Each text has the canonical text
+        as its
         only reading."""
 
     def readings(self, text: str, region: str | None = None) -> tuple[str, ...]:
