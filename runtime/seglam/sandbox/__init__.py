@@ -1,0 +1,25 @@
+"""Running procedures in WebAssembly: the engine, its instances, and what a call returns."""
+
+from __future__ import annotations
+
+from seglam.sandbox.engine import Engine
+from seglam.sandbox.recipe import EngineError, EngineInvalid, EngineMissing
+from seglam.sandbox.results import Fault, FaultKind, Finding, FunctionInfo, Inspection, Mode, Program, Run, Statistics
+from seglam.sandbox.sandbox import Sandbox
+
+__all__ = [
+    "Engine",
+    "EngineError",
+    "EngineInvalid",
+    "EngineMissing",
+    "Fault",
+    "FaultKind",
+    "Finding",
+    "FunctionInfo",
+    "Inspection",
+    "Mode",
+    "Program",
+    "Run",
+    "Sandbox",
+    "Statistics",
+]

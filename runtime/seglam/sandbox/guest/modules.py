@@ -1,0 +1,203 @@
+"""What a procedure sees of the engine: its builtins and the modules that it may import.
+
+Each call gets copies, so that what one call patches the next does not see: a dictionary of builtins, and for each imported
+module a module object of its own with the public names. Modules not listed, and modules that listed ones happen to
+hold (`json.codecs`), do not exist for a procedure.
+"""
+
+from __future__ import annotations
+
+import builtins
+import calendar
+import datetime as _datetime
+import importlib
+import opcode
+import sys
+import time
+import types
+import warnings
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any, ClassVar, NoReturn
+
+from seglam.sandbox.guest.values import PREDEFINED
+
+# Preimported when the engine is built: an instance has no file system to import from.
+IMPORTABLE = (
+    "__future__", "abc", "array", "ast", "base64", "binascii", "bisect", "calendar", "cmath", "collections",
+    "collections.abc", "colorsys", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum",
+    "fractions", "functools", "graphlib", "hashlib", "heapq", "html", "io", "ipaddress", "itertools", "json", "keyword",
+    "math", "numbers", "operator", "re", "statistics", "string", "struct", "textwrap", "types", "typing",
+    "unicodedata", "urllib.parse", "zlib",
+)  # fmt: skip
+
+# Imported by the standard library itself in the middle of a call.
+_LAZILY_IMPORTED = ("_strptime", "locale", "html.entities", "_pydecimal", "encodings.ascii", "encodings.latin_1")
+
+_ABSENT_BUILTINS = ("open", "input", "breakpoint", "exit", "quit", "help", "license", "copyright", "credits")
+_NOTHING = types.ModuleType("nothing")
+_NO_CLOCK = "a procedure has no clock; take the moment as a parameter"
+
+
+def _no_clock(*_: object) -> NoReturn:
+    raise RuntimeError(_NO_CLOCK)
+
+
+class _DateTime(_datetime.datetime):
+    """`datetime.datetime` without a clock: the built-in class asks the host for the time, which ends the instance."""
+
+    min: ClassVar[_DateTime]  # type: ignore[misc]
+    max: ClassVar[_DateTime]  # type: ignore[misc]
+    now = classmethod(_no_clock)  # type: ignore[assignment]
+    utcnow = classmethod(_no_clock)  # type: ignore[assignment]
+    today = classmethod(_no_clock)  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "datetime." + super().__repr__()
+
+
+_DateTime.__name__ = _DateTime.__qualname__ = "datetime"
+_DateTime.__module__ = "datetime"
+_DateTime.min = _DateTime(1, 1, 1)
+_DateTime.max = _DateTime(9999, 12, 31, 23, 59, 59, 999999)
+
+DATETIME: type[_datetime.datetime] = _DateTime
+
+
+def _missing(name: str) -> Callable[..., NoReturn]:
+    def absent(*_: object, **__: object) -> NoReturn:
+        raise NameError(f"{name}() does not exist in a procedure: it has no files, no input and no clock")
+
+    absent.__name__ = name
+    return absent
+
+
+def _public(name: str) -> dict[str, Any]:
+    module = importlib.import_module(name)
+    return {
+        key: value
+        for key, value in vars(module).items()
+        if not isinstance(value, types.ModuleType) and (not key.startswith("__") or key in ("__all__", "__doc__"))
+    }
+
+
+for _each in _LAZILY_IMPORTED:
+    importlib.import_module(_each)
+# date.today and its like read the clock through this name.
+for _each in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep", "localtime", "gmtime"):
+    setattr(time, _each, _no_clock)
+
+_PUBLIC = {name: _public(name) for name in IMPORTABLE}
+_PUBLIC["urllib"] = {}
+_PUBLIC["datetime"]["datetime"] = _DateTime
+_BUILTINS = {key: value for key, value in vars(builtins).items() if not key.startswith("__") or key == "__build_class__"}
+COMPILE = compile
+_BUILTINS |= {name: _missing(name) for name in _ABSENT_BUILTINS}
+_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+_ATTRIBUTE_WRITERS = frozenset(opcode.opmap[name] for name in ("STORE_ATTR", "DELETE_ATTR"))
+_WRITING_NAMES = frozenset(
+    ("setattr", "delattr", "getattr", "attrgetter", "methodcaller", "exec", "eval", "compile", "type", "object", "super")
+    + ("__setattr__", "__delattr__", "__dict__", "__class__", "update_wrapper", "total_ordering", "dataclass")
+)
+_CHILDREN = {
+    parent: [name for name in IMPORTABLE if name.startswith(parent + ".")]
+    for parent in {name.partition(".")[0] for name in IMPORTABLE if "." in name}
+}
+
+
+class Importer:
+    """`__import__` of one call, and the modules that it made."""
+
+    __slots__ = ("loaded",)
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, types.ModuleType] = {}
+
+    def __call__(
+        self,
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: tuple[str, ...] | None = (),
+        level: int = 0,
+    ) -> types.ModuleType:
+        if type(fromlist) is list:
+            # The interpreter itself imports so (`date.today` needs time) and then takes the module from sys.modules.
+            return _NOTHING
+        if level or name not in _PUBLIC:
+            full = "." * level + name
+            raise ImportError(f"module {full!r} is not in the engine, which has {', '.join(IMPORTABLE)}", name=full)
+        if fromlist:
+            return self._load(name)
+        self._load(name)
+        return self._load(name.partition(".")[0])
+
+    def _load(self, name: str) -> types.ModuleType:
+        found = self.loaded.get(name)
+        if found is None:
+            found = self.loaded[name] = types.ModuleType(name)
+            vars(found).update(_PUBLIC[name])
+            for child in _CHILDREN.get(name, ()):
+                setattr(found, child.rpartition(".")[2], self._load(child))
+        return found
+
+    def patched(self) -> bool:
+        """Whether the call changed a class that the engine's modules share with later calls."""
+        return any(vars(kind) != before for name in ("", *self.loaded) for kind, before in _CLASSES.get(name, ()))
+
+
+def restore() -> None:
+    """Undo what a module's public functions set for the whole instance."""
+    if calendar.firstweekday() != 0:
+        calendar.setfirstweekday(0)
+
+
+def may_patch(code: types.CodeType) -> bool:
+    """Whether code could change a class: it sets or deletes attributes, or names something that can.
+
+    Cheap and on the safe side: bytes that merely look like these instructions count too.
+    """
+    return (
+        any(each in _ATTRIBUTE_WRITERS for each in code.co_code[::2])
+        or not _WRITING_NAMES.isdisjoint(code.co_names)
+        or any(may_patch(part) for part in code.co_consts if isinstance(part, types.CodeType))
+    )
+
+
+def fresh_builtins(importer: Importer) -> dict[str, Any]:
+    """The builtins of one call."""
+    own = _BUILTINS.copy()
+    own["__import__"] = importer
+    return own
+
+
+def _mutable_classes(name: str) -> list[tuple[type, dict[str, object]]]:
+    found = {value for value in _PUBLIC[name].values() if isinstance(value, type) and not _immutable(value)}
+    return [(kind, dict(vars(kind))) for kind in sorted(found, key=lambda kind: kind.__qualname__)]
+
+
+def _immutable(kind: type) -> bool:
+    return bool(kind.__flags__ & _IMMUTABLE_TYPE)
+
+
+def _compile(source: Any, filename: object, mode: str, *arguments: Any, **options: Any) -> Any:
+    """`compile` under a file name that cannot be opened: for a syntax error the interpreter would look into the file."""
+    return COMPILE(source, unreadable("string"), mode, *arguments, **options)
+
+
+def unreadable(name: str) -> str:
+    """A file name that has no bytes, so that the interpreter cannot ask the host, which ends the instance, for the file."""
+    return f"<{name}\ud800>"
+
+
+def prepare_interpreter(recursion_limit: int) -> None:
+    """Once, when the engine is built."""
+    builtins.compile = _compile
+    warnings.simplefilter("ignore")  # showing one would read the source file
+    sys.set_int_max_str_digits(0)
+    sys.setrecursionlimit(recursion_limit)
+
+
+# By module; under "" those that a procedure has without an import.
+_CLASSES = {name: classes for name in IMPORTABLE if (classes := _mutable_classes(name))}
+_CLASSES[""] = [(kind, dict(vars(kind))) for kind in (*PREDEFINED.values(), Fraction)]

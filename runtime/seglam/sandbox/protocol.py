@@ -1,0 +1,93 @@
+"""The JSON between host and guest. The host trusts no reply: a procedure shares the guest's interpreter and may forge one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seglam.sandbox.results import Fault, FaultKind, Finding, FunctionInfo, Inspection, Program
+
+STDOUT_CHARACTERS = 64 << 10
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_UNREADABLE = Fault(FaultKind.TRAP, "the engine's reply cannot be read; the procedure may have changed the engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One call's outcome as the guest tells it. `spoiled`: later calls would see what this one changed."""
+
+    answer: object | None
+    fault: Fault | None
+    stdout: str = ""
+    spoiled: bool = False
+
+
+def settings_of(program: Program) -> str:
+    """The request that prepares an instance for a program."""
+    return _ENCODER.encode(
+        {"code": program.code, "answer_bytes": program.answer_bytes, "stdout_bytes": STDOUT_CHARACTERS}
+    )
+
+
+def encode_arguments(arguments: Mapping[str, object]) -> str | Fault:
+    """Tagged arguments as the guest reads them, or the fault that says why they cannot be written."""
+    try:
+        return _ENCODER.encode(list(arguments.items()))
+    except (TypeError, ValueError, RecursionError) as problem:
+        return Fault(FaultKind.ARGUMENTS, f"the arguments are not tagged JSON: {problem}")
+
+
+def read_reply(text: str) -> Reply:
+    """The reply to a call; one that is no reply is a fault of kind trap, and spoils its instance."""
+    try:
+        read = json.loads(text)
+        stdout = read.get("stdout", "")
+        spoiled = read.get("spoiled", False)
+        if "fault" in read:
+            return Reply(None, _fault(read["fault"]), _text(stdout)[: STDOUT_CHARACTERS + 100], bool(spoiled))
+        return Reply(read["answer"], None, _text(stdout)[: STDOUT_CHARACTERS + 100], bool(spoiled))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return Reply(None, _UNREADABLE, spoiled=True)
+
+
+def read_prepared(text: str) -> Fault | None:
+    """The fault of a program that cannot be prepared, or None."""
+    read = json.loads(text)
+    return _fault(read["fault"]) if "fault" in read else None
+
+
+def inspection_request(code: str, examples: Iterable[object]) -> str:
+    """The request that inspects code. `examples` are tagged values or canonical texts."""
+    return _ENCODER.encode({"code": code, "examples": list(examples)})
+
+
+def read_inspection(text: str) -> Inspection:
+    """What the guest found in code; it ran none of it, so the reply is taken as it is."""
+    read = json.loads(text)
+    if "fault" in read:
+        return Inspection(_fault(read["fault"]))
+    return Inspection(
+        error=None,
+        imports=tuple(read["imports"]),
+        unavailable_imports=tuple(read["unavailable"]),
+        functions=tuple(
+            FunctionInfo(each["name"], tuple(each["parameters"]), tuple(each["keyword_only"]), each["line"])
+            for each in read["functions"]
+        ),
+        findings=tuple(Finding(each["rule"], each["message"], each["line"]) for each in read["findings"]),
+    )
+
+
+def _fault(read: Any) -> Fault:
+    line = read["line"]
+    if not (line is None or isinstance(line, int)):
+        raise TypeError("a line is a number")
+    return Fault(FaultKind(read["kind"]), _text(read["message"]), line)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text was expected")
+    return value

@@ -1,0 +1,196 @@
+"""Running programs on instances of an engine. Thread-safe; a call blocks its thread for as long as the procedure runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
+from types import TracebackType
+from typing import Self
+
+from seglam.sandbox import protocol
+from seglam.sandbox.engine import Engine
+from seglam.sandbox.native import Instance, Trap
+from seglam.sandbox.pool import MIB, Prepared, SparePool, WarmPool
+from seglam.sandbox.results import Fault, FaultKind, Inspection, Mode, Program, Run, Statistics
+
+SPARES = 4
+INSPECTION_FUEL = 10_000_000_000
+INSPECTION_MEMORY_MIB = 64
+# What a call leaves behind with these is not known or not wanted: a memory that has grown, an interpreter half changed.
+_ENDING = frozenset((FaultKind.FUEL, FaultKind.MEMORY, FaultKind.TRAP))
+
+
+class _Unprepared(Exception):
+    """The program's code could not be compiled in an instance, which is closed."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+
+
+class Sandbox:
+    """Runs programs on one engine.
+
+    Args:
+        engine: the loaded engine.
+        budget_mib: memory that idle warm instances may take together; the least recently used are closed beyond it.
+    """
+
+    def __init__(self, engine: Engine, *, budget_mib: int = 512) -> None:
+        self.engine = engine
+        self._warm = WarmPool(budget_mib * MIB)
+        self._spares = SparePool(lambda: self._make(INSPECTION_MEMORY_MIB), SPARES)
+        self._inspector: Instance | None = None
+        self._lock = threading.Lock()  # of the counters and the inspector
+        self._calls = self._hits = self._made = self._discarded = 0
+        self._closed = False
+
+    def run(
+        self, program: Program, arguments: Mapping[str, object], *, mode: Mode = Mode.WARM, tenant: str = "default"
+    ) -> Run:
+        """One call of `solve` with tagged JSON arguments by name. What the procedure does wrong is `Run.fault`, never raised."""
+        return self.run_many(program, (arguments,), mode=mode, tenant=tenant)[0]
+
+    def run_many(
+        self,
+        program: Program,
+        arguments: Sequence[Mapping[str, object]],
+        *,
+        mode: Mode = Mode.FRESH,
+        tenant: str = "default",
+    ) -> list[Run]:
+        """Several calls in order, each in a fresh namespace.
+
+        Mode fresh makes one instance for the whole batch (and another after a call that ended or changed it), single-use
+        takes one for each call; mode warm is the same as `run` for each.
+        """
+        if self._closed:
+            raise RuntimeError("the sandbox is closed")
+        runs: list[Run] = []
+        held: Prepared | None = None
+        for each in arguments:
+            started = perf_counter()
+            try:
+                held = held or self._take(program, tenant, mode)
+                reply, fuel = self._call(held, each)
+            except _Unprepared as problem:
+                reply, fuel = protocol.Reply(None, problem.fault), 0
+            elapsed = (perf_counter() - started) * 1e6
+            runs.append(Run(reply.answer, reply.fault, reply.stdout, fuel, elapsed, self.engine.digest, mode))
+            if held is not None and not self._reusable(reply, held):
+                held = self._discard(held)
+            elif held is not None and mode is not Mode.FRESH:
+                held = self._give_back(held, mode)
+        if held is not None:
+            held.instance.close()
+        with self._lock:
+            self._calls += len(runs)
+        return runs
+
+    def inspect(self, code: str, example_values: Iterable[object] = ()) -> Inspection:
+        """What the code holds, by the engine's own parser; nothing of it runs.
+
+        `example_values` are the examples' arguments and answers, as tagged values or canonical texts: a comparison with one
+        of them is a finding.
+        """
+        request = protocol.inspection_request(code, example_values)
+        with self._lock:
+            instance, self._inspector = self._inspector, None
+        instance = instance or self._make(INSPECTION_MEMORY_MIB)
+        try:
+            text, _ = instance.call("inspect", INSPECTION_FUEL, request)
+        except Trap as trap:
+            instance.close()
+            return Inspection(Fault(FaultKind.SYNTAX, f"the code cannot be parsed: {trap.fault.message}"))
+        except BaseException:
+            instance.close()
+            raise
+        with self._lock:
+            instance, self._inspector = self._inspector, instance
+        if instance is not None:  # another thread was here meanwhile
+            instance.close()
+        return protocol.read_inspection(text)
+
+    @property
+    def statistics(self) -> Statistics:
+        """Counts since the sandbox was made, and what it holds now."""
+        return Statistics(
+            calls=self._calls,
+            warm_hits=self._hits,
+            instances_made=self._made,
+            instances_discarded=self._discarded,
+            instances_evicted=self._warm.evicted,
+            instances_idle=self._warm.idle + self._spares.ready,
+            charged_mib=self._warm.charged / MIB,
+        )
+
+    def close(self) -> None:
+        """Close every idle instance; calls at work end on their own. Later calls raise RuntimeError."""
+        self._closed = True
+        self._spares.close()
+        self._warm.close()
+        with self._lock:
+            inspector, self._inspector = self._inspector, None
+        if inspector is not None:
+            inspector.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _take(self, program: Program, tenant: str, mode: Mode) -> Prepared:
+        """An instance with the program compiled, or `_Unprepared`."""
+        key = (tenant, program)
+        if mode is Mode.WARM and (found := self._warm.take(key)):
+            with self._lock:
+                self._hits += 1
+            return found
+        if mode is Mode.SINGLE_USE:
+            instance = self._spares.take()
+            instance.limit_memory(program.memory_mib)
+        else:
+            instance = self._make(program.memory_mib)
+        try:
+            text, _ = instance.call("prepare", program.fuel, protocol.settings_of(program))
+            fault = protocol.read_prepared(text)
+        except Trap as trap:
+            fault = trap.fault
+        if fault is not None:
+            instance.close()
+            raise _Unprepared(fault)
+        return Prepared(key, instance)
+
+    def _call(self, held: Prepared, arguments: Mapping[str, object]) -> tuple[protocol.Reply, int]:
+        text = protocol.encode_arguments(arguments)
+        if isinstance(text, Fault):
+            return protocol.Reply(None, text), 0
+        try:
+            reply, fuel = held.instance.call("call", held.key[1].fuel, text)
+        except Trap as trap:
+            return protocol.Reply(None, trap.fault, spoiled=True), trap.fuel_used
+        held.used(fuel)
+        return protocol.read_reply(reply), fuel
+
+    def _reusable(self, reply: protocol.Reply, held: Prepared) -> bool:
+        return not reply.spoiled and (reply.fault is None or reply.fault.kind not in _ENDING)
+
+    def _discard(self, held: Prepared) -> None:
+        held.instance.close()
+        with self._lock:
+            self._discarded += 1
+
+    def _give_back(self, held: Prepared, mode: Mode) -> None:
+        if mode is Mode.WARM and not self._closed:
+            self._warm.give(held)
+        else:
+            held.instance.close()
+
+    def _make(self, memory_mib: int) -> Instance:
+        instance = self.engine.instantiate(memory_mib)
+        with self._lock:
+            self._made += 1
+        return instance
