@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from sys import intern
+from typing import NamedTuple
 
 from seglam.procedures.patterns.grammar import Choice, Node, PatternError, Sequence, Slot, Words
 from seglam.procedures.values import ValueType
 
 MAX_STATES = 4096
 MAX_POSITIONS = 20_000
+MAX_STEPS = 1_000_000
+"""Positions visited while subsets are made: about a second."""
 FINAL_MARKS = frozenset({"?", "."})
 """Marks that may be missing at the end of a request or stand there unasked; `!` never is, since it is a factorial."""
 
@@ -35,6 +38,7 @@ class _Positions:
     """The pattern's tree as a nondeterministic automaton; made and dropped within `compile_pattern`."""
 
     def __init__(self) -> None:
+        self.steps = 0
         self.empty: list[list[int]] = []
         self.literals: list[list[tuple[str, int]]] = []
         self.slots: list[list[tuple[str, int]]] = []
@@ -67,11 +71,10 @@ class _Positions:
                 for item in items:
                     at = self.build(item, at)
             case Choice(branches, optional):
-                after = self.new()
-                for branch in branches:
-                    self.empty[self.build(branch.node, at)].append(after)
-                if optional:
-                    self.empty[at].append(after)
+                ends = [self.build(branch.node, at) for branch in branches]
+                after = self.new()  # made last, so that every edge leads to a higher position
+                for end in [*ends, at] if optional else ends:
+                    self.empty[end].append(after)
                 at = after
         return at
 
@@ -82,6 +85,7 @@ class _Positions:
                 if position not in seen:
                     seen.add(position)
                     waiting.append(position)
+        self.steps += len(seen)
         return frozenset(seen)
 
 
@@ -93,50 +97,67 @@ def compile_pattern(tree: Node, types: Mapping[str, ValueType]) -> State:
         types: value types of the parameters that slots may name.
 
     Raises:
-        PatternError: if a slot names no parameter, or the automaton would be too large.
+        PatternError: if a slot names no parameter, nothing is mandatory, or the automaton would be too large.
     """
     positions = _Positions()
     start = positions.new()
     end = positions.build(tree, start)
+    first = positions.closure({start})
+    moves = _subsets(positions, first)
     made: dict[frozenset[int], State] = {}
     shared: dict[object, State] = {}
+    # Edges lead to higher positions only, so this order makes every state after those that it leads to.
+    for here in sorted(moves, key=min, reverse=True):
+        literals = {token: made[after] for token, after in sorted(moves[here].literals.items())}
+        slots: list[tuple[ValueType, str, State]] = []
+        for name, after in sorted(moves[here].slots.items()):
+            if name not in types:
+                raise _unknown(name, tree, types)
+            slots.append((types[name], name, made[after]))
+        accepts = end in here or any(end in moves[here].literals.get(mark, ()) for mark in FINAL_MARKS)
+        content = (
+            tuple((token, id(state)) for token, state in literals.items()),
+            tuple((name, id(state)) for _, name, state in slots),
+            accepts,
+        )
+        made[here] = shared.setdefault(content, State(literals, tuple(slots), accepts))
+    if made[first].accepts:
+        raise PatternError("the pattern matches an empty request", 0, "make at least one word mandatory")
+    return made[first]
 
-    def state(here: frozenset[int]) -> State:
-        known = made.get(here)
-        if known is not None:
-            return known
-        if len(made) >= MAX_STATES:
-            raise PatternError(
-                "the pattern has too many sentence forms",
-                0,
-                "split it into several patterns with fewer options",
-            )
+
+class _Moves(NamedTuple):
+    """Where one subset of positions leads."""
+
+    literals: dict[str, frozenset[int]]
+    slots: dict[str, frozenset[int]]
+
+
+def _subsets(positions: _Positions, first: frozenset[int]) -> dict[frozenset[int], _Moves]:
+    """All subsets of positions that some text reaches, and where each leads."""
+    found: dict[frozenset[int], _Moves] = {}
+    waiting = [first]
+    while waiting:
+        here = waiting.pop()
+        if here in found:
+            continue
         literals: dict[str, set[int]] = {}
         slots: dict[str, set[int]] = {}
         for position in here:
             for token, after in positions.literals[position]:
                 literals.setdefault(token, set()).add(after)
             for parameter, after in positions.slots[position]:
-                if parameter not in types:
-                    raise _unknown(parameter, tree, types)
                 slots.setdefault(parameter, set()).add(after)
-        next_literals = {token: state(positions.closure(after)) for token, after in sorted(literals.items())}
-        next_slots = tuple(
-            (types[name], name, state(positions.closure(after))) for name, after in sorted(slots.items())
+        found[here] = _Moves(
+            {token: positions.closure(after) for token, after in literals.items()},
+            {name: positions.closure(after) for name, after in slots.items()},
         )
-        accepts = end in here or any(
-            mark in next_literals and next_literals[mark].accepts and not next_literals[mark].literals
-            for mark in FINAL_MARKS
-        )
-        content = (
-            tuple((token, id(after)) for token, after in next_literals.items()),
-            tuple((name, id(after)) for _, name, after in next_slots),
-            accepts,
-        )
-        made[here] = shared.setdefault(content, State(next_literals, next_slots, accepts))
-        return made[here]
-
-    return state(positions.closure({start}))
+        waiting += [*found[here].literals.values(), *found[here].slots.values()]
+        if len(found) > MAX_STATES or positions.steps > MAX_STEPS:
+            raise PatternError(
+                "the pattern has too many sentence forms", 0, "split it into several patterns with fewer options"
+            )
+    return found
 
 
 def _unknown(parameter: str, tree: Node, types: Mapping[str, ValueType]) -> PatternError:

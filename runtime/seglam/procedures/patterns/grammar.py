@@ -9,15 +9,18 @@ finitely many sentence forms.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import count, product
 
 from seglam.procedures.text import TOKEN, fold
 
 MAX_DEPTH = 12
+"""Groups in groups and rules in rules, together."""
 MAX_GLUED = 256
+MAX_PARTS = 20_000
+"""Words, groups, slots and rules, those within rules included: rules that name rules grow exponentially."""
 SPECIAL = "()[]{}<>|\\"
 
 
@@ -37,9 +40,14 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Literal tokens, folded."""
+    """Literal tokens, folded.
+
+    `text` is how the pattern writes them, without escapes. Each run of white space is one space, also where it stands
+    between two slots or groups: then there are no tokens.
+    """
 
     tokens: tuple[str, ...]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,15 @@ _Raw = _Piece | Slot | Choice
 
 def tokens_of(text: str) -> tuple[str, ...]:
     """The tokens of literal text, as a request's text has them."""
-    return tuple(TOKEN.findall(fold(text)))
+    return tuple(TOKEN.findall(fold(unicodedata.normalize("NFC", text))))
+
+
+def touching(left: str, right: str) -> bool:
+    """Whether the end of `left` and the start of `right` would be one token if nothing stood between them."""
+    if not left or not right:
+        return False
+    token = TOKEN.match(left[-1] + right[0])
+    return token is not None and token.end() == 2
 
 
 def escape(text: str) -> str:
@@ -113,32 +129,41 @@ def parse(pattern: str, rules: Mapping[str, str]) -> Node:
     Raises:
         PatternError: with position and remedy.
     """
-    return _Parser(pattern, rules, ()).parse()
+    return _Parser(pattern, rules).parse()
 
 
 class _Parser:
-    def __init__(self, pattern: str, rules: Mapping[str, str], within: tuple[str, ...]) -> None:
+    """Reads one text. A rule's text has a parser of its own, which shares the outermost parser's counter."""
+
+    def __init__(self, pattern: str, rules: Mapping[str, str], outer: _Parser | None = None, rule: str = "") -> None:
         self.pattern = pattern
         self.rules = rules
-        self.within = within
         self.at = 0
+        self.within: tuple[str, ...] = (*outer.within, rule) if outer else ()
+        self.depth: int = outer.depth + 1 if outer else 0
+        self.origin: int = (outer.origin if outer.within else outer.at) if outer else 0
+        self.parts: Iterator[int] = outer.parts if outer else count(1)
 
     def parse(self) -> Node:
-        branches = self._branches("", 0)
-        if not any(_length(branch.node) for branch in branches):
+        branches = self._branches("")
+        full = tuple(branch for branch in branches if not _blank(branch.node))
+        if not full:
             raise self._fail("the pattern is empty", 0, "write the words of a request")
+        optional = len(full) < len(branches)
+        if optional and not self.within:
+            raise self._fail("an alternative of the pattern is empty", 0, "remove the '|' beside it")
         if len(branches) == 1:
-            return branches[0].node
-        return Choice(branches, False, None if self.within else (0, len(self.pattern)))
+            return full[0].node
+        return Choice(full, optional, None if self.within else (0, len(self.pattern)))
 
     def _fail(self, message: str, position: int, remedy: str) -> PatternError:
         if self.within:
-            return PatternError(f"in rule <{self.within[-1]}>: {message}", 0, remedy)
+            return PatternError(f"in rule <{self.within[-1]}>: {message}", self.origin, remedy)
         return PatternError(message, position, remedy)
 
-    def _branches(self, close: str, depth: int) -> tuple[Branch, ...]:
+    def _branches(self, close: str) -> tuple[Branch, ...]:
         """Read alternatives up to `close` (or the end), without consuming it."""
-        if depth > MAX_DEPTH:
+        if self.depth > MAX_DEPTH:
             raise self._fail("groups are nested too deeply", self.at, f"use at most {MAX_DEPTH} levels")
         opened, begin = self.at - 1, self.at
         branches: list[Branch] = []
@@ -161,20 +186,24 @@ class _Parser:
                 items.append(None)
                 self.at += 1
             else:
-                items.append(self._item(char, depth))
+                items.append(self._item(char))
         else:
             if close:
                 raise self._fail(f"{self.pattern[opened]!r} is not closed", opened, f"add {close!r}")
         branches.append(Branch(self._sequence(items), self.pattern[begin : self.at]))
         return tuple(branches)
 
-    def _item(self, char: str, depth: int) -> _Raw:
+    def _item(self, char: str) -> _Raw:
         start = self.at
+        if next(self.parts) > MAX_PARTS:
+            raise self._fail("the pattern has too many parts", start, f"split it; at most {MAX_PARTS} are allowed")
         if char in "([":
             self.at += 1
-            branches = self._branches(")" if char == "(" else "]", depth + 1)
+            self.depth += 1
+            branches = self._branches(")" if char == "(" else "]")
+            self.depth -= 1
             self.at += 1
-            full = tuple(branch for branch in branches if _length(branch.node))
+            full = tuple(branch for branch in branches if not _blank(branch.node))
             if not full:
                 raise self._fail("the group is empty", start, "remove it")
             optional = char == "[" or len(full) < len(branches)
@@ -213,36 +242,37 @@ class _Parser:
             raise self._fail(f"there is no rule <{name}>", start, f"declare it in spec.rules; declared are: {known}")
         if name in self.within:
             raise self._fail(f"rule <{name}> contains itself", start, "break the circle")
+        inner = _Parser(self.rules[name], self.rules, self, name).parse()
         self.at = end + 1
-        inner = _Parser(self.rules[name], self.rules, (*self.within, name)).parse()
         span = None if self.within else (start, end + 1)
         return Choice((Branch(inner, self.pattern[start : end + 1]),), False, span, rule=name)
 
     def _sequence(self, raw: list[_Raw | None]) -> Node:
         """Cut literal pieces into tokens, after joining the groups that touch a word to it."""
         items: list[Node] = []
+        written: list[str] = []
         for run in _runs(raw):
             glued = self._glue(run)
             for item in run if glued is None else [glued]:
-                if not isinstance(item, _Piece):
-                    items.append(item)
-                elif items and isinstance(items[-1], Words):
-                    items[-1] = Words(items[-1].tokens + tokens_of(item.text))
+                if item is None:
+                    written.append(" ")
+                elif isinstance(item, _Piece):
+                    written.append(item.text)
                 else:
-                    items.append(Words(tokens_of(item.text)))
+                    items += [*_words(written), item]
+                    written = []
+        items += _words(written)
         return items[0] if len(items) == 1 else Sequence(tuple(items))
 
-    def _glue(self, run: list[_Raw]) -> Node | None:
+    def _glue(self, run: list[_Raw | None]) -> Node | None:
         """A choice of whole words for a run like `day[s]`; None if nothing in the run joins."""
-        spelled = [_spellings(item) for item in run]
-        if not any(
-            not isinstance(left, Slot) and not isinstance(right, Slot) and _joins(a, b)
-            for (left, a), (right, b) in pairwise(zip(run, spelled, strict=True))
-        ):
+        items = [item for item in run if item is not None]
+        if len(items) < 2 or not _joined(items):
             return None
-        start = _start(run[0])
+        start = _start(items[0])
         texts: list[list[str]] = []
-        for spelling in spelled:
+        for item in items:
+            spelling = _spellings(item)
             if spelling is None:
                 raise self._fail(
                     "a group that touches a word holds another group, a parameter or a rule",
@@ -253,9 +283,22 @@ class _Parser:
         if _product(texts) > MAX_GLUED:
             raise self._fail("a word has too many forms", start, f"use at most {MAX_GLUED}")
         words = dict.fromkeys("".join(parts) for parts in product(*texts))
-        branches = tuple(Branch(Words(tokens_of(word)), escape(word)) for word in words if tokens_of(word))
-        span = None if self.within else (start, _end(run[-1]))
+        branches = tuple(
+            Branch(Words(tokens_of(word), _spaced(word)), escape(word)) for word in words if tokens_of(word)
+        )
+        span = None if self.within else (start, _end(items[-1]))
         return Choice(branches, len(branches) < len(words), span)
+
+
+def _words(written: list[str]) -> list[Words]:
+    text = _spaced("".join(written))
+    return [Words(tokens_of(text), text)] if text else []
+
+
+def _spaced(text: str) -> str:
+    """`text` with each run of white space made one space."""
+    words = text.split()
+    return (" " if text[:1].isspace() else "") + " ".join(words) + (" " if words and text[-1:].isspace() else "")
 
 
 def _start(item: _Raw) -> int:
@@ -273,17 +316,52 @@ def _product(texts: list[list[str]]) -> int:
     return size
 
 
-def _runs(raw: list[_Raw | None]) -> list[list[_Raw]]:
+def _runs(raw: list[_Raw | None]) -> list[list[_Raw | None]]:
     """Split items at white space, parameters and rules, so that each run holds literals and groups that touch."""
-    runs: list[list[_Raw]] = [[]]
+    runs: list[list[_Raw | None]] = [[]]
     for item in raw:
-        if item is None:
-            runs.append([])
-        elif isinstance(item, Slot) or (isinstance(item, Choice) and item.rule):
+        if item is None or isinstance(item, Slot) or (isinstance(item, Choice) and item.rule):
             runs += [[item], []]
         else:
             runs[-1].append(item)
     return [run for run in runs if run]
+
+
+def _joined(run: list[_Raw]) -> bool:
+    """Whether two items of a run, or what is left of them if an item between them is left out, can be one token."""
+    before: frozenset[str] = frozenset()
+    for item in run:
+        starts, _ = _edge(item, 0)
+        if any(touching(a, b) for a in before for b in starts):
+            return True
+        ends, empty = _edge(item, -1)
+        before = ends | before if empty else ends
+    return False
+
+
+def _edge(item: Node | _Piece, side: int) -> tuple[frozenset[str], bool]:
+    """First (`side` 0) or last (-1) literal characters that an item may have, and whether it may be empty.
+
+    Parameters and rules stand apart from what they touch.
+    """
+    match item:
+        case _Piece() | Words():
+            return frozenset(item.text[side:][:1]), not item.text
+        case Slot():
+            return frozenset(), False
+        case Sequence(items):
+            found: frozenset[str] = frozenset()
+            for part in items if side == 0 else reversed(items):
+                chars, empty = _edge(part, side)
+                found |= chars
+                if not empty:
+                    return found, False
+            return found, True
+        case Choice(branches, optional):
+            if item.rule:
+                return frozenset(), False
+            edges = [_edge(branch.node, side) for branch in branches]
+            return frozenset().union(*(chars for chars, _ in edges)), optional or any(empty for _, empty in edges)
 
 
 def _spellings(item: _Raw) -> list[str] | None:
@@ -292,22 +370,19 @@ def _spellings(item: _Raw) -> list[str] | None:
         return [item.text]
     if isinstance(item, Slot) or item.rule:
         return None
-    if any(char in branch.source for branch in item.branches for char in "([{<"):
-        return None
-    texts = [re.sub(r"\\(.)", r"\1", branch.source) for branch in item.branches]
-    return [*texts, ""] if item.optional else texts
+    texts: list[str] = []
+    for branch in item.branches:
+        if not isinstance(branch.node, Words):
+            return None
+        texts.append(branch.node.text)
+    return ["", *texts] if item.optional else texts
 
 
-def _joins(left: list[str] | None, right: list[str] | None) -> bool:
-    """Whether some end of `left` and some start of `right` would be one token."""
-    ends = {text[-1] for text in left or () if text}
-    starts = {text[0] for text in right or () if text}
-    return any((a.isalpha() and b.isalpha()) or (a.isdigit() and b.isdigit()) for a in ends for b in starts)
-
-
-def _length(node: Node) -> int:
-    if isinstance(node, Words):
-        return len(node.tokens)
-    if isinstance(node, Sequence):
-        return sum(map(_length, node.items))
-    return 1
+def _blank(node: Node) -> bool:
+    """Whether nothing is written but white space."""
+    match node:
+        case Words(tokens):
+            return not tokens
+        case Sequence(items):
+            return all(map(_blank, items))
+    return False
