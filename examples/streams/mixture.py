@@ -35,8 +35,10 @@ DEFAULT_EXPONENT = 1.1
 
 
 def check_seeds(seed: int, count: int) -> None:
-    """Raises `ValueError` where `count` items from `seed` on mix seeds for recording and for measuring."""
+    """Raises `ValueError` where `count` items from `seed` on mix seeds for recording and for measuring, or repeat."""
 
+    if seed < 0:
+        raise ValueError(f"seed {seed} is negative: Random(-n) is Random(n)")
     if seed < FIRST_MEASURED_SEED < seed + count:
         raise ValueError(
             f"seed {seed} with {count} items goes to generator seed {seed + count - 1}, but those from"
