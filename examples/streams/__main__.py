@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the stream. Exit code 2 is bad usage."""
+    """Write the stream. Exit code 2 is bad usage, 1 a file that cannot be written."""
 
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -79,6 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unknown families {', '.join(unknown)}; known are {', '.join(mixture.FAMILIES)}")
     if options.count < 0 or options.per_family < 0:
         parser.error("counts are not negative")
+    if not 0 <= options.near_misses <= 1:
+        parser.error(f"--near-misses is a share from 0 to 1, not {options.near_misses}")
     if len(set(families)) < len(families):
         parser.error("a family is named twice")
 
@@ -101,7 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
         sys.stdout.writelines(texts)
     else:
-        _write(options.out, texts)
+        try:
+            _write(options.out, texts)
+        except OSError as error:
+            parser.exit(1, f"{parser.prog}: error: nothing written to {options.out}: {error}\n")
     return 0
 
 
