@@ -113,12 +113,20 @@ class ValueType(ABC):
         first: the folded first characters with which a text of the type may begin, or None for any. Only a filter: it
             must never exclude a text that `scan` accepts.
         exact: whether `shape` accepts nothing that `scan` refuses.
+        summary: what the type is, in a sentence.
+        python: what `solve` receives.
+        accepts: texts that are values of the type.
+        rejects: texts that are none, or that have several readings.
     """
 
     name: str
     key: str
     first: frozenset[str] | None = None
     exact: bool = True
+    summary: str
+    python: str
+    accepts: tuple[str, ...]
+    rejects: tuple[str, ...]
 
     @abstractmethod
     def scan(self, text: Text, start: int) -> Sequence[Reading]:

@@ -70,7 +70,8 @@ _SPACE = _convention(",", "", spaced=True)
 _DOT_OR_SPACE = _convention(",", ".", spaced=True)
 
 _REGIONS = {
-    POINT: "AU BW CN DO GB GH GT HK HN IE IL JM JP KE KR LK MO MT MX MY NG NI NZ PA PE PH PR SG SV TH TT TW TZ UG US ZW",
+    POINT: "AU BW CN DO GB GH GT HK HN IE IL JM JP KE KR LK MO MT MX MY NG NI NZ PA PE PH PR SG "
+    "SV TH TT TW TZ UG US ZW",
     _LAKH: "BD IN NP PK",
     _SWISS: "CH LI",
     COMMA: "AR BE BO BR CL CO DE DK GR HR ID IS IT NL PY RO RS SI TR UY VE VN",
@@ -94,7 +95,7 @@ def free(string: str, position: int) -> bool:
 
 
 def numbers(text: Text, start: int, stop: int = END, *, unit: bool = False) -> list[tuple[int, tuple[str, ...]]]:
-    """The numbers that begin at token `start`: where each ends, in characters, and its distinct values, signed and plain.
+    """The numbers that begin at token `start`: where each ends, in characters, and its distinct values.
 
     `stop` cuts the text, in characters. With `unit` a letter may follow at once.
     """

@@ -1,4 +1,4 @@
-"""Lists of a value type, and records: counts of things."""
+"""Lists of a value type."""
 
 from __future__ import annotations
 
@@ -117,9 +117,7 @@ class Splitter:
             frontier = following if len(following) <= MAX_READINGS else []
         return [node for node in rows if node.last]
 
-    def _items(
-        self, text: Text, at: int, parent: _Node | None, by_word: bool, stops: Sequence[int]
-    ) -> Iterator[_Node]:
+    def _items(self, text: Text, at: int, parent: _Node | None, by_word: bool, stops: Sequence[int]) -> Iterator[_Node]:
         if at >= len(text):
             return
         index = bisect_right(stops, text.start(at)) if stops else 0
@@ -158,7 +156,7 @@ def _decimal_commas(text: Text, begin: int, known: Sequence[Convention]) -> bool
     )
 
 
-class _RowType(ValueType):
+class Row(ValueType):
     """What lists and records share: a row of items, and JSON as canonical text."""
 
     exact = False
@@ -169,7 +167,7 @@ class _RowType(ValueType):
     def _canonical(self, items: Sequence[str]) -> str:
         """The canonical text of a row."""
 
-    def _rows(self, text: Text, start: int, minimum: int) -> Sequence[Reading]:
+    def rows(self, text: Text, start: int, minimum: int) -> Sequence[Reading]:
         """Certain rows, and doubtful ones where they make a certain one ambiguous."""
         rows = [(end, self._canonical(items), doubt) for end, items, doubt in self._splitter.rows(text, start, minimum)]
         certain = dict.fromkeys((end, row) for end, row, doubt in rows if not doubt)
@@ -183,7 +181,7 @@ class _RowType(ValueType):
         return alt(row, seq(lit(*OPEN), opt(row), lit(*CLOSE)))
 
 
-class ListType(_RowType):
+class ListType(Row):
     """Lists of one type: two items or more, or any number in brackets, set apart in one way.
 
     Ways are commas, semicolons, the word and, line breaks, and spaces between integers or decimals. The last item may
@@ -210,15 +208,18 @@ class ListType(_RowType):
             self._splitter = Splitter(lambda text, start, stop: item.scan(text, start), None, words, styles)
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
-        plain = self._rows(text, start, 2)
+        plain = self.rows(text, start, 2)
         token = text.tokens[start]
         if token not in OPEN or start + 1 >= len(text):
             return plain
         close = CLOSE[OPEN.index(token)]
         if text.tokens[start + 1] == close:
             return [*plain, (start + 2, "[]")] if close == "]" else plain
-        inner = self._rows(text, start + 1, 1)
-        return [*plain, *((end + 1, row) for end, row in inner if end < len(text) and text.tokens[end] == close)]
+        inner = self.rows(text, start + 1, 1)
+        return [
+            *plain,
+            *((end + 1, row) for end, row in inner if end < len(text) and text.tokens[end] == close),
+        ]
 
     def _canonical(self, items: Sequence[str]) -> str:
         return json.dumps(items, ensure_ascii=False, separators=(",", ":"))
@@ -237,7 +238,9 @@ class ListType(_RowType):
         for item in items:
             self.item.check(item)
         if self._canonical(items) != canonical:
-            raise ValueProblem(f"not in canonical form: {canonical[:60]!r}; write compact JSON: {self._canonical(items)[:60]}")
+            raise ValueProblem(
+                f"not in canonical form: {canonical[:60]!r}; write compact JSON: {self._canonical(items)[:60]}"
+            )
 
     def to_tagged(self, canonical: str) -> object:
         return [self.item.to_tagged(item) for item in self._items(canonical)]
@@ -256,16 +259,40 @@ class ListType(_RowType):
         return all(self.item.within(item, minimum, maximum) for item in self._items(canonical))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
+        return sure_samples(self, self._candidates(random))
+
+    def _candidates(self, random: random.Random) -> Iterator[Sample]:
         source = self.item.samples(random)
         yield Sample("[]", "[]")
         first = [next(source) for _ in range(8)]
         groups = [first[:1], first[:2], [first[0]] * 3, first[::-1], first]
         while True:
             for group in groups:
-                canonical = self._canonical([sample.canonical for sample in group])
                 texts = [sample.text for sample in group]
-                forms = (f"[{', '.join(texts)}]", ", ".join(texts), "; ".join(texts), ", ".join(texts[:-1]) + f" and {texts[-1]}")
-                good = [form for form in forms if self.readings(form) == (canonical,)]
-                if good:
-                    yield Sample(random.choice(good), canonical)
+                forms = [f"[{', '.join(texts)}]", f"[{'; '.join(texts)}]"]
+                if len(group) > 1:
+                    forms += [", ".join(texts), "; ".join(texts), f"{', '.join(texts[:-1])} and {texts[-1]}"]
+                yield Sample(random.choice(forms), self._canonical([sample.canonical for sample in group]))
             groups = [[next(source) for _ in range(random.choice((1, 2, 3, 5, 12)))]]
+
+
+MAX_TRIES = 1000
+
+
+def sure_samples(kind: ValueType, candidates: Iterator[Sample]) -> Iterator[Sample]:
+    """The candidates that have one reading, the one that they state.
+
+    Raises:
+        ValueProblem: many in a row had none or several, since items of this type cannot be told apart.
+    """
+    failures = 0
+    for sample in candidates:
+        if kind.readings(sample.text) == (sample.canonical,):
+            failures = 0
+            yield sample
+        else:
+            failures += 1
+            if failures == MAX_TRIES:
+                raise ValueProblem(
+                    f"no text of type {kind.name} has a single reading, for example {sample.text[:80]!r}"
+                )

@@ -171,7 +171,17 @@ class IntegerType(OrderedType):
         return NUMBER_SHAPE
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
-        for boundary in ("0", "1", "-1", "2", "10", "-10", "999999999999999999999999999999", str(2**31), str(-(2**63))):
+        for boundary in (
+            "0",
+            "1",
+            "-1",
+            "2",
+            "10",
+            "-10",
+            "999999999999999999999999999999",
+            str(2**31),
+            str(-(2**63)),
+        ):
             yield Sample(boundary, boundary)
         yield Sample("+7", "7")
         yield Sample("1,234,567", "1234567")
@@ -187,8 +197,8 @@ class DecimalType(OrderedType):
     first = NUMBER_FIRST | {"."}
     summary = "A decimal number, with as many decimals as were written."
     python = "decimal.Decimal"
-    accepts = ("12", "30.0", "-0.25", ".5", "12,5", "1,234.50", "1.234,50")
-    rejects = ("1,234", "1.234", "007.5", "5.", "1e5", "1/2")
+    accepts: tuple[str, ...] = ("12", "30.0", "-0.25", ".5", "12,5", "1,234.50", "1.234,50")
+    rejects: tuple[str, ...] = ("1,234", "1.234", "007.5", "5.", "1e5", "1/2")
 
     def read(self, text: Text, start: int, stop: int = END) -> Sequence[Reading]:
         ends = text.ends
@@ -207,7 +217,19 @@ class DecimalType(OrderedType):
         return NUMBER_SHAPE
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
-        for boundary in ("0", "0.0", "1", "-1", "0.5", "-0.01", "30.0", "0.1", "2.50", "100", "99999999999999999999.99"):
+        for boundary in (
+            "0",
+            "0.0",
+            "1",
+            "-1",
+            "0.5",
+            "-0.01",
+            "30.0",
+            "0.1",
+            "2.50",
+            "100",
+            "99999999999999999999.99",
+        ):
             yield Sample(boundary, boundary)
         yield Sample(".75", "0.75")
         yield Sample("1,234.50", "1234.50")
@@ -291,9 +313,7 @@ class YearType(OrderedType):
 
 
 _ONES = "first second third fourth fifth sixth seventh eighth ninth".split()
-_TEENS = (
-    "tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth".split()
-)
+_TEENS = "tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 ORDINAL_WORDS: dict[str, int] = {
     **{word: number for number, word in enumerate(_ONES + _TEENS, 1)},
