@@ -148,7 +148,8 @@ def _componentize(made_from: Recipe) -> bytes:
             check=False,
         )
         if done.returncode or not output.exists():
-            last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-20:])
+            said, _, _ = (done.stderr or done.stdout).partition("Stack backtrace:")  # of componentize-py's own code
+            last = "\n".join(said.strip().splitlines()[-20:])
             raise BuildError(f"componentize-py failed with exit code {done.returncode}:\n{last}")
         return output.read_bytes()
 

@@ -17,6 +17,7 @@ from seglam.sandbox.results import Fault, FaultKind, Inspection, Mode, Program, 
 SPARES = 4
 INSPECTION_FUEL = 10_000_000_000
 INSPECTION_MEMORY_MIB = 64
+_WARM_UP = Program(digest="", code="def solve(): return 0")
 # What a call leaves behind with these is not known or not wanted: a memory that has grown, an interpreter half changed.
 _ENDING = frozenset((FaultKind.FUEL, FaultKind.MEMORY, FaultKind.TRAP))
 
@@ -39,7 +40,7 @@ class Sandbox:
     def __init__(self, engine: Engine, *, budget_mib: int = 512) -> None:
         self.engine = engine
         self._warm = WarmPool(budget_mib * MIB)
-        self._spares = SparePool(lambda: self._make(INSPECTION_MEMORY_MIB), SPARES)
+        self._spares = SparePool(self._make_spare, SPARES)
         self._inspector: Instance | None = None
         self._lock = threading.Lock()  # of the counters and the inspector
         self._calls = self._hits = self._made = self._discarded = 0
@@ -186,8 +187,17 @@ class Sandbox:
     def _give_back(self, held: Prepared, mode: Mode) -> None:
         if mode is Mode.WARM and not self._closed:
             self._warm.give(held)
+        elif mode is Mode.SINGLE_USE:
+            self._spares.retire(held.instance)
         else:
             held.instance.close()
+
+    def _make_spare(self) -> Instance:
+        """An instance that has run something of ours: its first call would otherwise spend its time on page faults."""
+        spare = self._make(INSPECTION_MEMORY_MIB)
+        spare.call("prepare", INSPECTION_FUEL, protocol.settings_of(_WARM_UP))
+        spare.call("call", INSPECTION_FUEL, "[]")
+        return spare
 
     def _make(self, memory_mib: int) -> Instance:
         instance = self.engine.instantiate(memory_mib)

@@ -6,6 +6,7 @@ import gc
 import json
 import platform
 import sys
+from typing import Any
 
 from seglam.sandbox.guest import calls, codec, inspection, modules
 
@@ -23,8 +24,7 @@ class WitWorld:
         return json.dumps({"python": platform.python_version(), "modules": modules.IMPORTABLE})
 
     def prepare(self, request: str) -> str:
-        settings = json.loads(request)
-        sys.stdout = sys.stderr = calls.Output(0)  # type: ignore[assignment]  # warnings of the compiler
+        settings = _begin(request)
         code = calls.compile_procedure(settings["code"])
         if isinstance(code, dict):
             return json.dumps(code)
@@ -36,20 +36,27 @@ class WitWorld:
         return WitWorld.procedure.run(arguments)
 
     def inspect(self, request: str) -> str:
-        settings = json.loads(request)
-        sys.stdout = sys.stderr = calls.Output(0)  # type: ignore[assignment]
+        settings = _begin(request)
         return json.dumps(inspection.inspect(settings["code"], settings["examples"], modules.IMPORTABLE))
+
+
+def _begin(request: str) -> Any:
+    modules.close_imports()
+    sys.stdout = sys.stderr = calls.Output(0)  # type: ignore[assignment]  # the real ones would ask the host
+    return json.loads(request)
 
 
 def _build() -> None:
     codec.use_datetime(modules.DATETIME)
     modules.prepare_interpreter(RECURSION_LIMIT)
     world = WitWorld()
+    paths = list(sys.path), list(sys.path_hooks), list(sys.meta_path)
     world.prepare(json.dumps({"code": _WARM_UP, "answer_bytes": 100, "stdout_bytes": 10}))
     for number in range(20):
         world.call(json.dumps([["n", number]]))
     world.inspect(json.dumps({"code": _WARM_UP, "examples": []}))
     WitWorld.procedure = None
+    sys.path[:], sys.path_hooks[:], sys.meta_path[:] = paths  # componentize-py still imports after this module
     gc.collect()
     gc.freeze()
 

@@ -18,6 +18,7 @@ import types
 import warnings
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from importlib.machinery import BuiltinImporter
 from typing import Any, ClassVar, NoReturn
 
 from seglam.sandbox.guest.values import PREDEFINED
@@ -32,7 +33,11 @@ IMPORTABLE = (
 )  # fmt: skip
 
 # Imported by the standard library itself in the middle of a call.
-_LAZILY_IMPORTED = ("_strptime", "locale", "html.entities", "_pydecimal", "encodings.ascii", "encodings.latin_1")
+_LAZILY_IMPORTED = (
+    "_ast_unparse", "_colorize", "_strptime", "annotationlib", "encodings.ascii", "encodings.cp1252", "encodings.idna",
+    "encodings.latin_1", "encodings.utf_16", "encodings.utf_32", "encodings.utf_8_sig", "html.entities", "locale",
+    "re._casefix", "string.templatelib", "traceback",
+)  # fmt: skip
 
 _ABSENT_BUILTINS = ("open", "input", "breakpoint", "exit", "quit", "help", "license", "copyright", "credits")
 _NOTHING = types.ModuleType("nothing")
@@ -158,7 +163,7 @@ def may_patch(code: types.CodeType) -> bool:
     Cheap and on the safe side: bytes that merely look like these instructions count too.
     """
     return (
-        any(each in _ATTRIBUTE_WRITERS for each in code.co_code[::2])
+        not _ATTRIBUTE_WRITERS.isdisjoint(code.co_code[::2])
         or not _WRITING_NAMES.isdisjoint(code.co_names)
         or any(may_patch(part) for part in code.co_consts if isinstance(part, types.CodeType))
     )
@@ -196,6 +201,16 @@ def prepare_interpreter(recursion_limit: int) -> None:
     warnings.simplefilter("ignore")  # showing one would read the source file
     sys.set_int_max_str_digits(0)
     sys.setrecursionlimit(recursion_limit)
+
+
+def close_imports() -> None:
+    """Once, when an instance starts. After it a module that is not there is an ImportError: looking for its file would ask
+    the host, which ends the instance. (While the engine is built, componentize-py still imports after this module.)"""
+    if sys.path:
+        sys.meta_path[:] = [BuiltinImporter]
+        sys.path.clear()
+        sys.path_hooks.clear()
+        sys.path_importer_cache.clear()
 
 
 # By module; under "" those that a procedure has without an import.
