@@ -49,8 +49,8 @@ class Evidence:
 class ModelCall:
     """One call of a model, or one recorded completion standing in for it.
 
-    `role` is author or verifier, `purpose` is author, repair, implementation, contrasts or direct-answer. `recording` says
-    where a recorded completion came from, and is None when a model was called. Tokens are the endpoint's own count.
+    `role` is author or verifier; `purpose` is author, repair, implementation, contrasts or direct-answer. `recording`
+    says where a recorded completion came from, and is None when a model was called. Tokens are the endpoint's count.
     """
 
     role: str

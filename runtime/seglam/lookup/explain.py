@@ -147,9 +147,11 @@ def _moves(state: State, text: Text, at: int) -> Iterator[tuple[float, int, Stat
         yield 1.0, at, after, ("missing", "", token)
     for kind, name, after in state.slots:
         if inside:
-            for end, _ in kind.scan(text, at):
+            readings = kind.scan(text, at)
+            for end, _ in readings:
                 yield 0.0, end, after, None
-            for end in range(at + 1, min(len(text), at + MAX_REJECTED_TOKENS) + 1):
+            # Where a value does stand, what follows it is unexplained rather than part of a rejected value.
+            for end in range(at + 1, 0 if readings else min(len(text), at + MAX_REJECTED_TOKENS) + 1):
                 yield 0.9 + 0.01 * (end - at), end, after, ("rejected", name, text.slice(at, end))
         yield 1.5, at, after, ("missing", "", f"{{{name}}}")
 

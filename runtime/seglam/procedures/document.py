@@ -112,7 +112,7 @@ class Parameter(Model):
 
 
 class Returns(Model):
-    """What the procedure answers, and what must hold of every answer before it is served."""
+    """Type of the answer, and what must hold of every answer before it is served."""
 
     type: TypeName = Field(description="Value type of the answer.")
     vocabulary: Identifier | None = Field(default=None, description="Vocabulary of the answer, for type vocabulary.")
@@ -155,7 +155,7 @@ class Structured(Model):
 
 
 class Match(Model):
-    """Which requests the procedure answers."""
+    """Patterns for texts, a shape for structured requests, and what must miss."""
 
     patterns: list[Pattern] | None = Field(
         default=None, max_length=512, description="Sentence templates; one that matches is enough."
@@ -230,7 +230,7 @@ class Activation(Model):
 
 
 class Spec(Model):
-    """The procedure itself."""
+    """Everything that a procedure is and how it is deployed."""
 
     summary: Short = Field(description="What the procedure answers, in one sentence.")
     parameters: list[Parameter] | None = Field(default=None, max_length=32, description="Typed arguments.")
