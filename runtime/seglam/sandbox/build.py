@@ -1,8 +1,8 @@
 """`make engine`: build the engine's components from the recipe and compile them for this machine.
 
-Two builds of one recipe differ, so a component that is there and whole is kept: its digest is what evidence names. What is
-made again for another wasmtime, machine or configuration is only its machine code. Every file is named by its digest and
-the manifest is written last, so a build that is killed leaves the earlier state.
+Two builds of one recipe differ, so a component that is there and whole is kept: its digest is what evidence names.
+What is made again for another wasmtime, machine or configuration is only its machine code. Every file is named by its
+digest and the manifest is written last, so a build that is killed leaves the earlier state.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def _componentize(made_from: Recipe) -> bytes:
         raise BuildError("componentize-py is not installed; install seglam[engine]") from None
     if installed != made_from.componentize_py:
         raise BuildError(
-            f"the recipe needs componentize-py {made_from.componentize_py}, installed is {installed}; install seglam[engine]"
+            f"the recipe needs componentize-py {made_from.componentize_py}, installed is {installed}; "
+            "install seglam[engine]"
         )
     with tempfile.TemporaryDirectory(prefix="seglam-engine-") as scratch:
         stage = Path(scratch)
@@ -232,7 +233,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the manifests as JSON")
     chosen = parser.parse_args(arguments)
     try:
-        manifests = build(chosen.directory, force=chosen.force, progress=lambda line: print(line, file=sys.stderr, flush=True))
+        manifests = build(
+            chosen.directory, force=chosen.force, progress=lambda line: print(line, file=sys.stderr, flush=True)
+        )
     except (EngineError, OSError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1

@@ -109,8 +109,8 @@ class Engine:
             raise EngineInvalid(f"the engine in {directory} was built from another recipe; {REMEDY}")
         if not manifest.compiled_for_here():
             raise EngineInvalid(
-                f"the engine in {directory} was compiled by wasmtime {manifest.wasmtime} for {manifest.target}, here is "
-                f"{native.wasmtime_version()} for {native.target()} (or the configuration differs); {REMEDY}"
+                f"the engine in {directory} was compiled by wasmtime {manifest.wasmtime} for {manifest.target}, "
+                f"here is {native.wasmtime_version()} for {native.target()} (or the configuration differs); {REMEDY}"
             )
         artifact = manifest.artifact_path(directory)
         try:

@@ -1,7 +1,7 @@
 """The one place that touches wasmtime: configuration, compiled components, instances and their calls.
 
-wasmtime's own `Func.__call__` asks for the function's type on every call, which costs more than the call; and its `Config`
-has no setter for the target. Both use the bindings below it, hence the pinned major version in pyproject.toml.
+wasmtime's own `Func.__call__` asks for the function's type on every call, which costs more than the call; and its
+`Config` has no setter for the target. Both use the bindings below it, hence the pinned major version in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from wasmtime import component
 
 from seglam.sandbox.results import Fault, FaultKind
 
-# Below wasmtime's asynchronous stack of 2 MiB: a limit above it aborts the process. With the default of 512 KiB ordinary
-# recursion ends the instance; with this, nearly all of it becomes a RecursionError that the procedure can name.
+# Below wasmtime's asynchronous stack of 2 MiB: a limit above it aborts the process. With the default of 512 KiB
+# ordinary recursion ends the instance; with this, nearly all of it becomes a RecursionError that the procedure can
+# name.
 STACK_BYTES = 1_792 << 10
 EXPORTS = ("describe", "prepare", "call", "inspect")
 
@@ -72,7 +73,8 @@ def compile_component(wasm: bytes) -> bytes:
 
 
 class Loaded:
-    """A component ready to be instantiated. The caller has checked the artifact's digest: wasmtime runs what it finds."""
+    """A component ready to be instantiated. The caller has checked the artifact's digest: wasmtime runs what it
+    finds."""
 
     def __init__(self, artifact: Path) -> None:
         self.engine = make_engine()
@@ -114,7 +116,7 @@ class Instance:
         parameter = ffi.wasmtime_component_val_t()
         parameter.kind = ffi.WASMTIME_COMPONENT_STRING
         parameter.of.string.size = len(data)
-        parameter.of.string.data = ctypes.cast(data, ctypes.POINTER(ctypes.c_uint8))
+        parameter.of.string.data = ctypes.cast(ctypes.c_char_p(data), ctypes.POINTER(ctypes.c_uint8))
         result = ffi.wasmtime_component_val_t()
         problem = ffi.wasmtime_component_func_call(
             byref(self._functions[name]), self._context, byref(parameter), 0 if text is None else 1, byref(result), 1

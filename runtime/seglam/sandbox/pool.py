@@ -10,8 +10,8 @@ from seglam.sandbox.native import Instance
 from seglam.sandbox.results import Program
 
 MIB = 1 << 20
-# Of an instance that has answered small calls. Measured: 2.6 MiB of its own; 6 more are resident but shared by all instances,
-# pages of the component that nobody has written to.
+# Of an instance that has answered small calls. Measured: 2.6 MiB of its own; 6 more are resident but shared by all
+# instances, pages of the component that nobody has written to.
 BASE_BYTES = 4 * MIB
 
 Key = tuple[str, Program]  # tenant and the whole program, so that no two of them ever share an instance
@@ -28,8 +28,8 @@ class Prepared:
         self.charge = BASE_BYTES
 
     def used(self, fuel: int) -> None:
-        """Charge for a call. wasmtime does not tell how large a memory is, but filling a byte costs at least one unit of
-        fuel, so fuel bounds what a call can have touched; memory is never given back while an instance lives."""
+        """Charge for a call. wasmtime does not tell how large a memory is, but filling a byte costs at least one unit
+        of fuel, so fuel bounds what a call can have touched; memory is never given back while an instance lives."""
         self.charge = max(self.charge, min(BASE_BYTES + fuel, self.key[1].memory_mib * MIB))
 
 
@@ -93,8 +93,8 @@ class WarmPool:
 
 
 class SparePool:
-    """Instances never used, made ahead by a thread that starts with the first one taken. The same thread closes used ones,
-    which takes longer than a call."""
+    """Instances never used, made ahead by a thread that starts with the first one taken. The same thread closes used
+    ones, which takes longer than a call."""
 
     def __init__(self, make: Callable[[], Instance], size: int) -> None:
         self._make = make

@@ -1,4 +1,5 @@
-"""The JSON between host and guest. The host trusts no reply: a procedure shares the guest's interpreter and may forge one."""
+"""The JSON between host and guest. The host trusts no reply: a procedure shares the guest's interpreter and may forge
+one."""
 
 from __future__ import annotations
 

@@ -69,7 +69,8 @@ def default_directory() -> Path:
 
 
 def check_private(path: Path) -> None:
-    """Refuse, with `EngineInvalid`, a path whose content somebody else could replace: machine code is loaded from it."""
+    """Refuse, with `EngineInvalid`, a path whose content somebody else could replace: machine code is loaded from
+    it."""
     for each in (path, *path.absolute().parents):
         found = each.stat()
         own = found.st_uid in (os.geteuid(), 0)
@@ -77,6 +78,6 @@ def check_private(path: Path) -> None:
         sticky = each != path and found.st_mode & stat.S_ISVTX
         if not own or (open_to and not sticky):
             raise EngineInvalid(
-                f"{each} can be changed by others (owner {found.st_uid}, mode {stat.filemode(found.st_mode)}), so no engine "
-                f"is loaded from below it; take the permission away or set SEGLAM_ENGINE_DIR to a private directory"
+                f"{each} can be changed by others (owner {found.st_uid}, mode {stat.filemode(found.st_mode)}), so no "
+                "engine is loaded from below it; take the permission away or set SEGLAM_ENGINE_DIR to a private directory"
             )

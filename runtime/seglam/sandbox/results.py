@@ -97,7 +97,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What the code holds, read without running it. `ok` says only that it parses; `findings` are for the caller to judge."""
+    """What the code holds, read without running it. `ok` says only that it parses; `findings` are for the caller to
+    judge."""
 
     error: Fault | None
     imports: tuple[str, ...] = ()

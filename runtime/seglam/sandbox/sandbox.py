@@ -1,4 +1,4 @@
-"""Running programs on instances of an engine. Thread-safe; a call blocks its thread for as long as the procedure runs."""
+"""Running programs on instances of an engine. Thread-safe; a call blocks its thread while the procedure runs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ INSPECTION_MEMORY_MIB = 64
 _WARM_UP = Program(digest="", code="def solve(): return 0")
 # What a call leaves behind with these is not known or not wanted: a memory that has grown, an interpreter half changed.
 _ENDING = frozenset((FaultKind.FUEL, FaultKind.MEMORY, FaultKind.TRAP))
+
+
+def _reusable(reply: protocol.Reply) -> bool:
+    return not reply.spoiled and (reply.fault is None or reply.fault.kind not in _ENDING)
 
 
 class _Unprepared(Exception):
@@ -49,7 +53,8 @@ class Sandbox:
     def run(
         self, program: Program, arguments: Mapping[str, object], *, mode: Mode = Mode.WARM, tenant: str = "default"
     ) -> Run:
-        """One call of `solve` with tagged JSON arguments by name. What the procedure does wrong is `Run.fault`, never raised."""
+        """One call of `solve` with tagged JSON arguments by name. What goes wrong in it is `Run.fault`, never
+        raised."""
         return self.run_many(program, (arguments,), mode=mode, tenant=tenant)[0]
 
     def run_many(
@@ -62,8 +67,8 @@ class Sandbox:
     ) -> list[Run]:
         """Several calls in order, each in a fresh namespace.
 
-        Mode fresh makes one instance for the whole batch (and another after a call that ended or changed it), single-use
-        takes one for each call; mode warm is the same as `run` for each.
+        Mode fresh makes one instance for the whole batch (and another after a call that ended or changed it);
+        single-use takes one for each call; warm is the same as `run` for each.
         """
         if self._closed:
             raise RuntimeError("the sandbox is closed")
@@ -78,10 +83,12 @@ class Sandbox:
                 reply, fuel = protocol.Reply(None, problem.fault), 0
             elapsed = (perf_counter() - started) * 1e6
             runs.append(Run(reply.answer, reply.fault, reply.stdout, fuel, elapsed, self.engine.digest, mode))
-            if held is not None and not self._reusable(reply, held):
-                held = self._discard(held)
+            if held is not None and not _reusable(reply):
+                self._discard(held)
+                held = None
             elif held is not None and mode is not Mode.FRESH:
-                held = self._give_back(held, mode)
+                self._give_back(held, mode)
+                held = None
         if held is not None:
             held.instance.close()
         with self._lock:
@@ -91,8 +98,8 @@ class Sandbox:
     def inspect(self, code: str, example_values: Iterable[object] = ()) -> Inspection:
         """What the code holds, by the engine's own parser; nothing of it runs.
 
-        `example_values` are the examples' arguments and answers, as tagged values or canonical texts: a comparison with one
-        of them is a finding.
+        `example_values` are the examples' arguments and answers, as tagged values or canonical texts: a comparison with
+        one of them is a finding. Leave out those of closed vocabularies, which code may well compare with.
         """
         request = protocol.inspection_request(code, example_values)
         with self._lock:
@@ -175,9 +182,6 @@ class Sandbox:
             return protocol.Reply(None, trap.fault, spoiled=True), trap.fuel_used
         held.used(fuel)
         return protocol.read_reply(reply), fuel
-
-    def _reusable(self, reply: protocol.Reply, held: Prepared) -> bool:
-        return not reply.spoiled and (reply.fault is None or reply.fault.kind not in _ENDING)
 
     def _discard(self, held: Prepared) -> None:
         held.instance.close()

@@ -12,7 +12,12 @@ from seglam.sandbox.guest import calls, codec, inspection, modules
 
 # Python code needs little of the stack for each call; what recurses in C is stopped by the host's stack limit.
 RECURSION_LIMIT = 1_000
-_WARM_UP = "import json, re, decimal, datetime, fractions\ndef solve(n):\n    print(n)\n    return [n, decimal.Decimal(n) / 3]\n"
+_WARM_UP = """
+import json, re, decimal, datetime, fractions
+def solve(n):
+    print(n)
+    return [n, decimal.Decimal(n) / 3]
+"""
 
 
 class WitWorld:
@@ -42,7 +47,7 @@ class WitWorld:
 
 def _begin(request: str) -> Any:
     modules.close_imports()
-    sys.stdout = sys.stderr = calls.Output(0)  # type: ignore[assignment]  # the real ones would ask the host
+    sys.stdout = sys.stderr = calls.Output(0)  # the real ones would ask the host
     return json.loads(request)
 
 

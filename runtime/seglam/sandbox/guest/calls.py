@@ -20,8 +20,11 @@ MODULE = "procedure"
 MESSAGE_LIMIT = 2_000  # characters of an exception's message
 CUT = "\n[output cut]"
 
-_TRAPS = [decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow]
-_SCALARS = (int, bool, types.NoneType)
+_CONTEXT = decimal.Context(
+    prec=28,
+    rounding=decimal.ROUND_HALF_EVEN,
+    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
+)
 
 Reply = dict[str, Any]
 
@@ -94,7 +97,7 @@ class Procedure:
         """The reply to one call as JSON: `answer` or `fault`, `stdout` if anything was printed, `spoiled` if the call
         changed what later calls would see."""
         output = Output(self.stdout_bytes)
-        sys.stdout = sys.stderr = output  # type: ignore[assignment]
+        sys.stdout = sys.stderr = output
         importer = modules.Importer()
         try:
             answer = self._answer(text, importer)
@@ -110,7 +113,7 @@ class Procedure:
     def _answer(self, text: str, importer: modules.Importer) -> str:
         arguments = codec.decode(text)
         modules.restore()
-        decimal.setcontext(decimal.Context(prec=28, rounding=decimal.ROUND_HALF_EVEN, traps=_TRAPS))
+        decimal.setcontext(_CONTEXT.copy())
         module = types.ModuleType(MODULE)
         namespace = vars(module)
         namespace.update(PREDEFINED)
@@ -133,12 +136,8 @@ class Procedure:
             namespace.clear()  # functions and their globals are cycles; do not leave them to the collector
 
     def _bounded(self, answer: object) -> str:
-        if answer.__class__ not in _SCALARS:
-            decimal.setcontext(decimal.Context())
-            answer = codec.encode(answer)
-        elif answer.__class__ is int:
-            answer = codec.encode(answer)
-        text = json.dumps(answer)
+        decimal.setcontext(_CONTEXT.copy())  # the procedure's own may write exponents in another way
+        text = codec.encode(answer)
         if len(text) > self.answer_bytes:
             return json.dumps(
                 fault("output", f"the answer takes {len(text):,} bytes; the limit is {self.answer_bytes:,}")

@@ -37,16 +37,18 @@ class BadAnswer(ValueError):
 def decode(text: str) -> dict[str, object]:
     """Arguments by name, from a JSON list of [name, tagged value]; `BadArgument` names what cannot be read."""
     try:
-        pairs = _DECODER.decode(text)
+        pairs, end = _SCAN(text, 0)
+        if end != len(text):
+            raise BadArgument(f"there is more after the arguments, at character {end}")
         return dict(pairs)
     except BadArgument:
         raise
-    except (ValueError, TypeError, ArithmeticError, AttributeError) as problem:
+    except (ValueError, TypeError, ArithmeticError, AttributeError, StopIteration, RecursionError) as problem:
         raise BadArgument(f"an argument is not tagged JSON: {problem}") from problem
 
 
 def _refuse_float(text: str) -> NoReturn:
-    raise BadArgument(f"{text} is a float; numbers with a fraction are written {{\"$decimal\": \"...\"}}")
+    raise BadArgument(f'{text} is a float; numbers with a fraction are written {{"$decimal": "..."}}')
 
 
 def _decimal(value: object) -> Decimal:
@@ -129,7 +131,9 @@ def _tag(members: dict[str, Any]) -> object:
     raise BadArgument(f"an object with the members {sorted(members)} is not tagged JSON")
 
 
-_DECODER = json.JSONDecoder(object_hook=_tag, parse_float=_refuse_float, parse_constant=_refuse_float)
+_SCAN: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
+    object_hook=_tag, parse_float=_refuse_float, parse_constant=_refuse_float
+).scan_once  # type: ignore[attr-defined]  # decode, without its look for white space
 
 
 def use_datetime(replacement: type[datetime]) -> None:
@@ -140,9 +144,12 @@ def use_datetime(replacement: type[datetime]) -> None:
 # --- answers -------------------------------------------------------------------------------------------------------
 
 
-def encode(answer: object) -> object:
-    """The answer as tagged JSON; `BadAnswer` says which part of it has no such form."""
-    return _encode(answer, 0)
+def encode(answer: object) -> str:
+    """The answer as tagged JSON in ASCII; `BadAnswer` says which part of it has no such form."""
+    if type(answer) is str:
+        return json.encoder.encode_basestring_ascii(answer)
+    tagged = _encode(answer, 0)
+    return str(tagged) if type(tagged) is int else json.dumps(tagged, separators=(",", ":"))
 
 
 def _encode(value: object, depth: int) -> object:

@@ -31,7 +31,8 @@ def branches_on_examples(tree: ast.Module, examples: Iterable[object], report: R
 
 
 def _compared(node: ast.Compare) -> Iterator[tuple[ast.expr, bool]]:
-    """The literals of a comparison, each with whether it is compared with a plain name (and not, say, with a length)."""
+    """The literals of a comparison, each with whether it is compared with a plain name (and not, say, with a
+    length)."""
     operands = [node.left, *node.comparators]
     for left, operator, right in zip(operands, node.ops, operands[1:], strict=False):
         if isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE):

@@ -25,6 +25,7 @@ def inspect(code: str, examples: Iterable[object], importable: Sequence[str]) ->
     if isinstance(compiled, dict):
         return compiled
     tree = modules.COMPILE(code, modules.unreadable("procedure"), "exec", ast.PyCF_ONLY_AST, True)
+    assert isinstance(tree, ast.Module)
     report = Report()
     imports, unavailable = _imports(tree, frozenset(importable), report)
     functions = _functions(tree)
@@ -86,7 +87,9 @@ def _check_signature(node: ast.FunctionDef | ast.AsyncFunctionDef, report: Repor
     if any(isinstance(each, ast.Yield | ast.YieldFrom) for each in _own_nodes(node)):
         report.add("solve-signature", "solve is a generator; it must return its answer", node)
     if node.args.vararg or node.args.kwarg or node.args.posonlyargs:
-        report.add("solve-signature", "solve takes its parameters by name: no *args, no **kwargs, no positional-only", node)
+        report.add(
+            "solve-signature", "solve takes its parameters by name: no *args, no **kwargs, no positional-only", node
+        )
 
 
 def _module_level(tree: ast.Module) -> Iterable[ast.stmt]:

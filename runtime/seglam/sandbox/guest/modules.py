@@ -1,8 +1,8 @@
 """What a procedure sees of the engine: its builtins and the modules that it may import.
 
-Each call gets copies, so that what one call patches the next does not see: a dictionary of builtins, and for each imported
-module a module object of its own with the public names. Modules not listed, and modules that listed ones happen to
-hold (`json.codecs`), do not exist for a procedure.
+Each call gets copies, so that what one call patches the next does not see: a dictionary of builtins, and for each
+imported module a module object of its own with the public names. Modules not listed, and modules that listed ones
+happen to hold (`json.codecs`), do not exist for a procedure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from importlib.machinery import BuiltinImporter
 from typing import Any, ClassVar, NoReturn
@@ -51,11 +51,11 @@ def _no_clock(*_: object) -> NoReturn:
 class _DateTime(_datetime.datetime):
     """`datetime.datetime` without a clock: the built-in class asks the host for the time, which ends the instance."""
 
-    min: ClassVar[_DateTime]  # type: ignore[misc]
-    max: ClassVar[_DateTime]  # type: ignore[misc]
-    now = classmethod(_no_clock)  # type: ignore[assignment]
-    utcnow = classmethod(_no_clock)  # type: ignore[assignment]
-    today = classmethod(_no_clock)  # type: ignore[assignment]
+    min: ClassVar[_DateTime]
+    max: ClassVar[_DateTime]
+    now: ClassVar[Any] = classmethod(_no_clock)
+    utcnow: ClassVar[Any] = classmethod(_no_clock)
+    today: ClassVar[Any] = classmethod(_no_clock)
 
     def __repr__(self) -> str:
         return "datetime." + super().__repr__()
@@ -89,20 +89,50 @@ def _public(name: str) -> dict[str, Any]:
 for _each in _LAZILY_IMPORTED:
     importlib.import_module(_each)
 # date.today and its like read the clock through this name.
-for _each in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep", "localtime", "gmtime"):
+for _each in (
+    "time",
+    "time_ns",
+    "monotonic",
+    "monotonic_ns",
+    "perf_counter",
+    "perf_counter_ns",
+    "sleep",
+    "localtime",
+    "gmtime",
+):
     setattr(time, _each, _no_clock)
 
 _PUBLIC = {name: _public(name) for name in IMPORTABLE}
 _PUBLIC["urllib"] = {}
 _PUBLIC["datetime"]["datetime"] = _DateTime
-_BUILTINS = {key: value for key, value in vars(builtins).items() if not key.startswith("__") or key == "__build_class__"}
+_BUILTINS = {
+    key: value for key, value in vars(builtins).items() if not key.startswith("__") or key == "__build_class__"
+}
 COMPILE = compile
 _BUILTINS |= {name: _missing(name) for name in _ABSENT_BUILTINS}
 _IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 _ATTRIBUTE_WRITERS = frozenset(opcode.opmap[name] for name in ("STORE_ATTR", "DELETE_ATTR"))
 _WRITING_NAMES = frozenset(
-    ("setattr", "delattr", "getattr", "attrgetter", "methodcaller", "exec", "eval", "compile", "type", "object", "super")
-    + ("__setattr__", "__delattr__", "__dict__", "__class__", "update_wrapper", "total_ordering", "dataclass")
+    (
+        "setattr",
+        "delattr",
+        "getattr",
+        "attrgetter",
+        "methodcaller",
+        "exec",
+        "eval",
+        "compile",
+        "type",
+        "object",
+        "super",
+        "__setattr__",
+        "__delattr__",
+        "__dict__",
+        "__class__",
+        "update_wrapper",
+        "total_ordering",
+        "dataclass",
+    )
 )
 _CHILDREN = {
     parent: [name for name in IMPORTABLE if name.startswith(parent + ".")]
@@ -123,10 +153,10 @@ class Importer:
         name: str,
         globals: Mapping[str, object] | None = None,
         locals: Mapping[str, object] | None = None,
-        fromlist: tuple[str, ...] | None = (),
+        fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> types.ModuleType:
-        if type(fromlist) is list:
+        if isinstance(fromlist, list):
             # The interpreter itself imports so (`date.today` needs time) and then takes the module from sys.modules.
             return _NOTHING
         if level or name not in _PUBLIC:
@@ -186,12 +216,14 @@ def _immutable(kind: type) -> bool:
 
 
 def _compile(source: Any, filename: object, mode: str, *arguments: Any, **options: Any) -> Any:
-    """`compile` under a file name that cannot be opened: for a syntax error the interpreter would look into the file."""
+    """`compile` under a file name that cannot be opened: for a syntax error the interpreter would look into the
+    file."""
     return COMPILE(source, unreadable("string"), mode, *arguments, **options)
 
 
 def unreadable(name: str) -> str:
-    """A file name that has no bytes, so that the interpreter cannot ask the host, which ends the instance, for the file."""
+    """A file name that has no bytes, so that the interpreter cannot ask the host, which ends the instance, for the
+    file."""
     return f"<{name}\ud800>"
 
 
@@ -204,8 +236,9 @@ def prepare_interpreter(recursion_limit: int) -> None:
 
 
 def close_imports() -> None:
-    """Once, when an instance starts. After it a module that is not there is an ImportError: looking for its file would ask
-    the host, which ends the instance. (While the engine is built, componentize-py still imports after this module.)"""
+    """Once, when an instance starts. After it a module that is not there is an ImportError: looking for its file
+    would ask the host, which ends the instance. (While the engine is built, componentize-py still imports after this
+    module.)"""
     if sys.path:
         sys.meta_path[:] = [BuiltinImporter]
         sys.path.clear()

@@ -1,7 +1,7 @@
 """Static rules on names, attributes, exceptions and shared state.
 
-They are for reviewers and for determinism, not for isolation: that is WebAssembly's. A name that the code itself binds is
-not the builtin of that name (`time` and `id` are good names of parameters).
+They are for reviewers and for determinism, not for isolation: that is WebAssembly's. A name that the code itself
+binds is not the builtin of that name (`time` and `id` are good names of parameters).
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class Rules(ast.NodeVisitor):
         if _is_dunder(node.attr) and node.attr not in _HARMLESS_DUNDERS:
             self._report.add("forbidden-attribute", f".{node.attr} reaches into the interpreter", node)
         if isinstance(node.ctx, ast.Store | ast.Del) and self._is_imported(node.value):
-            self._report.add("patched-module", f"{ast.unparse(node)} is shared with later calls; do not change it", node)
+            self._report.add(
+                "patched-module", f"{ast.unparse(node)} is shared with later calls; do not change it", node
+            )
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
@@ -64,7 +66,9 @@ class Rules(ast.NodeVisitor):
             case ast.Name(id=name) if name in _ATTRIBUTE_CALLS and len(node.args) > 1:
                 self._check_attribute_call(name, node)
             case ast.Attribute(attr=name, value=value) if name in _CLOCKS and self._is_imported(value):
-                self._report.add("clock", f"{ast.unparse(node.func)} needs a clock; take the moment as a parameter", node)
+                self._report.add(
+                    "clock", f"{ast.unparse(node.func)} needs a clock; take the moment as a parameter", node
+                )
             case ast.Attribute(attr="suppress") | ast.Name(id="suppress"):
                 if any(_is_broad(each) for each in node.args):
                     self._report.add("swallowed-exception", "suppress hides every exception", node)
@@ -78,7 +82,9 @@ class Rules(ast.NodeVisitor):
             case _:
                 self._report.add("forbidden-attribute", f"{name} with a computed name cannot be reviewed", node)
         if name in ("setattr", "delattr") and self._is_imported(node.args[0]):
-            self._report.add("patched-module", f"{ast.unparse(node.args[0])} is shared with later calls; do not change it", node)
+            self._report.add(
+                "patched-module", f"{ast.unparse(node.args[0])} is shared with later calls; do not change it", node
+            )
 
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str) and _DUNDER_IN_FORMAT.search(node.value):
@@ -92,7 +98,9 @@ class Rules(ast.NodeVisitor):
     # --- shared state and exceptions ---
 
     def visit_Global(self, node: ast.Global) -> None:
-        self._report.add("global-state", f"global {', '.join(node.names)}: an answer must not depend on earlier calls", node)
+        self._report.add(
+            "global-state", f"global {', '.join(node.names)}: an answer must not depend on earlier calls", node
+        )
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         if (node.type is None or _is_broad(node.type)) and not _leaves(node.body):
@@ -121,7 +129,10 @@ def _leaves(body: list[ast.stmt]) -> bool:
     match body[-1]:
         case ast.Raise():
             return True
-        case ast.Expr(value=ast.Call(func=ast.Name(id="refuse"))) | ast.Return(value=ast.Call(func=ast.Name(id="refuse"))):
+        case (
+            ast.Expr(value=ast.Call(func=ast.Name(id="refuse")))
+            | ast.Return(value=ast.Call(func=ast.Name(id="refuse")))
+        ):
             return True
         case ast.If(body=body, orelse=orelse):
             return bool(orelse) and _leaves(body) and _leaves(orelse)
@@ -129,7 +140,9 @@ def _leaves(body: list[ast.stmt]) -> bool:
 
 
 def _imported(tree: ast.Module) -> frozenset[str]:
-    aliases = [alias for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    aliases = [
+        alias for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names
+    ]
     return frozenset(alias.asname or alias.name.partition(".")[0] for alias in aliases)
 
 

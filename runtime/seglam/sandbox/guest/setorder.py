@@ -1,7 +1,7 @@
 """Finds answers that could depend on the order of a set, which differs between builds of the engine.
 
-What is known to be a set: displays, comprehensions, `set(...)`, `frozenset(...)`, operators and methods on them, and names
-that a scope assigns only such values. Consumers that do not see the order (`sorted`, `len`, `sum`, ...) are fine.
+What is known to be a set: displays, comprehensions, `set(...)`, `frozenset(...)`, operators and methods on them, and
+names that a scope assigns only such values. Consumers that do not see the order (`sorted`, `len`, `sum`, ...) are fine.
 """
 
 from __future__ import annotations
@@ -10,10 +10,14 @@ import ast
 
 from seglam.sandbox.guest.report import Report
 
-_BLIND = frozenset(("sorted", "len", "sum", "min", "max", "any", "all", "set", "frozenset", "Counter", "bool", "isinstance"))
-_SEEING = frozenset(("list", "tuple", "enumerate", "iter", "next", "zip", "map", "filter", "reversed", "str", "repr", "dict", "reduce"))
+_BLIND = frozenset(
+    ("sorted", "len", "sum", "min", "max", "any", "all", "set", "frozenset", "Counter", "bool", "isinstance")
+)
+_SEEING = frozenset(
+    ("list", "tuple", "enumerate", "iter", "next", "zip", "map", "filter", "reversed", "str", "repr", "dict", "reduce")
+)
 _SET_METHODS = frozenset(("union", "intersection", "difference", "symmetric_difference", "copy"))
-_SET_OPERATORS = ast.BitOr | ast.BitAnd | ast.Sub | ast.BitXor
+_SET_OPERATORS = (ast.BitOr, ast.BitAnd, ast.Sub, ast.BitXor)
 _MESSAGE = "the order of a set differs between builds of the engine; use sorted(...)"
 
 _Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -43,7 +47,7 @@ class SetOrder(ast.NodeVisitor):
                 return True
             case ast.Name(id=name):
                 return any(name in names for names in self._sets)
-            case ast.BinOp(left=left, op=_SET_OPERATORS(), right=right):
+            case ast.BinOp(left=left, op=operator, right=right) if isinstance(operator, _SET_OPERATORS):
                 return self.is_set(left) or self.is_set(right)
             case ast.IfExp(body=body, orelse=orelse):
                 return self.is_set(body) or self.is_set(orelse)
@@ -80,7 +84,9 @@ class SetOrder(ast.NodeVisitor):
         match node.func:
             case ast.Name(id="min" | "max" as name) if any(each.arg == "key" for each in node.keywords):
                 if any(self.is_set(each) for each in node.args):
-                    self._report.add("set-order", f"{name} by a key takes the first of equals; sort the set first", node)
+                    self._report.add(
+                        "set-order", f"{name} by a key takes the first of equals; sort the set first", node
+                    )
             case ast.Name(id=name) if name in _BLIND:
                 self._blind |= {id(each) for each in node.args if isinstance(each, ast.GeneratorExp | ast.ListComp)}
             case ast.Name(id=name) if name in _SEEING and any(self.is_set(each) for each in node.args):
@@ -100,7 +106,10 @@ def _set_names(scope: _Scope, visitor: SetOrder) -> frozenset[str]:
     while waiting:
         node = waiting.pop()
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value):
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=value)
+            ):
                 (sets if visitor.is_set(value) else others).add(name)
             case ast.NamedExpr(target=ast.Name(id=name), value=value):
                 (sets if visitor.is_set(value) else others).add(name)

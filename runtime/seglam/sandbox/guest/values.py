@@ -37,7 +37,7 @@ class Quantity(NamedTuple):
 class Record(NamedTuple):
     """A count of things, as in "13 woodlouses"."""
 
-    count: int
+    count: int  # type: ignore[assignment]  # tuple.count, which nobody needs here
     noun: str
 
 
