@@ -42,6 +42,10 @@ def bind(
         slots: parameter name, canonical text and source text of each slot, in the order of the text.
         request: the request, for its inputs and context.
     """
+    if revision.plain and not request.inputs and len(slots) == len(revision.types):
+        values = {name: canonical for name, canonical, _ in slots}
+        if len(values) == len(slots):  # every parameter once, and nothing else to check
+            return Binding(revision, {name: values[name] for name in revision.types}, pattern)
     arguments: dict[str, str] = {}
     try:
         for name, canonical, source in slots:

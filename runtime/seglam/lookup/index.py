@@ -121,13 +121,10 @@ class Index:
         for parse_ in parses:
             revision = parse_.template.owner
             assert isinstance(revision, Revision)
+            plain = revision.plain
             slots = [
-                (
-                    name,
-                    value.canonical,
-                    text.slice(value.start, value.end) if revision.parameters[name].source_as else "",
-                )
-                for name, value in zip(parse_.names, parse_.values, strict=True)
+                (name, canonical, "" if plain else text.slice(start, end))
+                for name, (canonical, start, end) in zip(parse_.names, parse_.values, strict=True)
             ]
             outcomes.append(bind(revision, parse_.template.number, slots, request))
         decided = _decide(outcomes)
@@ -188,9 +185,9 @@ def templates_of(revision: Revision) -> list[Template]:
 
 
 def _decide(outcomes: list[Binding | Refusal]) -> Hit | Miss | None:
-    """One distinct binding is a hit, several are ambiguous, none but refusals is a guard; None if nothing matched at
-    all.
-    """
+    """One distinct binding is a hit, several are ambiguous, none but refusals is a guard; None if nothing matched."""
+    if len(outcomes) == 1 and isinstance(outcomes[0], Binding):
+        return Hit(outcomes[0])
     distinct: dict[tuple[str, tuple[tuple[str, str], ...]], Binding] = {}
     refusals: list[Refusal] = []
     for outcome in outcomes:

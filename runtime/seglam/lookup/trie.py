@@ -8,7 +8,6 @@ and returns *every* parse.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from seglam.procedures.patterns import FINAL_MARKS, State
@@ -47,8 +46,7 @@ class Slotted(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Parse:
+class Parse(NamedTuple):
     """One way in which a pattern explains a whole text: parameter names and readings, in the order of the text."""
 
     template: Template
@@ -184,12 +182,12 @@ class _Reading:
         return self.found
 
     def _scan(self, kind: ValueType, at: int) -> tuple[tuple[int, str], ...]:
-        if at >= self.length or (kind.first is not None and self.tokens[at][0] not in kind.first):
-            return ()
+        """All readings of a value at a token, made once for all patterns that ask."""
         key = (kind.key, at)
         known = self.text.memo.get(key)
         if known is None:
             known = self.text.memo[key] = tuple(kind.scan(self.text, at))
+            self._step()
         return known
 
     def _step(self) -> None:
@@ -201,22 +199,24 @@ class _Reading:
         """Follow literal edges in a loop and slots by recursion, which is as deep as a pattern has slots."""
         tokens, length = self.tokens, self.length
         while True:
-            self._step()
             for template, state, names in node.entries:
                 if state is _END:
                     if at >= self.last:
                         self.found.append(Parse(template, names, values))
-                else:
+                elif at >= length or state.slots or tokens[at] in state.literals or state.accepts:
                     self._follow(template, state, names, at, values)
-            if not node.split:
+            if not node.split or at >= length:
                 return
+            token = tokens[at]
             if node.slots:
                 for kind, child in node.slots.values():
-                    for end, canonical in self._scan(kind, at):
-                        self._walk(child, end, (*values, Slotted(canonical, at, end)))
-            if at >= length or node.literals is None:
+                    if kind.first is None or token[0] in kind.first:
+                        for end, canonical in self._scan(kind, at):
+                            self._step()
+                            self._walk(child, end, (*values, Slotted(canonical, at, end)))
+            if node.literals is None:
                 return
-            after = node.literals.get(tokens[at])
+            after = node.literals.get(token)
             if after is None:
                 return
             node = after
@@ -230,13 +230,15 @@ class _Reading:
         while True:
             if state.accepts and at >= self.last:
                 self.found.append(Parse(template, names, values))
-            for kind, name, after in state.slots:
-                for end, canonical in self._scan(kind, at):
-                    self._step()
-                    self._follow(template, after, (*names, name), end, (*values, Slotted(canonical, at, end)))
             if at >= length:
                 return
-            following = state.literals.get(tokens[at])
+            token = tokens[at]
+            for kind, name, after in state.slots:
+                if kind.first is None or token[0] in kind.first:
+                    for end, canonical in self._scan(kind, at):
+                        self._step()
+                        self._follow(template, after, (*names, name), end, (*values, Slotted(canonical, at, end)))
+            following = state.literals.get(token)
             if following is None:
                 return
             state = following

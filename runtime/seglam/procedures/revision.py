@@ -48,6 +48,19 @@ class Revision:
         """Value type of the answer."""
         return type_of_returns(self.spec.returns, self.spec)
 
+    @cached_property
+    def plain(self) -> bool:
+        """Whether a pattern's slots are all that a binding needs: no inputs, context, bounds, columns or sources."""
+        return not any(
+            parameter.origin not in (None, "pattern")
+            or parameter.minimum is not None
+            or parameter.maximum is not None
+            or parameter.one_of
+            or parameter.source_as
+            or parameter.type in ("column", "table")
+            for parameter in self.parameters.values()
+        )
+
     @property
     def fuel(self) -> int:
         """Fuel of one call."""
