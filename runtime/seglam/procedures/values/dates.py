@@ -22,10 +22,7 @@ from seglam.procedures.values.dateforms import (
     valid_date,
     write_date,
 )
-from seglam.procedures.values.tagged import Tagged, after_word
-from seglam.procedures.values.times import DatetimeType, DurationType, TimeType
-
-__all__ = ["DateType", "DatetimeType", "DurationType", "MonthDayType", "MonthType", "TimeType", "WeekdayType"]
+from seglam.procedures.values.tagged import Tagged, after_word, described
 
 _DIGITS = frozenset("0123456789")
 _MONTH_STARTS = frozenset(name[0] for name in MONTHS)
@@ -127,7 +124,7 @@ class MonthDayType(Tagged):
         match tagged:
             case {"$monthday": [int(month), int(day)], **others} if not others and valid_date(2000, month, day):
                 return f"{month:02}-{day:02}"
-        raise ValueProblem(f"{str(tagged)[:80]!r} is no monthday; expected {{'$monthday': [month, day]}}")
+        raise ValueProblem(f"{described(tagged)} is no monthday; expected {{'$monthday': [month, day]}}")
 
     def shape(self) -> Shape:
         return MONTH_DAY_SHAPE
@@ -176,7 +173,7 @@ class NamedDay(ValueType):
     def from_tagged(self, tagged: object) -> str:
         if not isinstance(tagged, str):
             names = ", ".join(self.names)
-            raise ValueProblem(f"{str(tagged)[:80]!r} is no {self.name}; expected one of {names}, as a string")
+            raise ValueProblem(f"{described(tagged)} is no {self.name}; expected one of {names}, as a string")
         self.check(tagged)
         return tagged
 

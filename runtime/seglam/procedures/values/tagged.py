@@ -42,9 +42,23 @@ class AsWritten(ValueType):
 
     def from_tagged(self, tagged: object) -> str:
         if not isinstance(tagged, str):
-            raise ValueProblem(f"{str(tagged)[:80]!r} is no {self.name}; expected {self.expected}, as a string")
+            raise ValueProblem(f"{described(tagged)} is no {self.name}; expected {self.expected}, as a string")
         self.check(tagged)
         return tagged
+
+
+def described(tagged: object) -> str:
+    """A short description of any tagged value, for messages."""
+    match tagged:
+        case str():
+            return repr(tagged[:80])
+        case dict() if len(tagged) == 1:
+            return f"an object with {str(next(iter(tagged)))[:80]!r}"
+        case None | bool():
+            return str(tagged)
+        case int() if tagged.bit_length() < 256:
+            return str(tagged)
+    return f"a value of type {type(tagged).__name__}"
 
 
 def well_formed(text: str) -> bool:
@@ -83,6 +97,6 @@ class Tagged(ValueType):
         content = tagged.get(self.tag) if isinstance(tagged, Mapping) and len(tagged) == 1 else None
         if not isinstance(content, str):
             form = f"{{{self.tag!r}: ...}}"
-            raise ValueProblem(f"{str(tagged)[:80]!r} is no {self.name}; expected {form} with {self.expected}")
+            raise ValueProblem(f"{described(tagged)} is no {self.name}; expected {form} with {self.expected}")
         self.check(content)
         return content

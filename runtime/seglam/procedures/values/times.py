@@ -21,7 +21,7 @@ from seglam.procedures.values.dateforms import (
     valid_date,
     write_date,
 )
-from seglam.procedures.values.tagged import Tagged, after_word
+from seglam.procedures.values.tagged import Tagged, after_word, described
 
 _DIGITS = frozenset("0123456789")
 _ISO_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
@@ -245,7 +245,7 @@ class DurationType(Tagged):
                 microseconds = Decimal(seconds) * 1_000_000
                 if microseconds == int(microseconds) and abs(microseconds) <= _LIMIT:
                     return _seconds(int(microseconds))
-        raise ValueProblem(f"{str(tagged)[:80]!r} is no duration; expected {{'$duration': ...}} with {self.expected}")
+        raise ValueProblem(f"{described(tagged)} is no duration; expected {{'$duration': ...}} with {self.expected}")
 
     def within(self, canonical: str, minimum: str | None, maximum: str | None) -> bool:
         value = Decimal(canonical)

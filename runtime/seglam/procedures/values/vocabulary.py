@@ -12,6 +12,7 @@ from typing import Any
 from seglam.procedures.document import Vocabulary
 from seglam.procedures.text import Text
 from seglam.procedures.values.base import Alt, Reading, Sample, Seq, Shape, ValueProblem, ValueType, lit
+from seglam.procedures.values.tagged import described
 
 _VALUE = ""
 """Key of a trie node under which the value stands; no token is empty."""
@@ -92,7 +93,7 @@ class VocabularyType(ValueType):
     def from_tagged(self, tagged: object) -> str:
         if not isinstance(tagged, str):
             raise ValueProblem(
-                f"{tagged!r} is no value of the vocabulary {self.vocabulary.name}; expected one of its values, a string"
+                f"{described(tagged)} is no value of the vocabulary {self.vocabulary.name}; expected a string"
             )
         self.check(tagged)
         return tagged
