@@ -33,6 +33,8 @@ __all__ = [
 Path = Mapping[Choice, int | None]
 """The branch that each choice takes, None where it is left out; choices that are not reached are not in it."""
 
+CLOSING = frozenset(",.;:?!)")
+"""Marks that are written without a space before them."""
 ORDINARY = 20
 """Samples of a type from which one is taken where any ordinary value will do."""
 
@@ -196,6 +198,7 @@ class _Writer:
         self.value = value
         self.choose = choose
         self.text = ""
+        self.gap = False  # whether a choice was left out since the last text
         self.arguments: dict[str, str] = {}
         self.path: dict[Choice, int | None] = {}
         self.symbols: list[str] = []
@@ -208,6 +211,8 @@ class _Writer:
         match node:
             case Words(tokens, text):
                 self.symbols += tokens
+                if self.gap and text[0] in CLOSING:
+                    self.text = self.text.rstrip(" ")
                 self._append(text.lstrip() if not self.text or self.text[-1].isspace() else text)
             case Slot(parameter):
                 sample = self.value(parameter)
@@ -220,9 +225,12 @@ class _Writer:
             case Choice(branches):
                 taken = self.choose(node)
                 self.path.setdefault(node, taken)
-                if taken is not None:
+                if taken is None:
+                    self.gap = True
+                else:
                     self._node(branches[taken].node)
 
     def _append(self, text: str) -> None:
         # What the pattern writes without a space between may still be two tokens: a slot and a word, or two slots.
         self.text += " " + text if touching(self.text, text) else text
+        self.gap = False

@@ -1,0 +1,246 @@
+"""What a newcomer gives up, so that it cannot silence an elder by ambiguity.
+
+Wherever a pattern of the newcomer and one of an active revision may match one request, the smallest alternative of the
+newcomer that removes the overlap is taken from it; where no single one does, the one that leaves the most sentences,
+again and again; in the end the whole pattern. Elders are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from seglam.lookup.index import Index
+from seglam.lookup.overlap import accepts, machines_of, meet, overlaps
+from seglam.lookup.product import Machine
+from seglam.lookup.results import Hit
+from seglam.procedures.document import Example, Pattern, ReasoningProcedure
+from seglam.procedures.patterns import Choice, Node, Sequence, Slot, compile_pattern, parse
+from seglam.procedures.patterns.paths import path_of
+from seglam.procedures.patterns.rewrite import Cut, cut
+from seglam.procedures.request import Request, request_of
+from seglam.procedures.revision import Revision
+from seglam.procedures.text import Text
+from seglam.procedures.values import ValueType
+
+MAX_CUTS = 16
+"""Alternatives that one elder's pattern may take from one pattern before the whole pattern goes."""
+MAX_LENGTH = 4096
+
+
+class NothingRemains(ValueError):
+    """A newcomer that has nothing left of its own, or no longer binds the request that it was made for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What was taken from a pattern: its text before, the part, and the request that it shared with an elder.
+
+    `pattern` and `removed` are "structured" where the whole structured form was taken.
+    """
+
+    pattern: str
+    removed: str
+    witness: str
+    elder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Yielded:
+    """The newcomer without what overlapped. `examples` are requests of examples that went with it."""
+
+    document: ReasoningProcedure
+    removed: tuple[Removal, ...]
+    examples: tuple[str, ...] = ()
+
+
+def yield_to(newcomer: ReasoningProcedure, elders: Iterable[Revision], must_bind: Request | None = None) -> Yielded:
+    """Take from a newcomer what it shares with active revisions.
+
+    Args:
+        newcomer: a valid document.
+        elders: active revisions, without older ones of the same procedure, which the newcomer is to replace.
+        must_bind: the request that the newcomer was made for.
+
+    Raises:
+        NothingRemains: if no pattern and no structured form is left, or `must_bind` no longer binds.
+        PatternError: if a pattern of the newcomer cannot be read.
+    """
+    revision = Revision.of(newcomer)
+    elders = [elder for elder in elders if elder.digest != revision.digest]
+    wanted = Text(must_bind.text, must_bind.region) if must_bind and must_bind.text is not None else None
+    kept: list[Pattern] = []
+    removed: list[Removal] = []
+    for pattern in newcomer.spec.match.patterns or ():
+        yielding = _Yielding(revision, pattern.text, wanted)
+        for elder in elders:
+            yielding.to(elder)
+        removed += yielding.removed
+        if yielding.text is not None:
+            kept.append(pattern.model_copy(update={"text": yielding.text}))
+    structured = newcomer.spec.match.structured
+    bare = newcomer.spec.match.model_copy(update={"patterns": None})
+    for overlap in overlaps(Revision.of(_with(newcomer, match=bare)), elders) if structured else ():
+        structured = None
+        removed.append(Removal("structured", "structured", overlap.witness, overlap.elder.name))
+    document, examples = newcomer, list[Example]()
+    if removed:
+        match = newcomer.spec.match.model_copy(update={"patterns": kept or None, "structured": structured})
+        document, examples = _without_lost_examples(newcomer, _with(newcomer, match=match))
+    _check(document, removed, must_bind)
+    return Yielded(document, tuple(removed), tuple(example.request or example.value or "" for example in examples))
+
+
+def _with(document: ReasoningProcedure, **fields: object) -> ReasoningProcedure:
+    return document.model_copy(update={"spec": document.spec.model_copy(update=fields)})
+
+
+def _check(document: ReasoningProcedure, removed: list[Removal], must_bind: Request | None) -> None:
+    name = document.metadata.name
+    taken = "; ".join(f"{removal.elder} shares {removal.witness!r}" for removal in removed) or "nothing was taken"
+    if not document.spec.match.patterns and not document.spec.match.structured:
+        raise NothingRemains(f"nothing of {name} is its own: {taken}")
+    if must_bind is not None:
+        index = Index()
+        index.add(Revision.of(document))
+        found = index.find(must_bind)
+        if not isinstance(found, Hit):
+            raise NothingRemains(f"{name} does not bind the request it was made for: {found.explanation} ({taken})")
+
+
+def _without_lost_examples(
+    before: ReasoningProcedure, after: ReasoningProcedure
+) -> tuple[ReasoningProcedure, list[Example]]:
+    """The document without examples that only what was taken could bind, and those examples."""
+    old, new = Index(), Index()
+    old.add(Revision.of(before))
+    if after.spec.match.patterns or after.spec.match.structured:
+        new.add(Revision.of(after))
+    lost = [
+        example
+        for example in before.spec.examples or ()
+        if isinstance(old.find(request_of(example)), Hit) and not isinstance(new.find(request_of(example)), Hit)
+    ]
+    if not lost:
+        return after, lost
+    left = [example for example in before.spec.examples or () if example not in lost]
+    return _with(after, examples=left or None), lost
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A pattern with one alternative less."""
+
+    pattern: _Readable
+    part: str
+    clears: bool
+    binds: bool
+
+    @property
+    def rank(self) -> tuple[bool, bool, int]:
+        """The best is the one that ends the overlap, still binds what must bind, and leaves most sentences."""
+        return self.clears, self.binds, self.pattern.machine.forms
+
+
+class _Readable:
+    """A pattern's text with what is made of it."""
+
+    def __init__(self, text: str, rules: Mapping[str, str], types: Mapping[str, ValueType]) -> None:
+        self.text = text
+        self.types = types
+        self.tree = parse(text, rules)
+        self.machine = Machine(compile_pattern(self.tree, types))
+        self.slots = frozenset(_slots(self.tree))
+
+
+
+class _Yielding:
+    """One pattern of the newcomer while elders take from it. `text` is what is left, None if nothing."""
+
+    def __init__(self, revision: Revision, text: str, wanted: Text | None) -> None:
+        self.rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
+        self.types = {
+            name: kind for name, kind in revision.types.items() if revision.parameters[name].origin in (None, "pattern")
+        }
+        self.original = text
+        self.left: _Readable | None = _Readable(text, self.rules, self.types)
+        self.wanted = wanted
+        self.removed: list[Removal] = []
+
+    @property
+    def text(self) -> str | None:
+        return self.left.text if self.left else None
+
+    def to(self, elder: Revision) -> None:
+        """Give up what is shared with any pattern of an elder."""
+        for theirs in machines_of(elder):
+            for _ in range(MAX_CUTS):
+                witness = meet(self.left.machine, theirs) if self.left else None
+                if self.left is None or witness is None:
+                    break
+                best = max(self._cuts(self.left, witness.text, theirs), key=lambda one: one.rank, default=None)
+                if best is None:
+                    self._give_up(witness.text, elder)
+                else:
+                    self.removed.append(Removal(self.left.text, best.part, witness.text, elder.name))
+                    self.left = best.pattern
+            else:
+                witness = meet(self.left.machine, theirs) if self.left else None
+                if witness is not None:
+                    self._give_up(witness.text, elder)
+
+    def _give_up(self, witness: str, elder: Revision) -> None:
+        self.left = None
+        self.removed = [Removal(self.original, self.original, witness, elder.name)]
+
+    def _cuts(self, pattern: _Readable, witness: str, theirs: Machine) -> Iterator[_Cut]:
+        """What can be left of a pattern if one alternative on the witness's path is taken."""
+        for one, part in _alternatives(pattern, witness):
+            text = cut(pattern.text, [one])
+            if text is None or len(text) > MAX_LENGTH:
+                continue
+            left = _Readable(text, self.rules, self.types)
+            if left.slots != pattern.slots:
+                continue  # it would no longer give every parameter a value
+            binds = self.wanted is None or accepts(left.machine, self.wanted)
+            yield _Cut(left, part, meet(left.machine, theirs) is None, binds)
+
+
+def _alternatives(pattern: _Readable, witness: str) -> Iterator[tuple[Cut, str]]:
+    """Alternatives that the witness takes, or all if its path is not known; and how the pattern writes them."""
+    taken = path_of(pattern.tree, Text(witness), pattern.types)
+    for choice in _choices(pattern.tree):
+        assert choice.span is not None
+        written = pattern.text[slice(*choice.span)]
+        branches: list[int | None] = list(range(len(choice.branches)))
+        if choice.optional:
+            branches.append(None)
+        if len(branches) < 2:
+            continue
+        for branch in branches:
+            if taken is None or (choice in taken.path and taken.path[choice] == branch):
+                part = f"{written} left out" if branch is None else f"{choice.branches[branch].source} of {written}"
+                yield Cut(choice, branch), part
+
+
+def _choices(node: Node) -> Iterator[Choice]:
+    match node:
+        case Sequence(items):
+            for item in items:
+                yield from _choices(item)
+        case Choice(branches, _, span, rule) if span is not None and rule is None:
+            yield node
+            for branch in branches:
+                yield from _choices(branch.node)
+
+
+def _slots(node: Node) -> Iterator[str]:
+    match node:
+        case Slot(parameter):
+            yield parameter
+        case Sequence(items):
+            for item in items:
+                yield from _slots(item)
+        case Choice(branches):
+            for branch in branches:
+                yield from _slots(branch.node)

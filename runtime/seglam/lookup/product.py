@@ -1,0 +1,387 @@
+"""Whether two patterns describe a common request: the product of their token automata.
+
+Values enter by their types' shapes, regular expressions over tokens that accept at least what the type accepts. So a
+product that ends without a common sentence proves that there is none; one that finds a sentence finds a real one where
+the shapes are exact. Where both patterns have a slot of one type, a value of that type is a single step.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+from seglam.procedures.patterns import FINAL_MARKS, State
+from seglam.procedures.text import Text
+from seglam.procedures.values import Shape, ValueType
+from seglam.procedures.values.base import Alt, Seq, Star, Symbol
+
+MAX_STEPS = 200_000
+"""Pairs of edges that one product compares; past it the question counts as undecided. About half a second."""
+
+# Kinds of tokens, as bits. Classes are unions of them.
+LETTER, LETTERS, DIGIT, DIGITS2, DIGITS3, DIGITS4, DIGITS, MARK = (1 << bit for bit in range(8))
+WORD = LETTER | LETTERS
+NUMBER = DIGIT | DIGITS2 | DIGITS3 | DIGITS4 | DIGITS
+CLASSES = {
+    "word": WORD,
+    "letter": LETTER,
+    "digits": NUMBER,
+    "digits1": DIGIT,
+    "digits2": DIGITS2,
+    "digits3": DIGITS3,
+    "digits4": DIGITS4,
+    "mark": MARK,
+    "any": WORD | NUMBER | MARK,
+}
+_BY_LENGTH = {1: DIGIT, 2: DIGITS2, 3: DIGITS3, 4: DIGITS4}
+_GLUING = (WORD, NUMBER, MARK)
+"""Two words, or two numbers, that touch are one token; so a path must know what came last."""
+
+
+class Undecided(Exception):
+    """A product with more steps than one comparison may take."""
+
+
+@lru_cache(maxsize=65536)
+def kind_of(token: str) -> int:
+    """The kind of a token, one bit."""
+    if token[0] in "0123456789":
+        return _BY_LENGTH.get(len(token), DIGITS)
+    if token[0].isalnum() and not token[0].isdecimal():
+        return LETTER if len(token) == 1 else LETTERS
+    return MARK
+
+
+class _ShapeState(NamedTuple):
+    literals: Mapping[str, tuple[tuple[bool | None, int], ...]]  # token -> whether glued, next state
+    classes: tuple[tuple[int, bool | None, int], ...]  # kinds, whether glued, next state
+    accepts: bool
+
+
+class ShapeAutomaton:
+    """A type's shape as a nondeterministic automaton without empty edges; state 0 is the first.
+
+    `sample` is a value of the type as somebody might write it, and `sample_kind` the kind of its last token.
+    """
+
+    def __init__(self, kind: ValueType) -> None:
+        self.sample = next(iter(kind.samples(random.Random(0)))).text
+        self.sample_kind = kind_of(Text(self.sample).tokens[-1])
+        self._empty: list[list[int]] = []
+        self._edges: list[list[tuple[Symbol, int]]] = []
+        start = self._new()
+        end = self._build(kind.shape(), start)
+        self.states = [self._state(position, end) for position in range(len(self._edges))]
+        self.literals = frozenset(token for state in self.states for token in state.literals)
+        self.kinds = 0
+        for state in self.states:
+            for kinds, _, _ in state.classes:
+                self.kinds |= kinds
+        del self._empty, self._edges
+
+    def _new(self) -> int:
+        self._empty.append([])
+        self._edges.append([])
+        return len(self._edges) - 1
+
+    def _build(self, shape: Shape, at: int) -> int:
+        match shape:
+            case Symbol():
+                after = self._new()
+                self._edges[at].append((shape, after))
+                return after
+            case Seq(items):
+                for item in items:
+                    at = self._build(item, at)
+                return at
+            case Alt(items):
+                ends = [self._build(item, at) for item in items]
+                after = self._new()
+                for end in ends:
+                    self._empty[end].append(after)
+                return after
+            case Star(item):
+                loop = self._new()
+                self._empty[at].append(loop)
+                self._empty[self._build(item, loop)].append(loop)
+                after = self._new()
+                self._empty[loop].append(after)
+                return after
+
+    def _state(self, position: int, end: int) -> _ShapeState:
+        seen, waiting = {position}, [position]
+        literals: dict[str, list[tuple[bool | None, int]]] = {}
+        classes: list[tuple[int, bool | None, int]] = []
+        while waiting:
+            here = waiting.pop()
+            for symbol, after in self._edges[here]:
+                for token in symbol.literals:
+                    literals.setdefault(token, []).append((symbol.glued, after))
+                kinds = 0
+                for name in symbol.classes:
+                    kinds |= CLASSES[name]
+                if kinds:
+                    classes.append((kinds, symbol.glued, after))
+            fresh = [after for after in self._empty[here] if after not in seen]
+            seen.update(fresh)
+            waiting += fresh
+        return _ShapeState({token: tuple(found) for token, found in literals.items()}, tuple(classes), end in seen)
+
+
+_SHAPES: WeakValueDictionary[str, ShapeAutomaton] = WeakValueDictionary()
+
+
+def _shape_of(kind: ValueType) -> ShapeAutomaton:
+    """A type's shape, made once for all patterns that are alive and use it."""
+    known = _SHAPES.get(kind.key)
+    if known is None:
+        known = _SHAPES[kind.key] = ShapeAutomaton(kind)
+    return known
+
+
+class _Config(NamedTuple):
+    """Where one side of a product stands: at a pattern's state, or within a value after which that state comes."""
+
+    state: State
+    shape: ShapeAutomaton | None
+    within: int
+
+
+class _Edges(NamedTuple):
+    """Edges of one origin. A pattern's own literals lead to states, a shape's to states within the value."""
+
+    literals: Mapping[str, object]
+    classes: tuple[tuple[int, bool | None, int], ...]
+    state: State
+    shape: ShapeAutomaton | None
+
+    def follow(self, token: str) -> list[tuple[bool | None, _Config]]:
+        """Whether the token must touch the one before it, and where it leads."""
+        if self.shape is None:
+            after = self.literals[token]
+            assert isinstance(after, State)
+            return [(None, _Config(after, None, 0))]
+        targets = self.literals[token]
+        assert isinstance(targets, tuple)
+        return [(glued, _Config(self.state, self.shape, within)) for glued, within in targets]
+
+
+class _Moves(NamedTuple):
+    edges: list[_Edges]
+    slots: list[tuple[ShapeAutomaton, State]]
+    accepts: bool
+
+
+_END = State({}, (), True)
+_CLOSING: Mapping[str, State] = dict.fromkeys(sorted(FINAL_MARKS), _END)
+
+
+class Machine:
+    """One pattern, ready to be compared with others."""
+
+    def __init__(self, start: State) -> None:
+        self.start = start
+        kinds = {kind.key: kind for state in self._states for kind, _, _ in state.slots}
+        self.shapes = {key: _shape_of(kind) for key, kind in kinds.items()}
+
+    @cached_property
+    def _states(self) -> list[State]:
+        """All states, each after those that it leads to."""
+        done: list[State] = []
+        seen: set[int] = set()
+        waiting: list[tuple[State, bool]] = [(self.start, False)]
+        while waiting:
+            state, left = waiting.pop()
+            if left:
+                done.append(state)
+            elif id(state) not in seen:
+                seen.add(id(state))
+                waiting.append((state, True))
+                waiting += [(after, False) for after in state.literals.values()]
+                waiting += [(after, False) for _, _, after in state.slots]
+        return done
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """Tokens that every sentence holds outside values."""
+        needs: dict[int, frozenset[str]] = {}
+        for state in self._states:
+            ways = [needs[id(after)] | {token} for token, after in state.literals.items()]
+            ways += [needs[id(after)] for _, _, after in state.slots]
+            needs[id(state)] = frozenset() if state.accepts or not ways else frozenset.intersection(*ways)
+        return needs[id(self.start)]
+
+    @cached_property
+    def forms(self) -> int:
+        """Number of sentence forms, values and final marks aside."""
+        forms: dict[int, int] = {}
+        for state in self._states:
+            after = [*state.literals.values(), *(after for _, _, after in state.slots)]
+            forms[id(state)] = state.accepts + sum(forms[id(one)] for one in after)
+        return forms[id(self.start)]
+
+    @cached_property
+    def tokens(self) -> tuple[frozenset[str], ...]:
+        """Sets of the tokens that a sentence may hold, save those that `kinds` names."""
+        own = frozenset(token for state in self._states for token in state.literals) | FINAL_MARKS
+        return (own, *(shape.literals for shape in self.shapes.values() if shape.literals))
+
+    @cached_property
+    def kinds(self) -> int:
+        """Kinds of which a sentence may hold any token."""
+        kinds = 0
+        for shape in self.shapes.values():
+            kinds |= shape.kinds
+        return kinds
+
+    @cached_property
+    def first(self) -> tuple[frozenset[str], int, int]:
+        """Tokens with which a sentence may begin, kinds of them, and kinds of which it may begin with any."""
+        edges = self.moves(_Config(self.start, None, 0)).edges
+        tokens = frozenset(token for edge in edges for token in edge.literals)
+        kinds = whole = 0
+        for token in tokens:
+            kinds |= kind_of(token)
+        for edge in edges:
+            for kind, _, _ in edge.classes:
+                whole |= kind
+        return tokens, kinds, whole
+
+    def may_hold(self, token: str) -> bool:
+        """Whether some sentence may hold a token."""
+        return bool(kind_of(token) & self.kinds) or any(token in tokens for tokens in self.tokens)
+
+    def moves(self, config: _Config) -> _Moves:
+        """What may come next."""
+        edges: list[_Edges] = []
+        if config.shape is not None:
+            here = config.shape.states[config.within]
+            edges.append(_Edges(here.literals, here.classes, config.state, config.shape))
+            if not here.accepts:
+                return _Moves(edges, [], False)
+        state = config.state
+        if state.literals:
+            edges.append(_Edges(state.literals, (), state, None))
+        for kind, _, after in state.slots:
+            shape = self.shapes[kind.key]
+            edges.append(_Edges(shape.states[0].literals, shape.states[0].classes, after, shape))
+        if state.accepts and state is not _END:
+            edges.append(_Edges(_CLOSING, (), state, None))
+        return _Moves(edges, [(self.shapes[kind.key], after) for kind, _, after in state.slots], state.accepts)
+
+
+def may_meet(left: Machine, right: Machine) -> bool:
+    """A quick necessary condition of a common sentence."""
+    tokens, kinds, whole = left.first
+    others, other_kinds, other_whole = right.first
+    if not (kinds & other_whole or other_kinds & whole or whole & other_whole) and tokens.isdisjoint(others):
+        return False
+    return all(map(right.may_hold, left.needs)) and all(map(left.may_hold, right.needs))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a common sentence: a token or a value as written, or any token of some kinds.
+
+    `glued` says whether it touches what is before it; None is either.
+    """
+
+    text: str | None
+    kinds: int
+    glued: bool | None
+
+
+_Pair = tuple[_Config, _Config, int]  # both sides, and the kinds of the last token if two of those cannot touch
+
+
+def common(left: Machine, right: Machine, max_steps: int = MAX_STEPS) -> Iterator[list[Step]]:
+    """Common sentences, shortest first, one for each way in which the automata come to an end together.
+
+    Raises:
+        Undecided: if more than `max_steps` pairs of edges would have to be compared.
+    """
+    first: _Pair = (_Config(left.start, None, 0), _Config(right.start, None, 0), 0)
+    came: dict[_Pair, tuple[_Pair, Step] | None] = {first: None}
+    waiting = deque([first])
+    moves: tuple[dict[_Config, _Moves], dict[_Config, _Moves]] = ({}, {})
+    steps = 0
+    while waiting:
+        pair = waiting.popleft()
+        a = moves[0].get(pair[0]) or moves[0].setdefault(pair[0], left.moves(pair[0]))
+        b = moves[1].get(pair[1]) or moves[1].setdefault(pair[1], right.moves(pair[1]))
+        if a.accepts and b.accepts:
+            yield _path(came, pair)
+        for step, after in _both(a, b, pair[2]):
+            steps += 1
+            if steps > max_steps:
+                raise Undecided
+            if after not in came:
+                came[after] = (pair, step)
+                waiting.append(after)
+
+
+def _path(came: Mapping[_Pair, tuple[_Pair, Step] | None], pair: _Pair) -> list[Step]:
+    steps: list[Step] = []
+    while (before := came[pair]) is not None:
+        pair, step = before
+        steps.append(step)
+    return steps[::-1]
+
+
+def _both(a: _Moves, b: _Moves, last: int) -> Iterator[tuple[Step, _Pair]]:
+    """Steps that both sides can make."""
+    for shape, after_a in a.slots:
+        for other, after_b in b.slots:
+            if shape is other:
+                end = _gluing(shape.sample_kind)
+                yield Step(shape.sample, 0, None), (_Config(after_a, None, 0), _Config(after_b, None, 0), end)
+    for x in a.edges:
+        for y in b.edges:
+            small, big = (x, y) if len(x.literals) <= len(y.literals) else (y, x)
+            for token in small.literals:
+                if token in big.literals:
+                    for glued_x, after_x in x.follow(token):
+                        for glued_y, after_y in y.follow(token):
+                            yield from _joint(token, kind_of(token), glued_x, glued_y, after_x, after_y, last)
+            for kinds, glued_y, within in y.classes:
+                for token in x.literals:
+                    if kind_of(token) & kinds:
+                        for glued_x, after_x in x.follow(token):
+                            after_y = _Config(y.state, y.shape, within)
+                            yield from _joint(token, kind_of(token), glued_x, glued_y, after_x, after_y, last)
+            for kinds, glued_x, within in x.classes:
+                after_x = _Config(x.state, x.shape, within)
+                for token in y.literals:
+                    if kind_of(token) & kinds:
+                        for glued_y, after_y in y.follow(token):
+                            yield from _joint(token, kind_of(token), glued_x, glued_y, after_x, after_y, last)
+                for others, glued_y, within_y in y.classes:
+                    after_y = _Config(y.state, y.shape, within_y)
+                    yield from _joint(None, kinds & others, glued_x, glued_y, after_x, after_y, last)
+
+
+def _joint(
+    token: str | None,
+    kinds: int,
+    glued_x: bool | None,
+    glued_y: bool | None,
+    after_x: _Config,
+    after_y: _Config,
+    last: int,
+) -> Iterator[tuple[Step, _Pair]]:
+    """One step of both sides, for each kind of token that matters to what may touch it."""
+    if glued_x is not None and glued_y is not None and glued_x is not glued_y:
+        return
+    glued = glued_y if glued_x is None else glued_x
+    for gluing in _GLUING:
+        if kinds & gluing and not (glued and (not last or (last == gluing and gluing != MARK))):
+            yield Step(token, kinds & gluing, glued), (after_x, after_y, gluing)
+
+
+def _gluing(kind: int) -> int:
+    return next(gluing for gluing in _GLUING if kind & gluing)
