@@ -202,6 +202,8 @@ class QuantityType(Amount):
 
     def __init__(self, units: Sequence[str] | None = None) -> None:
         self.key = "quantity" if units is None else f"quantity{json.dumps(sorted(set(units)))}"
+        if units is not None and not units:
+            raise ValueProblem("there is no unit in the list of units; name one, or leave the list away for all")
         table = NAMES if units is None else {unit: NAMES.get(unit, frozenset()) for unit in units}
         self._symbols = tuple(table)
         self._names: dict[tuple[str, ...], list[tuple[str, str]]] = {}
