@@ -58,6 +58,9 @@ WEEKDAYS = SHORT_WEEKDAYS | _numbered(
 )
 """Weekday (0 is Monday) by folded name."""
 
+FIRST_WORDS = frozenset(name.partition("-")[0] for name in (*MONTHS, *WEEKDAYS))
+"""Folded tokens with which a date may begin, besides digits."""
+
 MONTH_FIRST = frozenset(["AS", "GU", "MH", "MP", "UM", "US", "VI"])
 """Regions that write month/day/year (Unicode CLDR, short date formats)."""
 

@@ -11,6 +11,7 @@ from seglam.procedures.text import Text
 from seglam.procedures.values.base import Reading, Sample, Seq, Shape, ValueProblem, ValueType, alt, lit
 from seglam.procedures.values.dateforms import (
     DATE_SHAPE,
+    FIRST_WORDS,
     MONTH_DAY_SHAPE,
     MONTH_NAMES,
     MONTHS,
@@ -26,7 +27,6 @@ from seglam.procedures.values.tagged import Tagged, after_word, described
 
 _DIGITS = frozenset("0123456789")
 _MONTH_STARTS = frozenset(name[0] for name in MONTHS)
-_WEEKDAY_STARTS = frozenset(name[0] for name in WEEKDAYS)
 _ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _MONTH_DAY = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 
@@ -40,7 +40,7 @@ class DateType(Tagged):
 
     name = key = "date"
     tag = "$date"
-    first = _DIGITS | _MONTH_STARTS | _WEEKDAY_STARTS
+    first = _DIGITS | {word[0] for word in FIRST_WORDS}
     exact = False
     expected = "a date such as 2024-02-29"
     summary = "A calendar date with day, month and four-digit year."
@@ -58,7 +58,8 @@ class DateType(Tagged):
     rejects = ("2023-02-29", "Friday, February 29, 2024", "10/08/43", "February 2024", "10/08/2843")
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
-        if text.tokens[start][0] not in self.first or after_word(text, start):
+        token = text.tokens[start]
+        if (token[0] not in _DIGITS and token not in FIRST_WORDS) or after_word(text, start):
             return ()
         content, ends = text.text, text.ends
         found = dates_at(content, text.start(start), text.region)
@@ -105,7 +106,8 @@ class MonthDayType(Tagged):
     rejects = ("February 30", "02-29", "2/29", "the 29th", "March 2nd-5th")
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
-        if text.tokens[start][0] not in self.first or after_word(text, start):
+        token = text.tokens[start]
+        if (token[0] not in _DIGITS and token not in MONTHS) or after_word(text, start):
             return ()
         found = month_day_at(text.text, text.start(start))
         if found is None or found[0] not in text.ends or goes_on(text.text, found[0]):

@@ -32,6 +32,7 @@ MAX_EXPONENT_DIGITS = 4
 
 _TOO_DEEP = f"the JSON value is nested too deeply; at most {MAX_DEPTH} levels"
 
+_WORDS = frozenset({"true", "false", "null"})
 _CLOSERS = frozenset('"}]')
 
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE]([-+]?[0-9]+))?")
@@ -170,7 +171,10 @@ class JsonType(ValueType):
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
         content, position = text.text, text.start(start)
-        if content[position] not in self.first or after_word(text, start):
+        character = content[position]
+        if character not in self.first or (character in "tfn" and text.tokens[start] not in _WORDS):
+            return ()
+        if after_word(text, start):
             return ()
         try:
             value, end = parse(content, position)

@@ -144,8 +144,8 @@ class TableType(ValueType):
     """A table with a header: CSV (RFC 4180) with comma, semicolon or tab, or Markdown.
 
     It is rectangular, has at least two columns, of unique names, and one row. In a text it begins at the start of a
-    line and ends at an empty line, a code fence or the end. Cells are texts, exactly as written. Canonical: compact JSON,
-    `{"columns":["a","b"],"rows":[["1","2"]]}`. Attached tables are read by `table_of`.
+    line and ends at an empty line, a code fence or the end. Cells are texts, exactly as written.
+    Canonical: compact JSON, `{"columns":["a","b"],"rows":[["1","2"]]}`. Attached tables are read by `table_of`.
     """
 
     name = key = "table"

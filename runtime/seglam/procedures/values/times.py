@@ -12,9 +12,8 @@ from seglam.procedures.text import SPACE, Text
 from seglam.procedures.values.base import Reading, Sample, Shape, Star, ValueProblem, cls, lit, opt, seq
 from seglam.procedures.values.dateforms import (
     DATETIME_SHAPE,
-    MONTHS,
+    FIRST_WORDS,
     TIME_SHAPE,
-    WEEKDAYS,
     datetimes_at,
     time_at,
     time_goes_on,
@@ -93,7 +92,7 @@ class DatetimeType(Tagged):
 
     name = key = "datetime"
     tag = "$datetime"
-    first = _DIGITS | {word[0] for word in (*MONTHS, *WEEKDAYS)}
+    first = _DIGITS | {word[0] for word in FIRST_WORDS}
     exact = False
     expected = "a date and a time such as 2024-02-29T23:41 or 2024-02-29T23:41:00+02:00"
     summary = "A date with a time of day, and an offset from UTC if one is written."
@@ -110,7 +109,8 @@ class DatetimeType(Tagged):
     rejects = ("2024-02-29", "10:20", "2024-02-29 24:00", "10/08/2843 09:11 without a region (two readings)")
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
-        if text.tokens[start][0] not in self.first or after_word(text, start):
+        token = text.tokens[start]
+        if (token[0] not in _DIGITS and token not in FIRST_WORDS) or after_word(text, start):
             return ()
         ends = text.ends
         found = datetimes_at(text.text, text.start(start), text.region)

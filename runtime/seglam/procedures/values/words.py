@@ -64,8 +64,8 @@ def quoted_spans(text: Text, start: int) -> list[tuple[int, int]]:
             return found  # opens another quote
         elif depth:
             depth -= 1
-        elif found and opening == closing and after.strip() and (before.isspace() or before in "([{"):
-            break  # opens another quote, before a mark
+        elif found and opening == closing and (before.isspace() or (after.strip() and not before.isalnum())):
+            break  # opens another quote, with a mark or a space inside
         else:
             found.append((position + 1, at))
             if len(found) > MAX_ENDS:
@@ -271,6 +271,12 @@ class _Prefixes(Sequence[Reading]):
 
     def __len__(self) -> int:
         return len(self._text) - self._start
+
+    def __iter__(self) -> Iterator[Reading]:
+        content, spans = self._text.text, self._text.spans
+        begin = spans[self._start][0]
+        for end in range(self._start, len(spans)):
+            yield end + 1, content[begin : spans[end][1]]
 
     @overload
     def __getitem__(self, index: int) -> Reading: ...

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from typing import Any
 
 import pytest
 import rfc8785
@@ -171,8 +171,7 @@ def test_problems_say_what_is_wrong() -> None:
 
 def test_numbers_are_exact() -> None:
     value, _ = parse("[1.10, 1, 1e1]")
-    assert value == [Decimal("1.10"), 1, Decimal(10)]
-    assert [type(item) for item in value] == [Decimal, int, Decimal]  # type: ignore[attr-defined]
+    assert repr(value) == "[Decimal('1.10'), 1, Decimal('1E+1')]"
 
 
 def test_samples() -> None:
@@ -189,9 +188,10 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_canonical_form_is_that_of_rfc_8785_without_fractions(value: object) -> None:
+def test_canonical_form_is_that_of_rfc_8785_without_fractions(value: Any) -> None:
     parsed, _ = parse(json.dumps(value))
-    assert JSON.from_tagged(JSON.to_tagged(rfc8785.dumps(value).decode())) == rfc8785.dumps(value).decode()
+    expected = rfc8785.dumps(value).decode()
+    assert JSON.from_tagged(JSON.to_tagged(expected)) == expected
     assert parsed == value
 
 
