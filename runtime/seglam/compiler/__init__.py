@@ -1,1 +1,41 @@
 """From a miss to a proposed revision."""
+
+from seglam.compiler.budget import Budget
+from seglam.compiler.compiler import Compiler
+from seglam.compiler.configured import Models, models_of
+from seglam.compiler.model import Completion, Failure, Model, ModelFailed, NoRecording, Prompt, Question
+from seglam.compiler.negative import NegativeIndex
+from seglam.compiler.openai import Endpoint, OpenAIModel, SettingsError, endpoint_of
+from seglam.compiler.recordings import RecordedModel, Recorder, RecordingError
+from seglam.compiler.results import Compilation, Evidence, Gate, Missed, ModelCall, Negative, Outcome
+from seglam.compiler.running import Bench
+
+__all__ = [
+    "Bench",
+    "Budget",
+    "Compilation",
+    "Compiler",
+    "Completion",
+    "Endpoint",
+    "Evidence",
+    "Failure",
+    "Gate",
+    "Missed",
+    "Model",
+    "ModelCall",
+    "ModelFailed",
+    "Models",
+    "Negative",
+    "NegativeIndex",
+    "NoRecording",
+    "OpenAIModel",
+    "Outcome",
+    "Prompt",
+    "Question",
+    "RecordedModel",
+    "Recorder",
+    "RecordingError",
+    "SettingsError",
+    "endpoint_of",
+    "models_of",
+]

@@ -1,0 +1,164 @@
+"""From an author's reply to a document: shared rules copied in, examples completed from what the patterns bind."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import rfc8785
+
+from seglam.compiler.replies import ExampleReply, ExtensionReply, PatternReply, ProcedureReply
+from seglam.lookup import Hit, Index
+from seglam.procedures.document import (
+    API_VERSION,
+    KIND,
+    Example,
+    Match,
+    Metadata,
+    NamedValue,
+    Pattern,
+    ReasoningProcedure,
+    Rule,
+    Spec,
+    Vocabulary,
+    VocabularyValue,
+)
+from seglam.procedures.patterns import shared_rules
+from seglam.procedures.request import request_of
+from seglam.procedures.revision import Revision
+
+UNKNOWN = ""
+"""Stands for an example's answer that nobody has stated, until the verified code gives it."""
+
+_RULE_NAMES = re.compile(r"(?:[^\\<]|\\.|^)<([a-z][a-z0-9-]*)>", re.DOTALL)
+
+
+def core_digest(spec: Spec) -> str:
+    """Names what an extension leaves as it is: code, parameters and answer, whatever the patterns and vocabularies."""
+    part = spec.model_dump(mode="json", by_alias=True, exclude_none=True, include={"code", "parameters", "returns"})
+    return "sha256:" + hashlib.sha256(rfc8785.dumps(part)).hexdigest()
+
+
+def document_of(reply: ProcedureReply, taken: Iterable[str] = ()) -> ReasoningProcedure:
+    """The document that a reply states, without examples. `taken` are names that other procedures have."""
+    patterns = _patterns(reply.patterns)
+    name, number = reply.name, 1
+    while name in set(taken):
+        number += 1
+        name = f"{reply.name[:58]}-{number}"
+    spec = Spec(
+        summary=reply.summary,
+        parameters=list(reply.parameters) or None,
+        vocabularies=list(reply.vocabularies) or None,
+        rules=_rules([*(pattern.text for pattern in patterns), *reply.refuse], reply.rules) or None,
+        returns=reply.returns,
+        match=Match(patterns=patterns, refuse=list(reply.refuse) or None),
+        code=reply.code,
+    )
+    return ReasoningProcedure(api_version=API_VERSION, kind=KIND, metadata=Metadata(name=name), spec=spec)
+
+
+def extended(base: Revision, reply: ExtensionReply) -> ReasoningProcedure:
+    """The document of a known procedure with what an extension adds.
+
+    Raises:
+        ValueError: if the extension names a vocabulary that the procedure does not have.
+    """
+    spec = base.spec
+    old = list(spec.match.patterns or ())
+    texts = {pattern.text for pattern in old}
+    patterns = [*old, *(pattern for pattern in _patterns(reply.patterns) if pattern.text not in texts)]
+    refuse = list(dict.fromkeys([*(spec.match.refuse or ()), *reply.refuse]))
+    own = {rule.name: rule for rule in [*reply.rules, *(spec.rules or ())]}
+    changed = spec.model_copy(
+        update={
+            "vocabularies": _merged(spec.vocabularies or (), reply.vocabularies) or None,
+            "rules": _rules([*(pattern.text for pattern in patterns), *refuse], list(own.values())) or None,
+            "match": spec.match.model_copy(update={"patterns": patterns, "refuse": refuse or None}),
+        }
+    )
+    metadata = Metadata(name=base.name)
+    return ReasoningProcedure(api_version=API_VERSION, kind=KIND, metadata=metadata, spec=changed)
+
+
+def grew(before: Spec, after: Spec) -> bool:
+    """Whether a vocabulary has values that it did not have, so that code meets values that it has not met."""
+    old = {each.name: {member.value for member in each.values} for each in before.vocabularies or ()}
+    return any(
+        member.value not in old.get(each.name, set()) for each in after.vocabularies or () for member in each.values
+    )
+
+
+def with_examples(
+    document: ReasoningProcedure, replies: Sequence[ExampleReply]
+) -> tuple[ReasoningProcedure, list[str]]:
+    """Add the examples that the patterns match, with what they bind; also the requests that are dropped.
+
+    An argument that the author stated stays as stated, so that a wrong one is found by the gates.
+    """
+    index = Index()
+    index.add(Revision.of(document))
+    examples, dropped = list(document.spec.examples or ()), []
+    known = {example.request for example in examples}
+    for reply in replies:
+        bare = Example(request=reply.request, arguments=[], answer=UNKNOWN)
+        found = index.find(request_of(bare))
+        if reply.request in known:
+            continue
+        if not isinstance(found, Hit):
+            dropped.append(reply.request)
+            continue
+        known.add(reply.request)
+        bound = {**found.binding.arguments, **reply.arguments}
+        arguments = [NamedValue(name=name, value=value) for name, value in bound.items()]
+        answer = UNKNOWN if reply.answer is None else reply.answer
+        examples.append(bare.model_copy(update={"arguments": arguments, "answer": answer}))
+    return with_spec(document, examples=examples or None), dropped
+
+
+def with_spec(document: ReasoningProcedure, **changes: object) -> ReasoningProcedure:
+    """The document with other parts of `spec`."""
+    return document.model_copy(update={"spec": document.spec.model_copy(update=changes)})
+
+
+def with_patterns(document: ReasoningProcedure, patterns: Sequence[Pattern]) -> ReasoningProcedure:
+    """The document with other patterns."""
+    return with_spec(document, match=document.spec.match.model_copy(update={"patterns": list(patterns)}))
+
+
+def _patterns(replies: Sequence[str | PatternReply]) -> list[Pattern]:
+    made: dict[str, Pattern] = {}
+    for reply in replies:
+        pattern = Pattern(text=reply) if isinstance(reply, str) else Pattern(text=reply.text, language=reply.language)
+        made.setdefault(pattern.text, pattern)
+    return list(made.values())
+
+
+def _rules(texts: Iterable[str], own: Iterable[Rule]) -> list[Rule]:
+    """The rules that texts name, and those that these name in turn. A shared rule is what its name says."""
+    shared = shared_rules()
+    known: Mapping[str, str] = {**{rule.name: rule.text for rule in own}, **shared}
+    used: dict[str, None] = {}
+    waiting = list(texts)
+    while waiting:
+        for name in _RULE_NAMES.findall(waiting.pop()):
+            if name in known and name not in used:
+                used[name] = None
+                waiting.append(known[name])
+    return [Rule(name=name, text=known[name]) for name in sorted(used)]
+
+
+def _merged(before: Sequence[Vocabulary], more: Sequence[Vocabulary]) -> list[Vocabulary]:
+    merged = {each.name: each for each in before}
+    for addition in more:
+        if addition.name not in merged:
+            known = ", ".join(sorted(merged)) or "none"
+            raise ValueError(f"the procedure has no vocabulary {addition.name!r}; it has {known}")
+        members = {member.value: list(member.names or ()) for member in merged[addition.name].values}
+        for member in addition.values:
+            names = members.setdefault(member.value, [])
+            names += [name for name in member.names or () if name not in names]
+        values = [VocabularyValue(value=value, names=names or None) for value, names in members.items()]
+        merged[addition.name] = Vocabulary(name=addition.name, values=values)
+    return list(merged.values())

@@ -1,0 +1,337 @@
+"""From a miss to a proposed revision: ask the author, run the gates, ask once more if one fails."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from pydantic import ValidationError
+
+from seglam.compiler import gates
+from seglam.compiler.assemble import document_of, extended, grew, with_examples
+from seglam.compiler.budget import Budget, BudgetExceeded, Spending
+from seglam.compiler.gates.differential import answer_name
+from seglam.compiler.model import Failure, Model, ModelFailed, NoRecording, Prompt, Question, R
+from seglam.compiler.negative import readable
+from seglam.compiler.prompting import author_prompt, contrasts_prompt, implementation_prompt, repair_prompt
+from seglam.compiler.replies import (
+    AuthorReply,
+    ContrastsReply,
+    ExampleReply,
+    ExtensionReply,
+    ImplementationReply,
+    NotCompilableReply,
+    ProcedureReply,
+)
+from seglam.compiler.results import Compilation, Evidence, Gate, Missed, Negative, Outcome
+from seglam.compiler.running import Bench, answer_of, program_of
+from seglam.compiler.signature import signature_of
+from seglam.compiler.subjects import AuthorSubject, ContrastsSubject, ImplementationSubject
+from seglam.lookup import Hit, Index, fingerprint
+from seglam.procedures.document import ReasoningProcedure
+from seglam.procedures.patterns import PatternError
+from seglam.procedures.revision import Revision
+from seglam.procedures.values import ValueProblem
+from seglam.sandbox import Mode
+
+Progress = Callable[[str], None]
+NEGATIVE_FOR = timedelta(days=30)
+ATTEMPTS = 2
+"""How often the author may try; the second time it knows which gate failed."""
+
+
+class _Rejected(Exception):
+    """A gate failed; its evidence is the last one recorded."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """One compilation in progress."""
+
+    missed: Missed
+    known: tuple[Revision, ...]
+    spending: Spending
+    evidence: list[Evidence] = field(default_factory=list)
+
+    def record(self, evidence: Evidence) -> None:
+        self.evidence.append(evidence)
+        if not evidence.passed:
+            raise _Rejected(evidence.summary)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A document that passed, and what its code answers to the request that missed."""
+
+    outcome: Outcome
+    document: ReasoningProcedure
+    answer: str
+    arguments: Mapping[str, str]
+    replaces: str | None = None
+
+
+class Compiler:
+    """Compiles misses. Thread-safe as far as its models are; `compile` blocks for as long as models take.
+
+    Args:
+        author: writes procedures.
+        verifier: writes independent implementations and judges contrasts; never sees the author's code.
+        bench: sandboxes on two engine builds.
+        budget: limits of each compilation.
+        clock: now, with a zone; for expiry dates only.
+    """
+
+    def __init__(
+        self,
+        author: Model,
+        verifier: Model,
+        bench: Bench,
+        *,
+        budget: Budget | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._author = author
+        self._verifier = verifier
+        self._bench = bench
+        self._budget = budget or Budget()
+        self._clock = clock
+        self._skipped: frozenset[Gate] = frozenset()  # only the check that each gate matters sets it
+
+    def compile(self, missed: Missed, index: Index, progress: Progress = lambda _: None) -> Compilation:
+        """Compile one miss against the active revisions of an index, which is not changed. Never raises for what a
+        model does.
+        """
+        identity = uuid.uuid4().hex
+        work = _Work(missed, tuple(index), Spending(self._budget))
+        print_ = fingerprint(missed.request)
+
+        def result(outcome: Outcome, message: str, **more: object) -> Compilation:
+            return Compilation(
+                id=identity,
+                outcome=outcome,
+                message=message,
+                fingerprint=print_,
+                evidence=tuple(work.evidence),
+                calls=tuple(work.spending.calls),
+                engines=self._bench.engines,
+                **more,  # type: ignore[arg-type]
+            )
+
+        try:
+            made = self._attempts(work, progress)
+        except BudgetExceeded as problem:
+            return result(Outcome.BUDGET, str(problem))
+        except ModelFailed as problem:
+            outcome = Outcome.BUDGET if problem.kind is Failure.BUDGET else Outcome.MODEL_FAILED
+            after = f"; retry after {problem.retry_after:g} s" if problem.retry_after is not None else ""
+            return result(outcome, f"{problem}{after}")
+        except NoRecording as problem:
+            return result(Outcome.NO_COMPLETION, str(problem))
+        except _Rejected as problem:
+            return result(Outcome.REJECTED, str(problem))
+        if isinstance(made, NotCompilableReply):
+            return result(Outcome.NOT_COMPILABLE, made.reason, negative=self._negative(work, made, print_))
+        return result(
+            made.outcome,
+            f"{made.document.metadata.name} passed {len(work.evidence)} gates and waits for review",
+            document=made.document,
+            digest=Revision.of(made.document).digest,
+            replaces=made.replaces,
+            answer=made.answer,
+            arguments=dict(made.arguments),
+        )
+
+    # The author
+
+    def _attempts(self, work: _Work, progress: Progress) -> _Made | NotCompilableReply:
+        prompt = author_prompt(work.missed, work.known, self._bench.modules)
+        asked, purpose, earlier = prompt, "author", list[AuthorReply]()
+        while True:
+            progress("asking the author" if not earlier else "asking the author once more")
+            subject = AuthorSubject(work.missed, work.known, tuple(earlier))
+            try:
+                reply = self._ask(self._author, work, Question(purpose, asked, AuthorReply, subject))
+            except NoRecording:
+                if not earlier:
+                    raise
+                raise _Rejected(work.evidence[-1].summary) from None
+            earlier.append(reply)
+            try:
+                return self._check(work, reply, progress)
+            except _Rejected:
+                failed = work.evidence[-1]
+                progress(f"gate {failed.gate} failed: {failed.summary}")
+                if len(earlier) == ATTEMPTS:
+                    raise
+                asked, purpose = _repair(prompt, reply, failed), "repair"
+
+    def _ask(self, model: Model, work: _Work, question: Question[R]) -> R:
+        try:
+            completion = model.complete(question, work.spending.left())
+        except ModelFailed as problem:
+            work.spending.record(problem.calls)
+            raise
+        work.spending.record(completion.calls)
+        return completion.output
+
+    def _check(self, work: _Work, reply: AuthorReply, progress: Progress) -> _Made | NotCompilableReply:
+        if reply.not_compilable is not None:
+            return reply.not_compilable
+        if reply.extend is not None:
+            return self._extension(work, reply.extend, progress)
+        assert reply.procedure is not None
+        return self._procedure(work, reply.procedure, progress)
+
+    def _procedure(self, work: _Work, reply: ProcedureReply, progress: Progress) -> _Made:
+        try:
+            document = document_of(reply, {revision.name for revision in work.known})
+            document, _ = with_examples(document, reply.examples)
+        except (ValidationError, PatternError, ValueProblem) as problem:
+            raise self._faulty(work, problem) from None
+        document = self._verify(work, document, progress, differential=True)
+        return self._finish(work, document, Outcome.PROPOSED, reply.answer)
+
+    def _extension(self, work: _Work, reply: ExtensionReply, progress: Progress) -> _Made:
+        base = next((revision for revision in work.known if revision.name == reply.procedure), None)
+        if base is None:
+            names = ", ".join(sorted(revision.name for revision in work.known)) or "none"
+            raise self._faulty(
+                work, ValueError(f"there is no active procedure {reply.procedure!r}; there are: {names}")
+            )
+        try:
+            document = extended(base, reply)
+            document, _ = with_examples(
+                document, [_missed_example(work)] if work.missed.request.text is not None else []
+            )
+        except (ValidationError, PatternError, ValueProblem, ValueError) as problem:
+            raise self._faulty(work, problem) from None
+        settled = frozenset(pattern.text for pattern in base.spec.match.patterns or ())
+        document = self._verify(
+            work, document, progress, differential=grew(base.spec, document.spec), base=base, settled=settled
+        )
+        return self._finish(work, document, Outcome.EXTENDED, None, replaces=base.digest)
+
+    def _faulty(self, work: _Work, problem: Exception) -> _Rejected:
+        words = str(problem)
+        work.evidence.append(Evidence(Gate.STATIC, False, f"the document is faulty: {words}", {"category": words}))
+        return _Rejected(words)
+
+    # The gates
+
+    def _verify(
+        self,
+        work: _Work,
+        document: ReasoningProcedure,
+        progress: Progress,
+        *,
+        differential: bool,
+        base: Revision | None = None,
+        settled: frozenset[str] = frozenset(),
+    ) -> ReasoningProcedure:
+        request = work.missed.request
+        if Gate.STATIC not in self._skipped:
+            progress("gate static")
+            work.record(gates.static(document, self._bench.first))
+        found = _find(document, work)
+        if not isinstance(found, Hit):
+            summary = f"the patterns do not bind the request that missed: {found}"
+            work.record(Evidence(Gate.MATCH, False, summary, {"category": summary}))
+        assert isinstance(found, Hit)
+        if Gate.EXAMPLES not in self._skipped:
+            progress("gate examples")
+            evidence, document = gates.examples(document, self._bench)
+            work.record(evidence)
+        if differential and Gate.DIFFERENTIAL not in self._skipped:
+            progress("gate differential: asking the verifier")
+            work.record(self._differential(work, document, found.binding.arguments))
+        if Gate.MATCH not in self._skipped:
+            progress("gate match")
+            elders = [revision for revision in work.known if base is None or revision.digest != base.digest]
+
+            def judge(pairs: Sequence[tuple[str, str]]) -> list[str]:
+                progress(f"asking the verifier about {len(pairs)} contrasts")
+                return self._judge(work, document.spec.summary, pairs)
+
+            evidence, document = gates.match(document, request, elders, judge, settled)
+            work.record(evidence)
+        return document
+
+    def _differential(self, work: _Work, document: ReasoningProcedure, bound: Mapping[str, str]) -> Evidence:
+        revision, signature = Revision.of(document), signature_of(document.spec)
+        request = work.missed.request
+        prompt = implementation_prompt(signature, request, self._bench.modules, answer_name(signature))
+        question = Question("implementation", prompt, ImplementationReply, ImplementationSubject(signature, request))
+        reply = self._ask(self._verifier, work, question)
+        stated = [{a.name: a.value for a in example.arguments} for example in document.spec.examples or ()]
+        return gates.differential(revision, signature, reply, [bound, *stated], self._bench)
+
+    def _judge(self, work: _Work, summary: str, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        prompt = contrasts_prompt(summary, pairs)
+        subject = ContrastsSubject(summary, tuple(pairs))
+        reply = self._ask(self._verifier, work, Question("contrasts", prompt, ContrastsReply, subject))
+        verdicts = ["unsure"] * len(pairs)
+        said: set[int] = set()
+        for judgement in reply.judgements:
+            number = int(judgement.pair) - 1 if judgement.pair.isdecimal() else -1
+            if 0 <= number < len(pairs):
+                # Judging a pair twice is no clear judgement.
+                verdicts[number] = "unsure" if number in said else judgement.verdict
+                said.add(number)
+        return verdicts
+
+    def _finish(
+        self,
+        work: _Work,
+        document: ReasoningProcedure,
+        outcome: Outcome,
+        direct: str | None,
+        replaces: str | None = None,
+    ) -> _Made:
+        """Answer the request that missed with the verified code."""
+        revision = Revision.of(document)
+        found = _find(document, work)
+        if not isinstance(found, Hit):
+            raise self._faulty(work, ValueError(f"the request that missed is not bound: {found}"))
+        program = program_of(revision.spec.code, revision.fuel, revision.memory_mib)
+        run = self._bench.first.run(program, found.binding.tagged(), mode=Mode.FRESH)
+        answer = answer_of(revision, run)
+        if answer.text is None:
+            category = "the code gives no answer to the missed request"
+            work.record(Evidence(Gate.EXAMPLES, False, f"{category}: {answer.fault}", {"category": category}))
+        assert answer.text is not None
+        if Gate.AGREEMENT not in self._skipped:
+            work.record(gates.agreement(revision, answer.text, direct))
+        return _Made(outcome, document, answer.text, found.binding.arguments, replaces)
+
+    def _negative(self, work: _Work, reply: NotCompilableReply, print_: str) -> Negative:
+        parameters = [{"name": parameter.name, "type": parameter.type} for parameter in reply.parameters]
+        return Negative(
+            fingerprint=print_,
+            reason=reply.reason,
+            model=work.spending.calls[-1].model,
+            expires=self._clock() + NEGATIVE_FOR,
+            patterns=readable(reply.patterns, parameters),
+            parameters=tuple(parameters),
+        )
+
+
+def _find(document: ReasoningProcedure, work: _Work) -> Hit | str:
+    index = Index()
+    try:
+        index.add(Revision.of(document))
+    except (PatternError, ValueProblem) as problem:
+        return str(problem)
+    found = index.find(work.missed.request)
+    return found if isinstance(found, Hit) else found.explanation
+
+
+def _missed_example(work: _Work) -> ExampleReply:
+    assert work.missed.request.text is not None
+    return ExampleReply(request=work.missed.request.text)
+
+
+def _repair(prompt: Prompt, reply: AuthorReply, failed: Evidence) -> Prompt:
+    category = str(failed.detail.get("category", "failed"))
+    return repair_prompt(prompt, reply, failed.gate, category)

@@ -1,0 +1,158 @@
+"""Generated arguments for differential testing: boundaries, ordinary values, swapped and equal ones, non-members."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from seglam.procedures.revision import Revision
+from seglam.procedures.values import Sample, ValueProblem, ValueType
+
+COUNT = 240
+BOUNDARIES = 24
+"""Samples of a type that come first and are its boundaries."""
+
+STRANGER = "unlisted member"
+"""A text that is in no vocabulary."""
+
+MAX_DRAWS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One input. `kind` is exemplar, boundary, ordinary, swapped, equal or stranger (a value outside a vocabulary)."""
+
+    kind: str
+    shown: Mapping[str, str]
+    tagged: Mapping[str, object]
+
+
+def cases(revision: Revision, exemplars: Sequence[Mapping[str, str]], count: int = COUNT) -> list[Case]:
+    """Distinct inputs, at least `count` unless the types have fewer; the same for the same revision.
+
+    Args:
+        revision: what is tested; bounds of its parameters hold in all inputs.
+        exemplars: arguments that are known to have answers.
+        count: how many inputs to aim at.
+    """
+    made: dict[str, Case] = {}
+    generator = _Generator(revision, random.Random(revision.spec.code))
+
+    def keep(kind: str, arguments: Mapping[str, str]) -> None:
+        try:
+            case = generator.case(kind, arguments)
+        except ValueProblem:
+            return
+        made.setdefault(json.dumps(case.tagged, sort_keys=True, default=str), case)
+
+    for arguments in exemplars:
+        keep("exemplar", arguments)
+    for kind, arguments in generator.systematic(exemplars):
+        keep(kind, arguments)
+    for _ in range(MAX_DRAWS):
+        if len(made) >= count:
+            break
+        keep("ordinary", generator.ordinary(exemplars))
+    return [*made.values(), *generator.strangers(list(made.values()))]
+
+
+class _Generator:
+    def __init__(self, revision: Revision, source: random.Random) -> None:
+        self.revision = revision
+        self.random = source
+        self.streams = {name: self._allowed(name, kind) for name, kind in revision.types.items()}
+        self.written: dict[tuple[str, str], str] = {}
+
+    def _allowed(self, name: str, kind: ValueType) -> Iterator[Sample]:
+        parameter = self.revision.parameters[name]
+        if parameter.one_of:
+            while True:
+                for text in parameter.one_of:
+                    yield Sample(text, text)
+        tried = 0
+        for sample in kind.samples(self.random):
+            tried += 1
+            if kind.within(sample.canonical, parameter.minimum, parameter.maximum):
+                tried = 0
+                yield sample
+            elif tried > MAX_DRAWS:  # bounds that samples do not reach: walk between them where they are integers
+                break
+        bounds = [text for text in (parameter.minimum, parameter.maximum) if text is not None]
+        while bounds:
+            low, high = bounds[0], bounds[-1]
+            whole = low.lstrip("-").isdecimal() and high.lstrip("-").isdecimal()
+            text = str(self.random.randint(int(low), int(high))) if whole else self.random.choice(bounds)
+            yield Sample(text, text)
+
+    def draw(self, name: str) -> str:
+        sample = next(self.streams[name])
+        self.written[name, sample.canonical] = sample.text
+        return sample.canonical
+
+    def systematic(self, exemplars: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, dict[str, str]]]:
+        names = list(self.streams)
+        bases = [dict(exemplar) for exemplar in exemplars] or [{name: self.draw(name) for name in names}]
+        edges = {name: [self.draw(name) for _ in range(BOUNDARIES)] for name in names}
+        bounds = {
+            name: [text for text in (parameter.minimum, parameter.maximum) if text is not None]
+            for name, parameter in self.revision.parameters.items()
+        }
+        for name in names:  # one at a time, so that each edge meets arguments that have an answer
+            for base in bases[:2]:
+                for value in [*bounds[name], *edges[name]]:
+                    yield "boundary", {**base, name: value}
+        for left, right in combinations(names, 2):
+            if self.revision.types[left].key == self.revision.types[right].key:
+                for base in bases[:4]:
+                    yield "swapped", {**base, left: base[right], right: base[left]}
+                    yield "equal", {**base, right: base[left]}
+
+    def ordinary(self, exemplars: Sequence[Mapping[str, str]]) -> dict[str, str]:
+        fresh = {name: self.draw(name) for name in self.streams}
+        if exemplars and self.random.random() < 0.3:  # some values of an exemplar, which are known to go together
+            base = self.random.choice(exemplars)
+            fresh |= {name: base[name] for name in fresh if self.random.random() < 0.5}
+        return fresh
+
+    def strangers(self, known: Sequence[Case]) -> Iterator[Case]:
+        """Values outside each vocabulary, which no lookup binds; code must not have a default for them."""
+        for name, kind in self.revision.types.items():
+            base = next((case for case in known if case.kind in ("exemplar", "ordinary", "boundary")), None)
+            if base is None:
+                return
+            strange: object = None
+            if kind.name == "vocabulary":
+                strange = STRANGER
+            elif kind.name == "list[vocabulary]":
+                strange = [STRANGER]
+            elif kind.name == "records":
+                strange = [{"$record": [3, STRANGER]}]
+            if strange is not None:
+                yield Case("stranger", {**base.shown, name: STRANGER}, {**base.tagged, name: strange})
+
+    def case(self, kind: str, arguments: Mapping[str, str]) -> Case:
+        complete = self._with_columns(dict(arguments))
+        for name, parameter in self.revision.parameters.items():
+            if not self.revision.types[name].within(complete[name], parameter.minimum, parameter.maximum):
+                raise ValueProblem(f"{name} is outside its bounds")
+            if parameter.one_of and complete[name] not in parameter.one_of:
+                raise ValueProblem(f"{name} is not one of its values")
+            if parameter.source_as:
+                written = self.written.get((name, complete[name]), complete[name])
+                if arguments.get(name) != complete[name] or parameter.source_as not in arguments or kind != "exemplar":
+                    complete[parameter.source_as] = written
+        tagged = {name: each.to_tagged(complete[name]) for name, each in self.revision.argument_types.items()}
+        return Case(kind, complete, tagged)
+
+    def _with_columns(self, arguments: dict[str, str]) -> dict[str, str]:
+        """Columns are those of the table, as binding makes them."""
+        tables = [name for name, kind in self.revision.types.items() if kind.name == "table"]
+        if len(tables) == 1:
+            columns: list[str] = json.loads(arguments[tables[0]])["columns"]
+            for name, kind in self.revision.types.items():
+                if kind.name == "column" and arguments[name] not in columns:
+                    arguments[name] = self.random.choice(columns)
+        return arguments

@@ -1,0 +1,267 @@
+"""Gate 4: a newcomer's patterns match what they should, and nothing else.
+
+What overlaps with active revisions is taken from the newcomer; so is every optional part and alternative that a blind
+verifier does not find to mean the same. Then, for what is left: the request that missed and the examples bind, refusals
+and generated near misses do not, and the examples of active revisions stay theirs.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from seglam.compiler.assemble import with_patterns, with_spec
+from seglam.compiler.gates.nearmisses import wrongly_bound
+from seglam.compiler.results import Evidence, Gate
+from seglam.lookup import Hit, Index
+from seglam.lookup.newcomer import NothingRemains, yield_to
+from seglam.procedures.document import Example, Pattern, ReasoningProcedure
+from seglam.procedures.patterns import Node, parse
+from seglam.procedures.patterns.paths import Taken, path_of
+from seglam.procedures.patterns.sentences import Contrast, contrasts, reject, sentences
+from seglam.procedures.request import Request, request_of
+from seglam.procedures.revision import Revision
+from seglam.procedures.text import Text
+from seglam.procedures.values import Sample
+
+MAX_PAIRS = 150
+"""Pairs of sentences in one question; alternatives beyond it are taken out unasked."""
+
+REFUSAL_SENTENCES = 6
+
+Pairs = Sequence[tuple[str, str]]
+Verdicts = Sequence[str]
+Judge = Callable[[Pairs], Verdicts]
+"""Asks a blind verifier about pairs of sentences: `same`, `different` or `unsure` for each."""
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the gate has done and found so far."""
+
+    faults: list[str] = field(default_factory=list)
+    categories: dict[str, None] = field(default_factory=dict)
+    detail: dict[str, object] = field(default_factory=dict)
+
+    def fault(self, what: str, category: str) -> None:
+        self.faults.append(what)
+        self.categories[category] = None
+
+
+def match(
+    document: ReasoningProcedure,
+    request: Request,
+    elders: Sequence[Revision],
+    judge: Judge,
+    settled: frozenset[str] = frozenset(),
+) -> tuple[Evidence, ReasoningProcedure]:
+    """Decide, and return the document without what had to go.
+
+    Args:
+        document: the newcomer, valid and with its examples.
+        request: the request that missed.
+        elders: active revisions, without the one that the newcomer replaces.
+        judge: asks about contrasts.
+        settled: texts of patterns that passed this gate before; they raise no new questions.
+    """
+    findings = _Findings()
+    if not _binds(document, request):
+        findings.fault("the patterns do not bind the request that missed", _UNBOUND)
+        return _evidence(findings), document
+    try:
+        yielded = yield_to(document, elders, request)
+    except NothingRemains as problem:
+        findings.fault(str(problem), "the patterns match requests that a known procedure answers already")
+        return _evidence(findings), document
+    document = yielded.document
+    findings.detail["yielded"] = [
+        {"pattern": r.pattern, "removed": r.removed, "witness": r.witness, "elder": r.elder} for r in yielded.removed
+    ]
+    document = _prune(document, request, judge, settled, findings)
+    if not _binds(document, request):
+        findings.fault("without the rejected alternatives the request that missed is not bound", _UNBOUND)
+        return _evidence(findings), document
+    document = _without_lost_examples(document, findings)
+    _check_examples(document, findings)
+    _check_refusals(document, findings)
+    _check_near_misses(document, request, settled, findings)
+    _check_elders(document, elders, findings)
+    return _evidence(findings), document
+
+
+_UNBOUND = "no pattern matches the missed request as a whole"
+
+
+def _index_of(document: ReasoningProcedure) -> tuple[Revision, Index]:
+    revision, index = Revision.of(document), Index()
+    index.add(revision)
+    return revision, index
+
+
+def _binds(document: ReasoningProcedure, request: Request) -> bool:
+    if not document.spec.match.patterns and not document.spec.match.structured:
+        return False
+    return isinstance(_index_of(document)[1].find(request), Hit)
+
+
+def _trees(document: ReasoningProcedure) -> list[tuple[Pattern, Node]]:
+    rules = {rule.name: rule.text for rule in document.spec.rules or ()}
+    return [(pattern, parse(pattern.text, rules)) for pattern in document.spec.match.patterns or ()]
+
+
+def _masks(revision: Revision) -> dict[str, Sample]:
+    return {name: Sample("{" + name + "}", "{" + name + "}") for name in revision.types}
+
+
+def _taken(revision: Revision, tree: Node, request: Request) -> Taken | None:
+    if request.text is None:
+        return None
+    slotted = {n: kind for n, kind in revision.types.items() if revision.parameters[n].origin in (None, "pattern")}
+    return path_of(tree, Text(request.text, request.region), slotted)
+
+
+def _prune(
+    document: ReasoningProcedure, request: Request, judge: Judge, settled: frozenset[str], findings: _Findings
+) -> ReasoningProcedure:
+    """Take out every alternative that is not found to mean the same as the pattern's base sentence."""
+    revision, questions = Revision.of(document), list[tuple[int, Contrast]]()
+    for number, (pattern, tree) in enumerate(_trees(document)):
+        if pattern.text not in settled:
+            taken = _taken(revision, tree, request)
+            found = contrasts(tree, _masks(revision), taken.path if taken else None, pattern.language)
+            questions += [(number, contrast) for contrast in found]
+    pairs = list(dict.fromkeys((c.left.text, c.right.text) for _, c in questions))
+    asked = pairs[:MAX_PAIRS]
+    verdicts = dict(zip(asked, judge(asked), strict=True)) if asked else {}
+    rejected = [(n, c) for n, c in questions if verdicts.get((c.left.text, c.right.text)) != "same"]
+    findings.detail["contrasts"] = [{"pair": list(pair), "verdict": verdicts.get(pair, "not asked")} for pair in pairs]
+    if not rejected:
+        return document
+    kept: list[Pattern] = []
+    cuts: list[Mapping[str, str]] = []
+    for number, (pattern, _) in enumerate(_trees(document)):
+        gone = [contrast for at, contrast in rejected if at == number]
+        left = reject(pattern.text, gone) if gone else pattern.text
+        if left != pattern.text:
+            cuts.append({"pattern": pattern.text, "left": left or ""})
+        if left is not None and _still_complete(document, left):
+            kept.append(pattern.model_copy(update={"text": left}))
+    findings.detail["cut"] = cuts
+    return with_patterns(document, kept)
+
+
+def _still_complete(document: ReasoningProcedure, text: str) -> bool:
+    """Whether a pattern that lost parts still has a slot for each parameter in every sentence."""
+    needed = [p.name for p in document.spec.parameters or () if p.origin in (None, "pattern")]
+    return all("{" + name + "}" in text for name in needed)
+
+
+def _without_lost_examples(document: ReasoningProcedure, findings: _Findings) -> ReasoningProcedure:
+    """Examples of what was taken out go with it; one that binds other arguments stays, for the gate to find."""
+    _, index = _index_of(document)
+    stated = document.spec.examples or []
+    kept = [example for example in stated if isinstance(index.find(request_of(example)), Hit)]
+    findings.detail["examplesDropped"] = len(stated) - len(kept)
+    return with_spec(document, examples=kept or None) if len(kept) < len(stated) else document
+
+
+def _check_examples(document: ReasoningProcedure, findings: _Findings) -> None:
+    revision, index = _index_of(document)
+    for example in document.spec.examples or ():
+        found = index.find(request_of(example))
+        stated = {argument.name: argument.value for argument in example.arguments}
+        if not isinstance(found, Hit):
+            findings.fault(f"the example {example.request!r} misses: {found.explanation}", "an example is not matched")
+        elif not _equal(revision, found.binding.arguments, stated):
+            findings.fault(
+                f"the example {example.request!r} binds {found.binding.shown()}",
+                "an example binds other arguments than it states",
+            )
+    if not document.spec.examples:
+        findings.fault("no example is left", "no example is matched by the patterns")
+
+
+def _equal(revision: Revision, bound: Mapping[str, str], stated: Mapping[str, str]) -> bool:
+    types = revision.argument_types
+    return bound.keys() == stated.keys() and all(types[name].equal(bound[name], stated[name]) for name in bound)
+
+
+def _check_refusals(document: ReasoningProcedure, findings: _Findings) -> None:
+    revision, index = _index_of(document)
+    rules = {rule.name: rule.text for rule in document.spec.rules or ()}
+    source, tried = random.Random(revision.digest), 0
+    slotted = {n: kind for n, kind in revision.types.items() if revision.parameters[n].origin in (None, "pattern")}
+    examples = document.spec.examples or []
+    for refusal in document.spec.match.refuse or ():
+        tree = parse(refusal, rules)
+        for sentence in sentences(tree, slotted, source, limit=REFUSAL_SENTENCES):
+            for base in [Request(text=sentence.text), *(_like(sentence.text, example) for example in examples[:1])]:
+                tried += 1
+                if isinstance(index.find(base), Hit):
+                    findings.fault(
+                        f"{base.text!r} is to be refused and binds", f"patterns match the refusal {refusal!r}"
+                    )
+                    break
+    findings.detail["refusalsTried"] = tried
+
+
+def _like(text: str, example: Example) -> Request:
+    """A text with the inputs and context of an example, without which nothing might bind."""
+    given = request_of(example)
+    return Request(text=text, inputs=given.inputs, context=given.context)
+
+
+def _check_near_misses(
+    document: ReasoningProcedure, request: Request, settled: frozenset[str], findings: _Findings
+) -> None:
+    revision = Revision.of(document)
+    trees = [(pattern, tree) for pattern, tree in _trees(document)]
+    values: Mapping[str, Sample] = {}
+    for _, tree in trees:
+        taken = _taken(revision, tree, request)
+        if taken is not None:
+            values = taken.values
+            break
+    new = [tree for pattern, tree in trees if pattern.text not in settled]
+    slotted = {n for n in revision.types if revision.parameters[n].origin in (None, "pattern")}
+    if request.text is None or slotted - values.keys():
+        findings.detail["nearMissesTried"] = 0
+        return
+    tried, wrong = wrongly_bound(revision, new, values, request)
+    findings.detail["nearMissesTried"] = tried
+    findings.detail["nearMissesBound"] = wrong[:20]
+    for each in wrong[:5]:
+        findings.fault(
+            f"{each['request']!r} ({each['change']}) binds as if nothing had changed",
+            f"patterns match a request that means something else ({each['change']})",
+        )
+
+
+def _check_elders(document: ReasoningProcedure, elders: Sequence[Revision], findings: _Findings) -> None:
+    """A newcomer disturbs an elder's example only if it matches it too."""
+    _, index = _index_of(document)
+    tried = 0
+    for elder in elders:
+        for example in elder.spec.examples or ():
+            tried += 1
+            if isinstance(index.find(request_of(example)), Hit):
+                findings.fault(
+                    f"an example of {elder.name}, {example.request!r}, binds to the newcomer",
+                    "the patterns match requests that a known procedure answers already",
+                )
+    findings.detail["eldersExamplesTried"] = tried
+
+
+def _evidence(findings: _Findings) -> Evidence:
+    detail = dict(findings.detail)
+    if findings.faults:
+        detail |= {"category": "; ".join(findings.categories), "faults": findings.faults}
+        return Evidence(Gate.MATCH, False, "; ".join(findings.faults[:4]), detail)
+    asked = detail.get("contrasts", [])
+    count = len(asked) if isinstance(asked, list) else 0
+    summary = (
+        f"examples bind, {detail['refusalsTried']} refusals and {detail['nearMissesTried']} near misses do not; "
+        f"{count} contrasts judged, {len(yielded) if isinstance(yielded := detail['yielded'], list) else 0} parts yielded"
+    )
+    return Evidence(Gate.MATCH, True, summary, detail)

@@ -1,0 +1,129 @@
+"""Requests near a type that must not be answered as if they were of it, made from the patterns' own sentences.
+
+A small closed lexicon replaces, adds and drops words of meaning. A near miss is wrong only if it binds the very
+arguments of the sentence that it was made from: another word with other arguments is what a parameter is for.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import yaml
+
+from seglam.lookup import Hit, Index
+from seglam.procedures.patterns import Node
+from seglam.procedures.patterns.sentences import sentences
+from seglam.procedures.request import Request
+from seglam.procedures.revision import Revision
+from seglam.procedures.values import Sample
+
+SENTENCES = 12
+MAX_GAPS = 40
+_MASK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_WORD = re.compile(r"\{[a-z][a-z0-9_]*\}|[^\W\d_]+(?:'[a-z]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """Words of meaning; see `lexicon.yaml`."""
+
+    groups: tuple[tuple[str, ...], ...]
+    added: tuple[str, ...]
+    clauses: tuple[str, ...]
+    dropped: frozenset[str]
+
+    def others(self, word: str) -> Iterator[str]:
+        """Words that stand where this one does and mean something else."""
+        for group in self.groups:
+            if word in group:
+                yield from (other for other in group if other != word)
+
+
+@cache
+def lexicon() -> Lexicon:
+    """The lexicon that is shipped."""
+    data = yaml.safe_load(resources.files(__package__).joinpath("lexicon.yaml").read_text(encoding="utf-8"))
+    groups = tuple(tuple(group) for group in data["groups"])
+    return Lexicon(groups, tuple(data["added"]), tuple(data["clauses"]), frozenset(data["dropped"]))
+
+
+def near_misses(sentence: str, words: Lexicon) -> Iterator[tuple[str, str]]:
+    """What is done and the changed sentence. Values are masked in both, as `{parameter}`."""
+    tokens = [match for match in _WORD.finditer(sentence) if not match.group().startswith("{")]
+    for match in tokens:
+        word = match.group().lower()
+        for other in words.others(word):
+            yield f"{word} -> {other}", sentence[: match.start()] + other + sentence[match.end() :]
+        if word in words.dropped:
+            yield f"without {word}", sentence[: match.start()] + sentence[match.end() :].lstrip()
+    for match in tokens[:MAX_GAPS]:
+        for word in words.added:
+            yield f"with {word}", f"{sentence[: match.start()]}{word} {sentence[match.start() :]}"
+    bare = sentence.rstrip("?. ")
+    for clause in words.clauses:
+        yield f"with {clause!r}", f"{bare} {clause}"
+        yield f"with {clause!r}", f"{bare}, {clause}?"
+    masks = list(dict.fromkeys(_MASK.findall(sentence)))
+    for left, right in zip(masks, masks[1:], strict=False):
+        yield f"{left} and {right} swapped", _renamed(sentence, {left: right, right: left})
+
+
+def _renamed(sentence: str, names: Mapping[str, str]) -> str:
+    def other(match: re.Match[str]) -> str:
+        name = match[1]
+        return "{" + names.get(name, name) + "}"
+
+    return _MASK.sub(other, sentence)
+
+
+def filled(sentence: str, values: Mapping[str, Sample]) -> str:
+    """The sentence with its values."""
+    return _MASK.sub(lambda match: values[match.group(1)].text if match.group(1) in values else match.group(), sentence)
+
+
+def wrongly_bound(
+    revision: Revision, trees: Sequence[Node], values: Mapping[str, Sample], request: Request
+) -> tuple[int, list[dict[str, str]]]:
+    """How many near misses were tried, and those that bind as if nothing had changed.
+
+    Args:
+        revision: the newcomer.
+        trees: its patterns that are to be tried.
+        values: values that together have an answer, one for each slot.
+        request: where inputs and context come from.
+    """
+    index = Index()
+    index.add(revision)
+    masked = {name: Sample("{" + name + "}", "{" + name + "}") for name in values}
+    source, tried = random.Random(revision.digest), 0
+    found: list[dict[str, str]] = []
+
+    def bound(text: str) -> Mapping[str, str] | None:
+        result = index.find(Request(text=text, inputs=request.inputs, context=request.context))
+        return result.binding.arguments if isinstance(result, Hit) else None
+
+    types = {name: revision.types[name] for name in values}
+    for tree in trees:
+        for sentence in sentences(tree, types, source, masked, limit=SENTENCES):
+            meant = bound(filled(sentence.text, values))
+            if meant is None:
+                continue
+            for change, near in near_misses(sentence.text, lexicon()):
+                text = filled(near, values)
+                tried += 1
+                if _differs(change, values) and bound(text) == meant:
+                    found.append({"change": change, "request": text})
+    return tried, found
+
+
+def _differs(change: str, values: Mapping[str, Sample]) -> bool:
+    """Whether a swap changes anything: of equal values it does not."""
+    if not change.endswith(" swapped"):
+        return True
+    left, right = change.removesuffix(" swapped").split(" and ")
+    return values[left].canonical != values[right].canonical

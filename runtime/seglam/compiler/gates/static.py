@@ -1,0 +1,70 @@
+"""Gate 1: what can be said of a document and its code without running it."""
+
+from __future__ import annotations
+
+from seglam.compiler.assemble import UNKNOWN, with_spec
+from seglam.compiler.results import Evidence, Gate
+from seglam.procedures.document import MAX_CODE_BYTES, ReasoningProcedure, Spec
+from seglam.procedures.load import Loaded
+from seglam.procedures.revision import Revision
+from seglam.procedures.validate import validate
+from seglam.sandbox import Inspection, Sandbox
+
+
+def static(document: ReasoningProcedure, sandbox: Sandbox) -> Evidence:
+    """The document's parts fit together; the code parses in the engine, imports only what it has, and breaks no rule."""
+    # An example whose answer is to be computed has none yet that could be checked.
+    stated = [example for example in document.spec.examples or () if example.answer != UNKNOWN]
+    checked = Loaded(with_spec(document, examples=stated or None), "", {})
+    problems = [str(problem) for problem in validate(checked) if problem.severity == "error"]
+    if problems:
+        return _evidence([f"document {problem.lstrip(': ')}" for problem in problems], ())
+    values = example_values(document.spec)
+    inspection = sandbox.inspect(document.spec.code, values)
+    return _evidence(faults(inspection, Revision.of(document)), inspection.imports)
+
+
+def example_values(spec: Spec) -> list[object]:
+    """Example values that code must not single out. Members of a closed set are what code is expected to tell apart."""
+    closed = {p.name for p in spec.parameters or () if p.one_of or "vocabulary" in p.type or p.type in _CLOSED}
+    values = [
+        argument.value
+        for example in spec.examples or ()
+        for argument in example.arguments
+        if argument.name not in closed
+    ]
+    answers = [
+        example.answer
+        for example in spec.examples or ()
+        if spec.returns.type not in _CLOSED and example.answer != UNKNOWN
+    ]
+    if spec.returns.one_of or spec.returns.vocabulary:
+        answers = []
+    return [*values, *answers]
+
+
+_CLOSED = frozenset({"weekday", "month", "character", "variable"})
+
+
+def faults(inspection: Inspection, revision: Revision) -> list[str]:
+    """What is wrong with the code, in words for its author."""
+    if inspection.error is not None:
+        return [f"the code does not parse: {inspection.error}"]
+    found = [f"line {finding.line}: {finding.rule}: {finding.message}" for finding in inspection.findings]
+    found += [f"the engine has no module {name}" for name in inspection.unavailable_imports]
+    if len(revision.spec.code.encode()) > MAX_CODE_BYTES:
+        found.append(f"the code is larger than {MAX_CODE_BYTES} bytes")
+    solve = next((function for function in inspection.functions if function.name == "solve"), None)
+    wanted = tuple(revision.argument_types)
+    if solve is None:
+        found.append(f"the code defines no solve({', '.join(wanted)})")
+    elif {*solve.parameters, *solve.keyword_only} != set(wanted):
+        taken = ", ".join((*solve.parameters, *solve.keyword_only))
+        found.append(f"solve takes ({taken}), but the arguments are ({', '.join(wanted)})")
+    return found
+
+
+def _evidence(found: list[str], imports: tuple[str, ...]) -> Evidence:
+    if found:
+        return Evidence(Gate.STATIC, False, "; ".join(found[:8]), {"category": "; ".join(found[:20]), "faults": found})
+    return Evidence(Gate.STATIC, True, "the document and its code keep all static rules", {"imports": list(imports)})

@@ -1,0 +1,184 @@
+"""Prompts: readable templates in `prompts/`, filled with what a question is about.
+
+Each template is one prompt. The line `<!-- the request -->` divides what is the same for all questions of its purpose
+(the system message) from this question's data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jinja2
+from pydantic import BaseModel
+
+from seglam.compiler.model import Prompt
+from seglam.compiler.replies import AuthorReply, ContrastsReply, ImplementationReply
+from seglam.compiler.results import Missed
+from seglam.compiler.signature import Signature, signature_of
+from seglam.procedures.patterns import shared_rules
+from seglam.procedures.request import Request
+from seglam.procedures.revision import Revision
+from seglam.procedures.values.registry import describe
+
+DIVIDER = "<!-- the request -->"
+MAX_OTHERS = 40
+MAX_SHOWN_VALUES = 60
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(template_text),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # prompts are plain text
+    )
+
+
+def template_text(name: str) -> str:
+    """The text of a prompt template, such as `author.md`."""
+    return resources.files(__package__).joinpath("prompts", name).read_text(encoding="utf-8")
+
+
+def author_prompt(missed: Missed, known: Sequence[Revision], modules: Sequence[str]) -> Prompt:
+    """Ask for a procedure, an extension or a refusal.
+
+    Args:
+        missed: the request, with the procedures near it.
+        known: all active revisions; the first `MAX_OTHERS` of those not near are named.
+        modules: what code may import.
+    """
+    near = [_near(near.revision, near.difference) for near in missed.miss.near]
+    shown = {item["name"] for item in near}
+    others = [
+        {"name": revision.name, "summary": revision.spec.summary, "signature": str(signature_of(revision.spec))}
+        for revision in known
+        if revision.name not in shown
+    ]
+    return _render(
+        "author.md",
+        AuthorReply,
+        types=_types(),
+        rules=shared_rules(),
+        modules=", ".join(modules),
+        near=near,
+        others=others[:MAX_OTHERS],
+        reason=missed.miss.explanation,
+        context=sorted(missed.request.context.items()),
+        **_request(missed.request),
+    )
+
+
+def repair_prompt(first: Prompt, earlier: BaseModel, gate: str, category: str) -> Prompt:
+    """Ask an author once more, who learns which gate failed and why in general, never on which inputs."""
+    text = (
+        _environment()
+        .get_template("repair.md")
+        .render(earlier=earlier.model_dump_json(by_alias=True, exclude_none=True), gate=gate, category=category)
+    )
+    return Prompt(first.system, first.user + text)
+
+
+def implementation_prompt(signature: Signature, request: Request, modules: Sequence[str], answer_name: str) -> Prompt:
+    """Ask a verifier for its own implementation; it never sees the author's code."""
+    names = list(signature.arguments)
+    return _render(
+        "implementation.md",
+        ImplementationReply,
+        types=_types(),
+        modules=", ".join(modules),
+        call=f"solve({', '.join(names)})",
+        check=f"check({', '.join([*names, answer_name])})",
+        answer_name=answer_name,
+        returns_type=signature.returns_type,
+        summary=signature.summary,
+        parameters=signature.parameter_lines,
+        vocabularies=[
+            {"name": name, "values": json.dumps(values, ensure_ascii=False)}
+            for name, values in signature.vocabularies.items()
+        ],
+        returns=signature.returns_line,
+        request=request.text if request.text is not None else _json(request.value),
+        inputs=sorted(request.inputs.items()),
+    )
+
+
+def contrasts_prompt(summary: str, pairs: Sequence[tuple[str, str]]) -> Prompt:
+    """Ask a verifier whether the sentences of each pair mean the same."""
+    return _render("contrasts.md", ContrastsReply, summary=summary, pairs=pairs)
+
+
+def _render(template: str, reply: type[BaseModel], **values: Any) -> Prompt:
+    schema = json.dumps(_lean(reply.model_json_schema(by_alias=True)), separators=(",", ":"), ensure_ascii=False)
+    text = _environment().get_template(template).render(schema=schema, **values)
+    system, _, user = text.partition(DIVIDER)
+    return Prompt(system.strip(), user.strip())
+
+
+_WORDY = frozenset({"title", "description", "default", "minLength", "maxLength", "maxItems", "additionalProperties"})
+"""Members of a JSON schema that the prompt's own text replaces, or that only bound a size."""
+
+
+def _lean(schema: Any) -> Any:
+    """A JSON schema cut down to what a reader needs; a member that may be null is one that may be left out."""
+    if isinstance(schema, list):
+        return [_lean(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    options = schema.get("anyOf", ())
+    if len(options) == 2 and {"type": "null"} in options:
+        return _lean(next(option for option in options if option != {"type": "null"}))
+    return {
+        key: {name: _lean(member) for name, member in value.items()} if key in ("properties", "$defs") else _lean(value)
+        for key, value in schema.items()
+        if key not in _WORDY
+    }
+
+
+def _types() -> str:
+    return "\n".join(
+        f"- `{entry.name}`: {entry.summary} Received as {entry.python}."
+        f" Reads {_quoted(entry.accepts)}. Refuses {_quoted(entry.rejects)}."
+        for entry in describe()
+    )
+
+
+def _quoted(texts: Sequence[str]) -> str:
+    return ", ".join(json.dumps(text, ensure_ascii=False) for text in texts) or "nothing"
+
+
+def _request(request: Request) -> Mapping[str, Any]:
+    return {
+        "request": {"text": request.text},
+        "value": None if request.text is not None else _json(request.value),
+        "inputs": sorted(request.inputs.items()),
+    }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, default=str)
+
+
+def _near(revision: Revision, difference: str) -> dict[str, Any]:
+    spec = revision.spec
+    return {
+        "name": revision.name,
+        "summary": spec.summary,
+        "signature": str(signature_of(spec)),
+        "difference": difference,
+        "patterns": [pattern.text for pattern in spec.match.patterns or ()],
+        "vocabularies": [
+            {"name": each.name, "values": _members([[v.value, *(v.names or ())] for v in each.values])}
+            for each in spec.vocabularies or ()
+        ],
+    }
+
+
+def _members(members: Sequence[Sequence[str]]) -> str:
+    shown = "; ".join(" = ".join(names) for names in members[:MAX_SHOWN_VALUES])
+    more = len(members) - MAX_SHOWN_VALUES
+    return shown + (f"; and {more} more" if more > 0 else "")
