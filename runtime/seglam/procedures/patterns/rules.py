@@ -12,7 +12,18 @@ import yaml
 
 
 @cache
+def _entries() -> tuple[dict[str, str], ...]:
+    source = resources.files(__package__).joinpath("rules.yaml").read_text(encoding="utf-8")
+    return tuple(
+        {key: " ".join(value.split()) for key, value in entry.items()} for entry in yaml.safe_load(source)["rules"]
+    )
+
+
 def shared_rules() -> dict[str, str]:
     """Texts of the shared rules, by name."""
-    source = resources.files(__package__).joinpath("rules.yaml").read_text(encoding="utf-8")
-    return {entry["name"]: " ".join(entry["text"].split()) for entry in yaml.safe_load(source)["rules"]}
+    return {entry["name"]: entry["text"] for entry in _entries()}
+
+
+def rule_summaries() -> dict[str, str]:
+    """What each shared rule says about an answer, by the rule's name."""
+    return {entry["name"]: entry["summary"] for entry in _entries()}
