@@ -25,7 +25,7 @@ _LEXEME = re.compile(
 _GOES_ON = re.compile(rf"[^\W_]|[!%\u00b0_]|[.,][0-9]|\s*+[{re.escape(OPERATORS)}(]")
 _PRIMES, _QUOTES = ("'", "\u2019"), ("'", "\u2018")
 _NOT_EQUAL = re.compile(r"\s*+[=<>~\u2248\u2260\u2264\u2265]")
-EXPRESSION_SHAPE = plus(alt(cls("digits", "letter"), lit(*"-+*/^().", "\u00d7", "\u00f7", "\u00b7", "\u22c5")))
+_TOKENS = (cls("digits", "letter"), lit(*"-+*/^().", "\u00d7", "\u00f7", "\u00b7", "\u22c5"))
 _FIRST = frozenset("0123456789-+.(abcdefghijklmnopqrstuvwxyz")
 
 
@@ -101,11 +101,12 @@ def expression_at(string: str, position: int) -> Expression | None:
     return Expression(end, "".join(parts[:count]), tuple(numerals[:numbers]), has_variables, bare)
 
 
-def _begins(string: str, position: int) -> bool:
-    """Whether an expression may begin here: not inside a number or word, and not after an operator."""
-    previous = before(string, position)
+def _begins(text: Text, start: int) -> bool:
+    """Whether an expression may begin at token `start`: not after an operator, and its sign belongs to it."""
+    previous = before(text, start)
     if previous and previous in OPERATORS:
         return False
+    string, position = text.text, text.start(start)
     return string[position] not in "-+\u2212." or free(string, position)
 
 
@@ -143,7 +144,7 @@ class ExpressionType(_Notation):
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
         string, position = text.text, text.start(start)
-        if not _begins(string, position):
+        if not _begins(text, start):
             return ()
         found = expression_at(string, position)
         if not found or found.bare or not dots_certain(found.numerals, text.region):
@@ -151,7 +152,7 @@ class ExpressionType(_Notation):
         return ((text.ends[found.end], found.canonical),)
 
     def shape(self) -> Shape:
-        return EXPRESSION_SHAPE
+        return plus(alt(*_TOKENS))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
         boundaries = (
@@ -176,7 +177,7 @@ class EquationType(_Notation):
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
         string, position = text.text, text.start(start)
-        if not _begins(string, position) or before(string, position) in tuple("=<>"):
+        if not _begins(text, start) or before(text, start) in tuple("=<>"):
             return ()
         left = expression_at(string, position)
         sign = re.compile(r"\s*+=\s*+").match(string, left.end) if left else None
@@ -188,7 +189,7 @@ class EquationType(_Notation):
         return ((text.ends[right.end], f"{left.canonical} = {right.canonical}"),)
 
     def shape(self) -> Shape:
-        return plus(alt(EXPRESSION_SHAPE, lit("=")))
+        return plus(alt(*_TOKENS, lit("=")))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
         for boundary in (

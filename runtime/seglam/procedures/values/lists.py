@@ -27,13 +27,16 @@ from seglam.procedures.values.formats import END, Convention, conventions
 from seglam.procedures.values.numbers import NumberType, shown
 
 MAX_READINGS = 16
-"""A place where more readings than this end is not read at all: the text is hopelessly ambiguous."""
+"""A row with more readings than this is not read at all, since it is hopelessly ambiguous."""
 
 LAST_WORDS = ("and", "&", "y", "e", "et", "und")
 OPEN, CLOSE = "[({", "])}"
 
 _GLUED_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
 _WITH_COMMA = re.compile(r"[0-9]+(?:[.,][0-9]+)+")
+
+compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""JSON without spaces, the canonical text of rows."""
 
 ReadItem = Callable[[Text, int, int], Sequence[Reading]]
 
@@ -83,28 +86,46 @@ class Splitter:
     words: frozenset[str]
     styles: tuple[Style, ...]
 
-    def rows(self, text: Text, start: int, minimum: int) -> Iterator[tuple[int, list[str], bool]]:
+    def rows(self, text: Text, start: int, minimum: int) -> list[tuple[int, list[str], bool]]:
         """The end, the items and the doubt of each row that begins at token `start`.
 
         A row does not end before a separator and a further item, except before a word (`1, 2 and 3` may be 1, 2).
         """
-        begin = text.start(start)
-        glued = [comma.start() for comma in _GLUED_COMMA.finditer(text.text, begin)] if self.doubtful else []
-        known = conventions(text.region)
-        for style in self.styles:
-            if style is SPACE and known[0].spaced:
-                continue
-            if style.every and (not glued or (minimum > 1 and _decimal_commas(text, begin, known))):
-                continue
-            for node in self._walk(text, start, style, glued if style.every else ()):
+        found: list[tuple[int, list[str], bool]] = []
+        first = self._items(text, start, None, False, ())
+        ways = self._ways(text, start, first, minimum)
+        if minimum == 1 and all(style.every for style, _ in ways):
+            found += [(node.end, [node.item], False) for node in first if not node.doubtful]
+        for style, stops in ways:
+            last = self._walk(text, start, style, stops)
+            if last is None:
+                return []  # in no style, since what the others give may be no more certain
+            for node in last:
                 if node.count >= (2 if node.doubtful else minimum):
-                    yield node.end, node.items(), node.doubtful
+                    found.append((node.end, node.items(), node.doubtful))
                 if node.by_word and node.parent and node.parent.count >= minimum:
-                    yield node.parent.end, node.parent.items(), node.parent.doubtful
+                    found.append((node.parent.end, node.parent.items(), node.parent.doubtful))
+        return found
 
-    def _walk(self, text: Text, start: int, style: Style, stops: Sequence[int]) -> list[_Node]:
-        """The last items of all rows that cannot go on."""
-        rows: list[_Node] = []
+    def _ways(self, text: Text, start: int, first: list[_Node], minimum: int) -> list[tuple[Style, Sequence[int]]]:
+        """The styles in which something may follow a first item, each with the commas that end items."""
+        ways: list[tuple[Style, Sequence[int]]] = []
+        known = conventions(text.region)
+        begin = text.start(start)
+        for style in self.styles:
+            if style.every:
+                glued = [comma.start() for comma in _GLUED_COMMA.finditer(text.text, begin)]
+                if glued and not (minimum > 1 and _decimal_commas(text, begin, known)):
+                    ways.append((style, glued))
+            elif not (style is SPACE and known[0].spaced) and any(
+                self._separators(text, node, style) for node in first
+            ):
+                ways.append((style, ()))
+        return ways
+
+    def _walk(self, text: Text, start: int, style: Style, stops: Sequence[int]) -> list[_Node] | None:
+        """The last items of all rows that cannot go on; None if there are too many rows."""
+        nodes: list[_Node] = []
         frontier: list[tuple[int, _Node | None, bool]] = [(start, None, False)]
         while frontier:
             following: list[tuple[int, _Node | None, bool]] = []
@@ -112,41 +133,38 @@ class Splitter:
                 for node in self._items(text, at, parent, by_word, stops):
                     if parent:
                         parent.last = False
-                    rows.append(node)
+                    nodes.append(node)
                     following += [(begin, node, word) for begin, word in self._separators(text, node, style)]
-            frontier = following if len(following) <= MAX_READINGS else []
-        return [node for node in rows if node.last]
+            if len(following) > MAX_READINGS:
+                return None
+            frontier = following
+        return [node for node in nodes if node.last]
 
-    def _items(self, text: Text, at: int, parent: _Node | None, by_word: bool, stops: Sequence[int]) -> Iterator[_Node]:
-        if at >= len(text):
-            return
+    def _items(self, text: Text, at: int, parent: _Node | None, by_word: bool, stops: Sequence[int]) -> list[_Node]:
+        """The items that may begin at token `at`, after `parent`."""
+        if at >= len(text.tokens):
+            return []
         index = bisect_right(stops, text.start(at)) if stops else 0
         stop = stops[index] if index < len(stops) else END
-        doubt = parent.doubtful if parent else False
+        readings, doubtful = self.read(text, at, stop), parent is not None and parent.doubtful
+        if not readings and self.doubtful:
+            readings, doubtful = self.doubtful(text, at, stop), True
         count = parent.count + 1 if parent else 1
-        for end, item in dict.fromkeys(self.read(text, at, stop)):
-            yield _Node(parent, end, item, doubt, by_word, count)
-        if self.doubtful:
-            for end, item in self.doubtful(text, at, stop):
-                yield _Node(parent, end, item, True, by_word, count)
+        return [_Node(parent, end, item, doubtful, by_word, count) for end, item in readings]
 
-    def _separators(self, text: Text, node: _Node, style: Style) -> Iterator[tuple[int, bool]]:
+    def _separators(self, text: Text, node: _Node, style: Style) -> list[tuple[int, bool]]:
         """Where a further item may begin, and whether a word sets it apart."""
         end, tokens = node.end, text.tokens
         if end >= len(tokens) or (node.by_word and style.mark):
-            return
+            return []
         if style.mark in (" ", "\n"):
             gap = text.text[text.spans[end - 1][1] : text.start(end)]
-            if gap and ("\n" in gap) == (style.mark == "\n"):
-                yield end, False
-            return
+            return [(end, False)] if gap and ("\n" in gap) == (style.mark == "\n") else []
         token = tokens[end]
         if token == style.mark:
-            yield end + 1, False
-            if end + 1 < len(tokens) and tokens[end + 1] in self.words:
-                yield end + 2, True
-        elif token in self.words and (style.mark == "" or node.count > 1):
-            yield end + 1, True
+            word = end + 1 < len(tokens) and tokens[end + 1] in self.words
+            return [(end + 1, False), (end + 2, True)] if word else [(end + 1, False)]
+        return [(end + 1, True)] if token in self.words and (style.mark == "" or node.count > 1) else []
 
 
 def _decimal_commas(text: Text, begin: int, known: Sequence[Convention]) -> bool:
@@ -170,6 +188,8 @@ class Row(ValueType):
     def rows(self, text: Text, start: int, minimum: int) -> Sequence[Reading]:
         """Certain rows, and doubtful ones where they make a certain one ambiguous."""
         rows = [(end, self._canonical(items), doubt) for end, items, doubt in self._splitter.rows(text, start, minimum)]
+        if len(rows) < 2:
+            return [(end, row) for end, row, doubt in rows if not doubt]
         certain = dict.fromkeys((end, row) for end, row, doubt in rows if not doubt)
         ends = {end for end, _ in certain}
         certain.update(dict.fromkeys((end, row) for end, row, doubt in rows if doubt and end in ends))
@@ -208,8 +228,8 @@ class ListType(Row):
             self._splitter = Splitter(lambda text, start, stop: item.scan(text, start), None, words, styles)
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
-        plain = self.rows(text, start, 2)
         token = text.tokens[start]
+        plain = () if self.item.first is not None and token[0] not in self.item.first else self.rows(text, start, 2)
         if token not in OPEN or start + 1 >= len(text):
             return plain
         close = CLOSE[OPEN.index(token)]
@@ -222,7 +242,7 @@ class ListType(Row):
         ]
 
     def _canonical(self, items: Sequence[str]) -> str:
-        return json.dumps(items, ensure_ascii=False, separators=(",", ":"))
+        return compact(items)
 
     def _items(self, canonical: str) -> list[str]:
         try:

@@ -49,9 +49,9 @@ NUMERAL = rf"(?:{_WHOLE}(?:\.[0-9]++)?|\.[0-9]++)"
 OPERATORS = "-+*/^\u2212\u00d7\u00f7\u00b7\u22c5\u2044"
 
 
-def before(string: str, position: int) -> str:
-    """The last character before `position` that is no white space, or nothing."""
-    return string[max(0, position - 80) : position].rstrip()[-1:]
+def before(text: Text, start: int) -> str:
+    """The token before token `start`, or nothing."""
+    return text.tokens[start - 1] if start else ""
 
 
 def plain(sign: str, numeral: str) -> str:
@@ -87,7 +87,7 @@ class FractionType(NumberType):
 
     def read(self, text: Text, start: int, stop: int = END) -> Sequence[Reading]:
         string, position = text.text, text.start(start)
-        if before(string, position) in ("/", "\u2044"):
+        if before(text, start) in ("/", "\u2044"):
             return ()
         if value := _FRACTION_SIGNS.get(string[position]):
             end = position + 1
@@ -212,7 +212,7 @@ class ComplexType(NumberType):
                 if (match := self._CLOSE.match(string, end, stop))
             ]
         else:
-            operator = before(string, position)
+            operator = before(text, start)
             ends = [
                 (end, value)
                 for end, value, compound in self._bare(text, position, stop)

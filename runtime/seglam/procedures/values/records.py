@@ -88,7 +88,7 @@ class RecordsType(Row):
 
     def _with_noun(self, text: Text, counts: Sequence[Reading]) -> Sequence[Reading]:
         return [
-            (end, json.dumps([count, noun], ensure_ascii=False, separators=(",", ":")))
+            (end, compact([count, noun]))
             for after, count in counts
             if after < len(text) and count[0] != "-"
             for end, noun in self._noun.scan(text, after)
@@ -114,7 +114,7 @@ class RecordsType(Row):
         return [(count, noun) for count, noun in pairs]
 
     def _text(self, pairs: Sequence[tuple[str, str]]) -> str:
-        return json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))
+        return compact(pairs)
 
     def check(self, canonical: str) -> None:
         pairs = self._pairs(canonical)

@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from seglam.procedures.text import Text
 from seglam.procedures.values.base import Alt, Seq, Shape, Star, Symbol
+
+Memo = dict[tuple[int, int], frozenset[int]]
 
 
 def accepts(shape: Shape, text: str) -> bool:
     """Whether `shape` accepts all tokens of `text`."""
     cut = Text(text)
-    return any(end == len(cut) for end in _ends(shape, cut, 0))
+    return len(cut) in _ends(shape, cut, 0, {})
 
 
-def _ends(shape: Shape, text: Text, start: int) -> Iterator[int]:
-    """Each token index at which `shape` can end if it begins at `start`; some may come twice."""
+def _ends(shape: Shape, text: Text, start: int, memo: Memo) -> frozenset[int]:
+    """The token indices at which `shape` can end if it begins at `start`."""
+    key = (id(shape), start)
+    if key not in memo:
+        memo[key] = frozenset(_find_ends(shape, text, start, memo))
+    return memo[key]
+
+
+def _find_ends(shape: Shape, text: Text, start: int, memo: Memo) -> set[int]:
     match shape:
         case Symbol():
-            if start < len(text) and _admits(shape, text, start):
-                yield start + 1
+            return {start + 1} if start < len(text) and _admits(shape, text, start) else set()
         case Seq(items):
             ends = {start}
             for item in items:
-                ends = {end for begin in ends for end in _ends(item, text, begin)}
-            yield from ends
+                ends = {end for begin in ends for end in _ends(item, text, begin, memo)}
+            return ends
         case Alt(items):
-            for item in items:
-                yield from _ends(item, text, start)
+            return {end for item in items for end in _ends(item, text, start, memo)}
         case Star(item):
             seen, ends = {start}, {start}
             while ends:
-                ends = {end for begin in ends for end in _ends(item, text, begin)} - seen
+                ends = {end for begin in ends for end in _ends(item, text, begin, memo)} - seen
                 seen |= ends
-            yield from seen
+            return seen
 
 
 def _admits(symbol: Symbol, text: Text, at: int) -> bool:

@@ -95,6 +95,7 @@ READ: list[tuple[ValueType, str, str | None, tuple[list[str], ...]]] = [
     (DECIMALS, "[12,5]", "DE", (["12.5"], ["12", "5"])),
     (DECIMALS, "1.234; 5", None, (["1.234", "5"], ["1234", "5"])),
     (DECIMALS, "; ".join(["1.234"] * 8), None, ()),
+    (DECIMALS, ", ".join(["1,234"] * 8), None, ()),
     (PERCENTS, "10%, 20% and 30 percent", None, (["10", "20", "30"],)),
     (PERCENTS, "10% 20%", None, ()),
     (FRACTIONS, r"1/2,3/4 and \frac{5}{6}", None, (["1/2", "3/4", "5/6"],)),
