@@ -18,6 +18,7 @@ from seglam.procedures.values.lists import (
     WORD,
     Row,
     Splitter,
+    compact,
     sure_samples,
 )
 from seglam.procedures.values.numbers import NUMBER_SHAPE, IntegerType, check_integer, integer_of, shown
