@@ -1,0 +1,42 @@
+"""`python -m benchmarks`: run benchmarks, print their tables and keep their results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from benchmarks import hit, lookup, sandbox
+from benchmarks.machine import circumstances
+from benchmarks.report import RESULTS, Report
+
+BENCHMARKS: dict[str, Callable[[bool], Report]] = {"lookup": lookup.run, "sandbox": sandbox.run, "hit": hit.run}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benchmarks that the arguments name; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)} (default: all)")
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds; the results are not kept")
+    parser.add_argument("--json", action="store_true", help="print JSON lines instead of tables")
+    chosen = parser.parse_args(arguments)
+    if unknown := [name for name in chosen.names if name not in BENCHMARKS]:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    facts = circumstances(arguments)
+    if not chosen.json:
+        print(f"{facts['processor']}, {facts['cores']} cores, Python {facts['python']}, load {facts['load']}\n")
+    for name in chosen.names or BENCHMARKS:
+        report = BENCHMARKS[name](chosen.quick)
+        if chosen.json:
+            print(json.dumps(json.loads(report.as_json(facts))), flush=True)
+        else:
+            print(report.table(), flush=True)
+        if not chosen.quick:
+            path = report.write(facts)
+            print(f"kept as {path.relative_to(RESULTS.parent.parent)}\n", file=sys.stderr, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
