@@ -17,9 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -158,7 +160,7 @@ def _componentize(made_from: Recipe) -> bytes:
 def _install(directory: Path, name: str, component: bytes, artifact: bytes) -> Manifest:
     artifact_path = directory / f"artifact-{hashlib.sha256(artifact).hexdigest()}.cwasm"
     _write(artifact_path, artifact)
-    described = _describe(artifact_path)
+    described, floor = _try(artifact_path)
     manifest = Manifest(
         schema=SCHEMA,
         build=name,
@@ -170,6 +172,7 @@ def _install(directory: Path, name: str, component: bytes, artifact: bytes) -> M
         wasmtime=native.wasmtime_version(),
         target=native.target(),
         configuration=native.configuration(),
+        memory_floor_mib=floor,
         python=described["python"],
         modules=described["modules"],
     )
@@ -178,16 +181,28 @@ def _install(directory: Path, name: str, component: bytes, artifact: bytes) -> M
     return manifest
 
 
-def _describe(artifact: Path) -> dict[str, Any]:
-    """What the engine says of itself; that it answers at all shows that it needs nothing from the host."""
+def _try(artifact: Path) -> tuple[dict[str, Any], int]:
+    """What the engine says of itself, and the least memory in MiB in which it starts.
+
+    That it answers at all shows that it needs nothing from the host.
+    """
     try:
-        instance = native.Loaded(artifact).instantiate(_DESCRIBE_MEMORY_MIB)
+        loaded = native.Loaded(artifact)
+        instance = loaded.instantiate(_DESCRIBE_MEMORY_MIB)
         text, _ = instance.call("describe", _DESCRIBE_FUEL)
-    except (native.Trap, wasmtime.WasmtimeError) as problem:
+        instance.close()
+    except (native.Trap, wasmtime.WasmtimeError, RuntimeError) as problem:
         raise BuildError(f"the engine was built but does not run: {problem}") from problem
-    instance.close()
     described: dict[str, Any] = json.loads(text)
-    return described
+    return described, bisect_left(range(_DESCRIBE_MEMORY_MIB), True, key=partial(_starts, loaded))
+
+
+def _starts(loaded: native.Loaded, memory_mib: int) -> bool:
+    try:
+        loaded.instantiate(memory_mib).close()
+    except wasmtime.WasmtimeError:
+        return False
+    return True
 
 
 def _digest(content: bytes) -> str:

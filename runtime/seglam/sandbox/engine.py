@@ -13,7 +13,7 @@ import wasmtime
 from seglam.sandbox import native
 from seglam.sandbox.recipe import REMEDY, EngineInvalid, EngineMissing, check_private, default_directory, recipe
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Manifest:
     wasmtime: str
     target: str
     configuration: dict[str, Any]
+    memory_floor_mib: int  # what an instance needs before it has done anything
     python: str
     modules: list[str]
 
@@ -90,6 +91,7 @@ class Engine:
         digest: of the component, the name under which evidence records the engine.
         modules: what a procedure may import.
         python: the version of the engine's Python.
+        memory_floor_mib: what an instance needs before it has done anything; a smaller limit is a fault.
     """
 
     def __init__(self, manifest: Manifest, loaded: native.Loaded) -> None:
@@ -97,6 +99,7 @@ class Engine:
         self.build = manifest.build
         self.modules = frozenset(manifest.modules)
         self.python = manifest.python
+        self.memory_floor_mib = manifest.memory_floor_mib
         self._loaded = loaded
 
     @classmethod

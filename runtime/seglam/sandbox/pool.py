@@ -82,8 +82,9 @@ class WarmPool:
         return evicted
 
     def close(self) -> None:
-        """Close every idle instance."""
+        """Close every idle instance, and from now on each that comes back."""
         with self._lock:
+            self._budget = 0
             closing = [warm for instances in self._idle.values() for warm in instances]
             self._idle.clear()
             self.idle = 0
@@ -117,10 +118,20 @@ class SparePool:
     def retire(self, instance: Instance) -> None:
         """Close a used instance, soon, and make another spare."""
         with self._changed:
-            self._retired.append(instance)
-            self._changed.notify()
+            if self._thread is not None and not self._closed:
+                self._retired.append(instance)
+                self._changed.notify()
+                return
+        instance.close()
 
     def _work(self) -> None:
+        try:
+            self._refill()
+        finally:  # after an error the next take starts another thread
+            with self._changed:
+                self._thread = None
+
+    def _refill(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._retired or len(self._spares) < self._size)

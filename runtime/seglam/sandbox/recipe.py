@@ -78,6 +78,6 @@ def check_private(path: Path) -> None:
         sticky = each != path and found.st_mode & stat.S_ISVTX
         if not own or (open_to and not sticky):
             raise EngineInvalid(
-                f"{each} can be changed by others (owner {found.st_uid}, mode {stat.filemode(found.st_mode)}), so no "
-                "engine is loaded from below it; take the permission away or set SEGLAM_ENGINE_DIR to a private directory"
+                f"{each} can be changed by others (owner {found.st_uid}, mode {stat.filemode(found.st_mode)}), so "
+                "no engine is loaded from below it; take that away or set SEGLAM_ENGINE_DIR to a private directory"
             )

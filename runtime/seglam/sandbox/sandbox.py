@@ -70,27 +70,28 @@ class Sandbox:
         Mode fresh makes one instance for the whole batch (and another after a call that ended or changed it);
         single-use takes one for each call; warm is the same as `run` for each.
         """
-        if self._closed:
-            raise RuntimeError("the sandbox is closed")
+        self._check_open()
         runs: list[Run] = []
         held: Prepared | None = None
-        for each in arguments:
-            started = perf_counter()
-            try:
-                held = held or self._take(program, tenant, mode)
-                reply, fuel = self._call(held, each)
-            except _Unprepared as problem:
-                reply, fuel = protocol.Reply(None, problem.fault), 0
-            elapsed = (perf_counter() - started) * 1e6
-            runs.append(Run(reply.answer, reply.fault, reply.stdout, fuel, elapsed, self.engine.digest, mode))
-            if held is not None and not _reusable(reply):
-                self._discard(held)
-                held = None
-            elif held is not None and mode is not Mode.FRESH:
-                self._give_back(held, mode)
-                held = None
-        if held is not None:
-            held.instance.close()
+        try:
+            for each in arguments:
+                started = perf_counter()
+                try:
+                    held = held or self._take(program, tenant, mode)
+                    reply, fuel = self._call(held, each)
+                except _Unprepared as problem:
+                    reply, fuel = protocol.Reply(None, problem.fault), 0
+                elapsed = (perf_counter() - started) * 1e6
+                runs.append(Run(reply.answer, reply.fault, reply.stdout, fuel, elapsed, self.engine.digest, mode))
+                if held is not None and not _reusable(reply):
+                    self._discard(held)
+                    held = None
+                elif held is not None and mode is not Mode.FRESH:
+                    self._give_back(held, mode)
+                    held = None
+        finally:
+            if held is not None:
+                held.instance.close()
         with self._lock:
             self._calls += len(runs)
         return runs
@@ -101,6 +102,7 @@ class Sandbox:
         `example_values` are the examples' arguments and answers, as tagged values or canonical texts: a comparison with
         one of them is a finding. Leave out those of closed vocabularies, which code may well compare with.
         """
+        self._check_open()
         request = protocol.inspection_request(code, example_values)
         with self._lock:
             instance, self._inspector = self._inspector, None
@@ -150,9 +152,17 @@ class Sandbox:
     ) -> None:
         self.close()
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the sandbox is closed")
+
     def _take(self, program: Program, tenant: str, mode: Mode) -> Prepared:
         """An instance with the program compiled, or `_Unprepared`."""
         key = (tenant, program)
+        if program.memory_mib < self.engine.memory_floor_mib:
+            floor = self.engine.memory_floor_mib
+            message = f"a limit of {program.memory_mib} MiB is below what the engine itself takes, {floor} MiB"
+            raise _Unprepared(Fault(FaultKind.MEMORY, message))
         if mode is Mode.WARM and (found := self._warm.take(key)):
             with self._lock:
                 self._hits += 1
@@ -189,7 +199,7 @@ class Sandbox:
             self._discarded += 1
 
     def _give_back(self, held: Prepared, mode: Mode) -> None:
-        if mode is Mode.WARM and not self._closed:
+        if mode is Mode.WARM:
             self._warm.give(held)
         elif mode is Mode.SINGLE_USE:
             self._spares.retire(held.instance)

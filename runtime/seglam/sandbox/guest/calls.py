@@ -99,10 +99,12 @@ class Procedure:
         output = Output(self.stdout_bytes)
         sys.stdout = sys.stderr = output
         importer = modules.Importer()
+        module = types.ModuleType(MODULE)
         try:
-            answer = self._answer(text, importer)
+            answer = self._answer(text, module, importer)
         except BaseException as raised:  # noqa: BLE001 - whatever a procedure raises is its result
             answer = json.dumps(describe(raised))
+        vars(module).clear()  # functions and their globals are cycles; do not leave them to the collector
         rest = ""
         if output.parts:
             rest += ',"stdout":' + json.dumps(output.text())
@@ -110,30 +112,26 @@ class Procedure:
             rest += ',"spoiled":true'
         return answer[:-1] + rest + "}" if rest else answer
 
-    def _answer(self, text: str, importer: modules.Importer) -> str:
+    def _answer(self, text: str, module: types.ModuleType, importer: modules.Importer) -> str:
         arguments = codec.decode(text)
         modules.restore()
         decimal.setcontext(_CONTEXT.copy())
-        module = types.ModuleType(MODULE)
         namespace = vars(module)
         namespace.update(PREDEFINED)
         namespace["refuse"] = refuse
         namespace["__builtins__"] = modules.fresh_builtins(importer)
         sys.modules[MODULE] = module  # dataclasses and typing look a class's module up here
+        exec(self.code, namespace)  # noqa: S102 - inside the engine, which exists for it
+        solve = namespace.get("solve")
+        if not callable(solve):
+            return json.dumps(fault("syntax", "the code defines no function solve"))
         try:
-            exec(self.code, namespace)  # noqa: S102 - inside the engine, which exists for it
-            solve = namespace.get("solve")
-            if not callable(solve):
-                return json.dumps(fault("syntax", "the code defines no function solve"))
-            try:
-                answer = solve(**arguments)
-            except TypeError as problem:
-                if procedure_line(problem) is None:  # raised by the call itself, before any line of the procedure
-                    return json.dumps(fault("arguments", str(problem)))
-                raise
-            return self._bounded(answer)
-        finally:
-            namespace.clear()  # functions and their globals are cycles; do not leave them to the collector
+            answer = solve(**arguments)
+        except TypeError as problem:
+            if procedure_line(problem) is None:  # raised by the call itself, before any line of the procedure
+                return json.dumps(fault("arguments", str(problem)))
+            raise
+        return self._bounded(answer)
 
     def _bounded(self, answer: object) -> str:
         decimal.setcontext(_CONTEXT.copy())  # the procedure's own may write exponents in another way

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import builtins
 import calendar
+import copy
+import csv
 import datetime as _datetime
+import decimal
 import importlib
 import opcode
 import sys
@@ -134,6 +137,12 @@ _WRITING_NAMES = frozenset(
         "dataclass",
     )
 )
+# The module itself goes on with the original, so what is done to a copy has no effect beyond the call.
+_MUTABLE = {
+    name: [(key, value) for key, value in public.items() if isinstance(value, list | dict | set | decimal.Context)]
+    for name, public in _PUBLIC.items()
+}
+_DIALECTS = frozenset(csv.list_dialects())
 _CHILDREN = {
     parent: [name for name in IMPORTABLE if name.startswith(parent + ".")]
     for parent in {name.partition(".")[0] for name in IMPORTABLE if "." in name}
@@ -172,6 +181,8 @@ class Importer:
         if found is None:
             found = self.loaded[name] = types.ModuleType(name)
             vars(found).update(_PUBLIC[name])
+            for key, value in _MUTABLE.get(name, ()):
+                setattr(found, key, copy.copy(value))
             for child in _CHILDREN.get(name, ()):
                 setattr(found, child.rpartition(".")[2], self._load(child))
         return found
@@ -185,6 +196,9 @@ def restore() -> None:
     """Undo what a module's public functions set for the whole instance."""
     if calendar.firstweekday() != 0:
         calendar.setfirstweekday(0)
+    for dialect in csv.list_dialects():
+        if dialect not in _DIALECTS:
+            csv.unregister_dialect(dialect)
 
 
 def may_patch(code: types.CodeType) -> bool:
