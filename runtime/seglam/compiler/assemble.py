@@ -31,7 +31,7 @@ from seglam.procedures.revision import Revision
 UNKNOWN = ""
 """Stands for an example's answer that nobody has stated, until the verified code gives it."""
 
-_RULE_NAMES = re.compile(r"(?:[^\\<]|\\.|^)<([a-z][a-z0-9-]*)>", re.DOTALL)
+_RULE_NAMES = re.compile(r"(?<!\\)<([a-z][a-z0-9-]*)>")
 
 
 def core_digest(spec: Spec) -> str:
@@ -63,18 +63,18 @@ def extended(base: Revision, reply: ExtensionReply) -> ReasoningProcedure:
     """The document of a known procedure with what an extension adds.
 
     Raises:
-        ValueError: if the extension names a vocabulary that the procedure does not have.
+        ValueError: if the extension names a vocabulary that the procedure does not have, or a shared rule to grow.
     """
     spec = base.spec
     old = list(spec.match.patterns or ())
     texts = {pattern.text for pattern in old}
     patterns = [*old, *(pattern for pattern in _patterns(reply.patterns) if pattern.text not in texts)]
     refuse = list(dict.fromkeys([*(spec.match.refuse or ()), *reply.refuse]))
-    own = {rule.name: rule for rule in [*reply.rules, *(spec.rules or ())]}
+    own = _grown(spec.rules or (), reply.rules)
     changed = spec.model_copy(
         update={
             "vocabularies": _merged(spec.vocabularies or (), reply.vocabularies) or None,
-            "rules": _rules([*(pattern.text for pattern in patterns), *refuse], list(own.values())) or None,
+            "rules": _rules([*(pattern.text for pattern in patterns), *refuse], own) or None,
             "match": spec.match.model_copy(update={"patterns": patterns, "refuse": refuse or None}),
         }
     )
@@ -147,6 +147,17 @@ def _rules(texts: Iterable[str], own: Iterable[Rule]) -> list[Rule]:
                 used[name] = None
                 waiting.append(known[name])
     return [Rule(name=name, text=known[name]) for name in sorted(used)]
+
+
+def _grown(before: Sequence[Rule], more: Sequence[Rule]) -> list[Rule]:
+    """Rules with further alternatives; every pattern that uses one gains them."""
+    rules = {rule.name: rule.text for rule in before}
+    for rule in more:
+        old = rules.get(rule.name)
+        if old is not None and rule.name in shared_rules():
+            raise ValueError(f"<{rule.name}> is a shared rule, which cannot grow; give your rule a name of its own")
+        rules[rule.name] = rule.text if old in (None, rule.text) else f"{old}|{rule.text}"
+    return [Rule(name=name, text=text) for name, text in rules.items()]
 
 
 def _merged(before: Sequence[Vocabulary], more: Sequence[Vocabulary]) -> list[Vocabulary]:

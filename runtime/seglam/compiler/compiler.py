@@ -207,10 +207,7 @@ class Compiler:
             )
         except (ValidationError, PatternError, ValueProblem, ValueError) as problem:
             raise self._faulty(work, problem) from None
-        settled = frozenset(pattern.text for pattern in base.spec.match.patterns or ())
-        document = self._verify(
-            work, document, progress, differential=grew(base.spec, document.spec), base=base, settled=settled
-        )
+        document = self._verify(work, document, progress, differential=grew(base.spec, document.spec), base=base)
         return self._finish(work, document, Outcome.EXTENDED, None, replaces=base.digest)
 
     def _faulty(self, work: _Work, problem: Exception) -> _Rejected:
@@ -228,7 +225,6 @@ class Compiler:
         *,
         differential: bool,
         base: Revision | None = None,
-        settled: frozenset[str] = frozenset(),
     ) -> ReasoningProcedure:
         request = work.missed.request
         if Gate.STATIC not in self._skipped:
@@ -254,7 +250,7 @@ class Compiler:
                 progress(f"asking the verifier about {len(pairs)} contrasts")
                 return self._judge(work, document.spec.summary, pairs)
 
-            evidence, document = gates.match(document, request, elders, judge, settled)
+            evidence, document = gates.match(document, request, elders, judge, base.spec if base else None)
             work.record(evidence)
         return document
 

@@ -171,6 +171,9 @@ def _near(revision: Revision, difference: str) -> dict[str, Any]:
         "signature": str(signature_of(spec)),
         "difference": difference,
         "patterns": [pattern.text for pattern in spec.match.patterns or ()],
+        "rules": [
+            {"name": rule.name, "text": rule.text} for rule in spec.rules or () if rule.name not in shared_rules()
+        ],
         "vocabularies": [
             {"name": each.name, "values": _members([[v.value, *(v.names or ())] for v in each.values])}
             for each in spec.vocabularies or ()

@@ -3,9 +3,9 @@
     DIRECTORY/author/*.json      replies of authors: procedures, extensions, refusals
     DIRECTORY/verifier/*.json    replies of verifiers: implementations and judgements of contrasts
 
-Which recording is used is decided by what it says, never by a label. An author's is used only if its *own patterns* bind
-the request that missed; an extension also only if the code it was made for is active. A verifier's implementation is
-used only for the very signature that it was asked for, and a judgement only for the very pair of sentences.
+Which recording is used is decided by what it says, never by a label. An author's is used only if its *own patterns*
+bind the request that missed; an extension also only if the code it was made for is active. A verifier's implementation
+is used only for the very signature that it was asked for, and a judgement only for the very pair of sentences.
 """
 
 from __future__ import annotations

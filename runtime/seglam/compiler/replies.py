@@ -85,8 +85,8 @@ class ExtensionReply(_Part):
 
     @model_validator(mode="after")
     def _adds(self) -> Self:
-        if not self.patterns and not self.vocabularies:
-            raise ValueError("an extension adds patterns or vocabulary values")
+        if not self.patterns and not self.vocabularies and not self.rules:
+            raise ValueError("an extension adds patterns, alternatives of rules or vocabulary values")
         return self
 
 

@@ -1,4 +1,4 @@
-"""What a procedure computes as a second programmer needs it: summary, arguments, vocabularies and the form of the answer.
+"""What a procedure computes, as a second programmer needs it: summary, arguments, vocabularies, form of the answer.
 
 It holds neither patterns nor code. A verifier's recorded implementation is used only for the very same signature.
 """

@@ -28,6 +28,7 @@ MAX_LIMITED = 40
 """Inputs that may run into a limit before the rest is not tried any more; each costs up to a second."""
 
 MIN_ANSWERED = 10
+_OPEN = "the request has a reading that its text does not exclude: refuse where it matters, or narrow the patterns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,7 @@ def differential(
     readings = [r.model_dump(mode="json", by_alias=True) for r in reply.readings]
     facts: dict[str, object] = {"readings": readings, "implementation": reply.code, "engines": list(bench.engines)}
     if open_readings:
-        words = "; ".join(open_readings)
-        return _failed(f"readings that nothing fixes: {words}", "the request has a reading that its text does not exclude: "
-                       "refuse where it matters, or narrow the patterns", facts)  # fmt: skip
+        return _failed(f"readings that nothing fixes: {'; '.join(open_readings)}", _OPEN, facts)
     compared, untried = compare(revision, reply.code, cases(revision, exemplars), bench)
     broken = check_properties(revision, signature, reply.properties, compared, bench)
     hand = check_cases(revision, reply, bench)
@@ -91,7 +90,7 @@ def compare(revision: Revision, code: str, inputs: Sequence[Case], bench: Bench)
 def check_properties(
     revision: Revision, signature: Signature, code: str | None, compared: Sequence[Compared], bench: Bench
 ) -> list[Compared]:
-    """Answers of the author for which the verifier's properties do not hold. A property that fails to run says nothing."""
+    """Answers for which the verifier's properties do not hold. A property that fails to run says nothing."""
     answered = [each for each in compared if each.author.text is not None]
     if code is None or not answered:
         return []

@@ -11,22 +11,22 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from seglam.compiler.assemble import with_patterns, with_spec
+from seglam.compiler.assemble import with_spec
+from seglam.compiler.gates.alternatives import questions, taken_by, without
 from seglam.compiler.gates.nearmisses import wrongly_bound
 from seglam.compiler.results import Evidence, Gate
 from seglam.lookup import Hit, Index
 from seglam.lookup.newcomer import NothingRemains, yield_to
-from seglam.procedures.document import Example, Pattern, ReasoningProcedure
+from seglam.procedures.document import Example, Pattern, ReasoningProcedure, Spec
 from seglam.procedures.patterns import Node, parse
-from seglam.procedures.patterns.paths import Taken, path_of
-from seglam.procedures.patterns.sentences import Contrast, contrasts, reject, sentences
+from seglam.procedures.patterns.sentences import sentences
 from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
-from seglam.procedures.text import Text
 from seglam.procedures.values import Sample
 
-MAX_PAIRS = 150
-"""Pairs of sentences in one question; alternatives beyond it are taken out unasked."""
+PAIRS_AT_ONCE = 150
+MAX_PAIRS = 600
+"""Pairs of sentences in one question, and in all; alternatives beyond that are taken out unasked."""
 
 REFUSAL_SENTENCES = 6
 
@@ -54,7 +54,7 @@ def match(
     request: Request,
     elders: Sequence[Revision],
     judge: Judge,
-    settled: frozenset[str] = frozenset(),
+    base: Spec | None = None,
 ) -> tuple[Evidence, ReasoningProcedure]:
     """Decide, and return the document without what had to go.
 
@@ -63,7 +63,7 @@ def match(
         request: the request that missed.
         elders: active revisions, without the one that the newcomer replaces.
         judge: asks about contrasts.
-        settled: texts of patterns that passed this gate before; they raise no new questions.
+        base: the revision that the newcomer extends, whose parts passed this gate before and raise no new questions.
     """
     findings = _Findings()
     if not _binds(document, request):
@@ -78,14 +78,14 @@ def match(
     findings.detail["yielded"] = [
         {"pattern": r.pattern, "removed": r.removed, "witness": r.witness, "elder": r.elder} for r in yielded.removed
     ]
-    document = _prune(document, request, judge, settled, findings)
+    document = _prune(document, request, judge, base, findings)
     if not _binds(document, request):
         findings.fault("without the rejected alternatives the request that missed is not bound", _UNBOUND)
         return _evidence(findings), document
     document = _without_lost_examples(document, findings)
     _check_examples(document, findings)
     _check_refusals(document, findings)
-    _check_near_misses(document, request, settled, findings)
+    _check_near_misses(document, request, base, findings)
     _check_elders(document, elders, findings)
     return _evidence(findings), document
 
@@ -110,51 +110,25 @@ def _trees(document: ReasoningProcedure) -> list[tuple[Pattern, Node]]:
     return [(pattern, parse(pattern.text, rules)) for pattern in document.spec.match.patterns or ()]
 
 
-def _masks(revision: Revision) -> dict[str, Sample]:
-    return {name: Sample("{" + name + "}", "{" + name + "}") for name in revision.types}
-
-
-def _taken(revision: Revision, tree: Node, request: Request) -> Taken | None:
-    if request.text is None:
-        return None
-    slotted = {n: kind for n, kind in revision.types.items() if revision.parameters[n].origin in (None, "pattern")}
-    return path_of(tree, Text(request.text, request.region), slotted)
-
-
 def _prune(
-    document: ReasoningProcedure, request: Request, judge: Judge, settled: frozenset[str], findings: _Findings
+    document: ReasoningProcedure, request: Request, judge: Judge, base: Spec | None, findings: _Findings
 ) -> ReasoningProcedure:
-    """Take out every alternative that is not found to mean the same as the pattern's base sentence."""
-    revision, questions = Revision.of(document), list[tuple[int, Contrast]]()
-    for number, (pattern, tree) in enumerate(_trees(document)):
-        if pattern.text not in settled:
-            taken = _taken(revision, tree, request)
-            found = contrasts(tree, _masks(revision), taken.path if taken else None, pattern.language)
-            questions += [(number, contrast) for contrast in found]
-    pairs = list(dict.fromkeys((c.left.text, c.right.text) for _, c in questions))
-    asked = pairs[:MAX_PAIRS]
-    verdicts = dict(zip(asked, judge(asked), strict=True)) if asked else {}
-    rejected = [(n, c) for n, c in questions if verdicts.get((c.left.text, c.right.text)) != "same"]
-    findings.detail["contrasts"] = [{"pair": list(pair), "verdict": verdicts.get(pair, "not asked")} for pair in pairs]
+    """Take out every alternative that is not found to mean the same as what it stands for."""
+    asked = questions(document, request, base)
+    pairs = list(dict.fromkeys(question.pair for question in asked))
+    verdicts: dict[tuple[str, str], str] = {}
+    for at in range(0, min(len(pairs), MAX_PAIRS), PAIRS_AT_ONCE):
+        some = pairs[at : min(at + PAIRS_AT_ONCE, MAX_PAIRS)]
+        verdicts |= zip(some, judge(some), strict=True)
+    rejected = [question for question in asked if verdicts.get(question.pair) != "same"]
+    findings.detail["contrasts"] = [
+        {"at": question.shown, "pair": list(question.pair), "verdict": verdicts.get(question.pair, "not asked")}
+        for question in asked
+    ]
     if not rejected:
         return document
-    kept: list[Pattern] = []
-    cuts: list[Mapping[str, str]] = []
-    for number, (pattern, _) in enumerate(_trees(document)):
-        gone = [contrast for at, contrast in rejected if at == number]
-        left = reject(pattern.text, gone) if gone else pattern.text
-        if left != pattern.text:
-            cuts.append({"pattern": pattern.text, "left": left or ""})
-        if left is not None and _still_complete(document, left):
-            kept.append(pattern.model_copy(update={"text": left}))
-    findings.detail["cut"] = cuts
-    return with_patterns(document, kept)
-
-
-def _still_complete(document: ReasoningProcedure, text: str) -> bool:
-    """Whether a pattern that lost parts still has a slot for each parameter in every sentence."""
-    needed = [p.name for p in document.spec.parameters or () if p.origin in (None, "pattern")]
-    return all("{" + name + "}" in text for name in needed)
+    document, findings.detail["cut"] = without(document, rejected)
+    return document
 
 
 def _without_lost_examples(document: ReasoningProcedure, findings: _Findings) -> ReasoningProcedure:
@@ -212,17 +186,17 @@ def _like(text: str, example: Example) -> Request:
     return Request(text=text, inputs=given.inputs, context=given.context)
 
 
-def _check_near_misses(
-    document: ReasoningProcedure, request: Request, settled: frozenset[str], findings: _Findings
-) -> None:
+def _check_near_misses(document: ReasoningProcedure, request: Request, base: Spec | None, findings: _Findings) -> None:
     revision = Revision.of(document)
     trees = [(pattern, tree) for pattern, tree in _trees(document)]
     values: Mapping[str, Sample] = {}
     for _, tree in trees:
-        taken = _taken(revision, tree, request)
+        taken = taken_by(revision, tree, request)
         if taken is not None:
             values = taken.values
             break
+    # A rule that grew changes old patterns too.
+    settled = set() if base and base.rules != document.spec.rules else _texts_of(base)
     new = [tree for pattern, tree in trees if pattern.text not in settled]
     slotted = {n for n in revision.types if revision.parameters[n].origin in (None, "pattern")}
     if request.text is None or slotted - values.keys():
@@ -236,6 +210,10 @@ def _check_near_misses(
             f"{each['request']!r} ({each['change']}) binds as if nothing had changed",
             f"patterns match a request that means something else ({each['change']})",
         )
+
+
+def _texts_of(spec: Spec | None) -> set[str]:
+    return {pattern.text for pattern in (spec.match.patterns if spec else None) or ()}
 
 
 def _check_elders(document: ReasoningProcedure, elders: Sequence[Revision], findings: _Findings) -> None:
@@ -258,10 +236,9 @@ def _evidence(findings: _Findings) -> Evidence:
     if findings.faults:
         detail |= {"category": "; ".join(findings.categories), "faults": findings.faults}
         return Evidence(Gate.MATCH, False, "; ".join(findings.faults[:4]), detail)
-    asked = detail.get("contrasts", [])
-    count = len(asked) if isinstance(asked, list) else 0
+    counts = {name: len(found) for name, found in detail.items() if isinstance(found, list)}
     summary = (
         f"examples bind, {detail['refusalsTried']} refusals and {detail['nearMissesTried']} near misses do not; "
-        f"{count} contrasts judged, {len(yielded) if isinstance(yielded := detail['yielded'], list) else 0} parts yielded"
+        f"{counts['contrasts']} contrasts judged, {counts.get('cut', 0)} cut, {counts['yielded']} parts yielded"
     )
     return Evidence(Gate.MATCH, True, summary, detail)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 
 import yaml
 
@@ -69,7 +70,7 @@ def near_misses(sentence: str, words: Lexicon) -> Iterator[tuple[str, str]]:
         yield f"with {clause!r}", f"{bare} {clause}"
         yield f"with {clause!r}", f"{bare}, {clause}?"
     masks = list(dict.fromkeys(_MASK.findall(sentence)))
-    for left, right in zip(masks, masks[1:], strict=False):
+    for left, right in pairwise(masks):
         yield f"{left} and {right} swapped", _renamed(sentence, {left: right, right: left})
 
 

@@ -12,7 +12,7 @@ from seglam.sandbox import Inspection, Sandbox
 
 
 def static(document: ReasoningProcedure, sandbox: Sandbox) -> Evidence:
-    """The document's parts fit together; the code parses in the engine, imports only what it has, and breaks no rule."""
+    """The document's parts fit together; the code parses in the engine, imports what it has, and breaks no rule."""
     # An example whose answer is to be computed has none yet that could be checked.
     stated = [example for example in document.spec.examples or () if example.answer != UNKNOWN]
     checked = Loaded(with_spec(document, examples=stated or None), "", {})

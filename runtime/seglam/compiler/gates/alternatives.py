@@ -1,0 +1,221 @@
+"""What a blind verifier is asked about a newcomer's wordings, and what is taken out when it does not agree.
+
+Each optional part and each alternative of a pattern or of a rule of the procedure's own, and each further name of a
+vocabulary's value, becomes a pair of sentences that differ in nothing else. Shared rules were reviewed as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from seglam.compiler.assemble import with_patterns, with_spec
+from seglam.procedures.document import Pattern, ReasoningProcedure, Rule, Spec, Vocabulary
+from seglam.procedures.patterns import Choice, Node, Words, parse, shared_rules
+from seglam.procedures.patterns import Sequence as Parts
+from seglam.procedures.patterns.function_words import meaning
+from seglam.procedures.patterns.paths import Taken, path_of
+from seglam.procedures.patterns.sentences import Contrast, contrasts, plain_sentence, reject
+from seglam.procedures.request import Request
+from seglam.procedures.revision import Revision
+from seglam.procedures.text import Text
+from seglam.procedures.values import Sample
+
+_ENDING = re.compile(r"(?:y|ie|e)?s?$")
+_HOLE = "zzholezz"
+"""Stands for a rule in a sentence until a wording of it is written there; a word that no pattern holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A pair of sentences, and what is taken out unless they mean the same.
+
+    `pattern` and `rule` say where the contrast's choice is; a question about a vocabulary has neither.
+    """
+
+    left: str
+    right: str
+    contrast: Contrast | None = None
+    pattern: int | None = None
+    rule: str | None = None
+    member: tuple[str, str, str] | None = None  # vocabulary, value, name
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The two sentences."""
+        return self.left, self.right
+
+    @property
+    def shown(self) -> str:
+        """Where the alternative is."""
+        if self.member is not None:
+            return "vocabulary {}: {} = {}".format(*self.member)
+        return f"rule <{self.rule}>" if self.rule is not None else f"pattern {self.pattern}"
+
+
+def questions(document: ReasoningProcedure, request: Request, base: Spec | None = None) -> list[Question]:
+    """All questions about a newcomer, but for what `base`, the revision that it extends, was asked before."""
+    revision = Revision.of(document)
+    rules = {rule.name: rule.text for rule in document.spec.rules or ()}
+    settled = {pattern.text for pattern in (base.match.patterns if base else None) or ()}
+    found: list[Question] = []
+    for number, pattern in enumerate(document.spec.match.patterns or ()):
+        if pattern.text not in settled:
+            tree = parse(pattern.text, rules)
+            taken = taken_by(revision, tree, request)
+            found += [
+                Question(contrast.left.text, contrast.right.text, contrast, pattern=number)
+                for contrast in contrasts(tree, masks(revision), taken.path if taken else None, pattern.language)
+            ]
+    old_rules = {rule.name: rule.text for rule in (base.rules if base else None) or ()}
+    for rule in document.spec.rules or ():
+        if rule.name not in shared_rules():
+            found += _of_rule(revision, rule, old_rules.get(rule.name))
+    found += _of_vocabularies(revision, base)
+    return found
+
+
+def masks(revision: Revision) -> dict[str, Sample]:
+    """Each parameter's name in braces, in the place of a value."""
+    return {name: Sample("{" + name + "}", "{" + name + "}") for name in revision.types}
+
+
+def taken_by(revision: Revision, tree: Node, request: Request) -> Taken | None:
+    """The way of the request through a pattern, if it has one."""
+    if request.text is None:
+        return None
+    slotted = {n: kind for n, kind in revision.types.items() if revision.parameters[n].origin in (None, "pattern")}
+    return path_of(tree, Text(request.text, request.region), slotted)
+
+
+def _of_rule(revision: Revision, rule: Rule, old: str | None) -> Iterator[Question]:
+    """Alternatives of a rule that its old text does not have, within a sentence of the first pattern that uses it."""
+    if rule.text == old:
+        return
+    frame = _frame(revision, rule.name)
+    if frame is None:
+        return  # no pattern uses the rule, so it matches nothing
+    rules = {each.name: each.text for each in revision.spec.rules or ()}
+    before = len(_alternatives_of(old, rules)) if old is not None else 0
+    for contrast in contrasts(parse(rule.text, rules), {}):
+        span = contrast.choice.span
+        assert span is not None
+        if old is not None and span[1] <= len(old):
+            continue
+        if (
+            old is not None
+            and span == (0, len(rule.text))
+            and isinstance(contrast.branch, int)
+            and contrast.branch < before
+        ):
+            continue
+        left, right = (frame.replace(_HOLE, side.text) for side in (contrast.left, contrast.right))
+        yield Question(left, right, contrast, rule=rule.name)
+
+
+def _alternatives_of(text: str, rules: Mapping[str, str]) -> Sequence[object]:
+    """The alternatives that a rule's text has at its top."""
+    tree = parse(text, rules)
+    return tree.branches if isinstance(tree, Choice) and tree.span == (0, len(text)) else (tree,)
+
+
+def _frame(revision: Revision, name: str) -> str | None:
+    """The plainest sentence that holds the rule, with a hole in its place."""
+    rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
+    for pattern in revision.spec.match.patterns or ():
+        if f"<{name}>" in pattern.text:
+            tree = parse(pattern.text, {**rules, name: _HOLE})
+            path = _path_to_hole(tree)
+            if path is not None:
+                return plain_sentence(tree, masks(revision), path).text
+    return None
+
+
+def _path_to_hole(node: Node) -> dict[Choice, int | None] | None:
+    match node:
+        case Words(tokens):
+            return {} if _HOLE in tokens else None
+        case Parts(items):
+            return next((path for item in items if (path := _path_to_hole(item)) is not None), None)
+        case Choice(branches):
+            for number, branch in enumerate(branches):
+                path = _path_to_hole(branch.node)
+                if path is not None:
+                    return {**path, node: number}
+    return None
+
+
+def _of_vocabularies(revision: Revision, base: Spec | None) -> Iterator[Question]:
+    """Each further name of a value against the value itself, within the plainest sentence that has a slot for it."""
+    old = {
+        (vocabulary.name, member.value, name)
+        for vocabulary in (base.vocabularies if base else None) or ()
+        for member in vocabulary.values
+        for name in member.names or ()
+    }
+    for vocabulary in revision.spec.vocabularies or ():
+        frame = _slot_frame(revision, vocabulary.name)
+        for member in vocabulary.values if frame else ():
+            for name in member.names or ():
+                if (vocabulary.name, member.value, name) not in old and not same_word(member.value, name):
+                    assert frame is not None
+                    left, right = (frame.replace(_HOLE, text) for text in (member.value, name))
+                    yield Question(left, right, member=(vocabulary.name, member.value, name))
+
+
+def _slot_frame(revision: Revision, vocabulary: str) -> str | None:
+    using = [p.name for p in revision.parameters.values() if p.vocabulary == vocabulary]
+    rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
+    for pattern in revision.spec.match.patterns or ():
+        if using and not pattern.language:
+            values = {**masks(revision), using[0]: Sample(_HOLE, _HOLE)}
+            text = plain_sentence(parse(pattern.text, rules), values).text
+            if _HOLE in text:
+                return text
+    return None
+
+
+def same_word(value: str, name: str) -> bool:
+    """Whether two names differ only in articles, or in an ending that makes a plural."""
+    left, right = (meaning([token.lower() for token in text.split()]) for text in (value, name))
+    return [_ENDING.sub("", word) for word in left] == [_ENDING.sub("", word) for word in right]
+
+
+def without(document: ReasoningProcedure, rejected: Sequence[Question]) -> tuple[ReasoningProcedure, list[str]]:
+    """The document without rejected alternatives, and what was changed, in words."""
+    said: list[str] = []
+    patterns: list[Pattern] = []
+    for number, pattern in enumerate(document.spec.match.patterns or ()):
+        gone = [q.contrast for q in rejected if q.pattern == number and q.contrast is not None]
+        left = reject(pattern.text, gone) if gone else pattern.text
+        if left != pattern.text:
+            said.append(f"pattern {pattern.text!r} became {left!r}")
+        if left is not None and _complete(document.spec, left):
+            patterns.append(pattern.model_copy(update={"text": left}))
+    rules: list[Rule] = []
+    for rule in document.spec.rules or ():
+        gone = [q.contrast for q in rejected if q.rule == rule.name and q.contrast is not None]
+        text = (reject(rule.text, gone) if gone else rule.text) or rule.text
+        if text != rule.text:
+            said.append(f"rule <{rule.name}> {rule.text!r} became {text!r}")
+        rules.append(rule.model_copy(update={"text": text}))
+    names = {q.member for q in rejected if q.member is not None}
+    said += [f"vocabulary {vocabulary}: {name!r} is no name of {value!r}" for vocabulary, value, name in sorted(names)]
+    vocabularies = [_without_names(vocabulary, names) for vocabulary in document.spec.vocabularies or ()]
+    changed = with_spec(with_patterns(document, patterns), rules=rules or None, vocabularies=vocabularies or None)
+    return changed, said
+
+
+def _complete(spec: Spec, text: str) -> bool:
+    """Whether a pattern that lost parts still has a slot for each parameter."""
+    needed = [parameter.name for parameter in spec.parameters or () if parameter.origin in (None, "pattern")]
+    return all("{" + name + "}" in text for name in needed)
+
+
+def _without_names(vocabulary: Vocabulary, gone: set[tuple[str, str, str]]) -> Vocabulary:
+    values = []
+    for member in vocabulary.values:
+        names = [name for name in member.names or () if (vocabulary.name, member.value, name) not in gone]
+        values.append(member.model_copy(update={"names": names or None}))
+    return vocabulary.model_copy(update={"values": values})
