@@ -1,0 +1,37 @@
+"""What SEGLAM keeps on one machine: revisions, evidence, reviews, compilations, negative entries, counters."""
+
+from __future__ import annotations
+
+from seglam.gateway.store.errors import StoreError, StoreFault
+from seglam.gateway.store.revisions import Change, Decision, ReviewRefused, authors_of, document_of, revision_of
+from seglam.gateway.store.store import Store
+from seglam.gateway.store.tables import (
+    CallRow,
+    CompilationRow,
+    EvidenceRow,
+    Progress,
+    ReviewRow,
+    RevisionRow,
+    State,
+    WaitingRow,
+)
+
+__all__ = [
+    "CallRow",
+    "Change",
+    "CompilationRow",
+    "Decision",
+    "EvidenceRow",
+    "Progress",
+    "ReviewRefused",
+    "ReviewRow",
+    "RevisionRow",
+    "State",
+    "Store",
+    "StoreError",
+    "StoreFault",
+    "WaitingRow",
+    "authors_of",
+    "document_of",
+    "revision_of",
+]

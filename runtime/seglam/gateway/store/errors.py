@@ -1,0 +1,104 @@
+"""What can go wrong with the store's file, each with its remedy."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+
+class StoreFault(StrEnum):
+    """Why the store cannot be used."""
+
+    LOCKED = "store-locked"
+    FULL = "store-full"
+    CORRUPT = "store-corrupt"
+    NEWER = "store-newer"
+    DENIED = "store-denied"
+    FAILED = "store-failed"
+
+
+class StoreError(RuntimeError):
+    """The store cannot do what was asked, and has changed nothing. `remedy` says what to do."""
+
+    def __init__(self, fault: StoreFault, message: str, remedy: str) -> None:
+        super().__init__(f"{message}; {remedy}")
+        self.fault = fault
+        self.remedy = remedy
+
+
+def locked(path: Path) -> StoreError:
+    """Another program holds the file."""
+    return StoreError(
+        StoreFault.LOCKED,
+        f"another program holds {path}",
+        "stop it (a second `seglam serve`, an sqlite3 shell), or choose another SEGLAM_DATA_DIR",
+    )
+
+
+def corrupt(path: Path, what: str) -> StoreError:
+    """The file's content is not a whole database."""
+    return StoreError(
+        StoreFault.CORRUPT,
+        f"{path} is damaged or no SEGLAM store ({what})",
+        f"move it away and start anew, or save what is left with `sqlite3 {path} .recover`",
+    )
+
+
+def full(path: Path) -> StoreError:
+    """There is no room to write."""
+    return StoreError(
+        StoreFault.FULL,
+        f"no room to write {path}; nothing of the last change was kept",
+        "free space on its disk or raise the file size limit, and try again",
+    )
+
+
+def newer(path: Path, found: int, known: int) -> StoreError:
+    """The file was written by a later release."""
+    return StoreError(
+        StoreFault.NEWER,
+        f"{path} has schema version {found}, this release knows {known}",
+        "use the newer release, or another SEGLAM_DATA_DIR",
+    )
+
+
+def denied(path: Path, what: str) -> StoreError:
+    """The file may not be opened or written."""
+    return StoreError(StoreFault.DENIED, f"{path} cannot be opened or written ({what})", "check its permissions")
+
+
+@contextmanager
+def clear(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into `StoreError`."""
+    try:
+        yield
+    except DBAPIError as error:
+        original = error.orig if isinstance(error.orig, sqlite3.Error) else None
+        if original is None or isinstance(original, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+            raise
+        raise _translated(path, original) from error
+    except sqlite3.DatabaseError as error:
+        raise _translated(path, error) from error
+    except OSError as error:
+        raise denied(path, error.strerror or str(error)) from error
+
+
+def _translated(path: Path, error: sqlite3.Error) -> StoreError:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return locked(path)
+    # A file size limit shows as a failed write.
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_SHMSIZE")):
+        return full(path)
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return corrupt(path, str(error))
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+        return denied(path, str(error))
+    return StoreError(
+        StoreFault.FAILED, f"{path}: {error} ({name or type(error).__name__})", "check the disk, then try again"
+    )

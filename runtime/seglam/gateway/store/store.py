@@ -1,0 +1,164 @@
+"""What SEGLAM keeps on one machine: one SQLite file, read and changed through these methods only.
+
+All methods block; none is called on an event loop or on the path of a hit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from sqlmodel import Session, SQLModel, col, select
+
+from seglam.compiler import Compilation, Missed, Negative
+from seglam.gateway.store import compilations, revisions
+from seglam.gateway.store.counters import Counters
+from seglam.gateway.store.database import BUSY_MS, Database
+from seglam.gateway.store.revisions import Change, Decision
+from seglam.gateway.store.tables import CallRow, CompilationRow, EvidenceRow, ReviewRow, RevisionRow, State, WaitingRow
+from seglam.procedures import ReasoningProcedure
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+class Store:
+    """The store. `StoreError` from any method says what is wrong and what to do; then nothing was changed.
+
+    Args:
+        path: the file; made if missing.
+        report: called with messages about what goes wrong in the background.
+        busy_ms: how long to wait for another program's lock.
+
+    Attributes:
+        interrupted: compilations that were at work when the last process ended.
+    """
+
+    def __init__(self, path: Path, *, report: Callable[[str], None] = lambda _: None, busy_ms: int = BUSY_MS) -> None:
+        self._database = Database(path, busy_ms=busy_ms)
+        try:
+            self.interrupted: list[CompilationRow] = self._database.write(compilations.interrupt)
+        except BaseException:
+            self._database.close()
+            raise
+        self.path = path
+        self.counters = Counters(self._database, report)
+
+    def close(self) -> None:
+        """Write what waits and let go of the file, also if the last counts cannot be written."""
+        try:
+            self.counters.close()
+        finally:
+            self._database.close()
+
+    # Revisions
+
+    def active(self) -> list[RevisionRow]:
+        """The revisions that are served."""
+        return self.revisions(State.ACTIVE)
+
+    def revisions(self, state: State | None = None, name: str | None = None) -> list[RevisionRow]:
+        """Revisions of a state and a name, oldest first."""
+        chosen = select(RevisionRow).order_by(col(RevisionRow.created), col(RevisionRow.digest))
+        if state is not None:
+            chosen = chosen.where(RevisionRow.state == state)
+        if name is not None:
+            chosen = chosen.where(RevisionRow.name == name)
+        with self._database.read() as session:
+            return list(session.exec(chosen).all())
+
+    def revision(self, digest: str) -> RevisionRow | None:
+        """One revision."""
+        return self._one(RevisionRow, digest)
+
+    def reviews(self, digest: str) -> list[ReviewRow]:
+        """The decisions on a revision, oldest first."""
+        with self._database.read() as session:
+            return list(
+                session.exec(select(ReviewRow).where(ReviewRow.digest == digest).order_by(col(ReviewRow.id))).all()
+            )
+
+    def decide(
+        self, digest: str, reviewer: str, decision: Decision, reason: str, span: tuple[str, str] | None = None
+    ) -> Change:
+        """Record a decision; see `revisions.decide`."""
+        return self._database.write(lambda session: revisions.decide(session, digest, reviewer, decision, reason, span))
+
+    def place(self, file: str, document: ReasoningProcedure) -> Change | None:
+        """A watched file holds a document; see `revisions.place`."""
+        return self._database.write(lambda session: revisions.place(session, file, document))
+
+    def withdraw(self, file: str, kept: Iterable[str] = ()) -> Change:
+        """A watched file no longer holds other documents; see `revisions.withdraw`."""
+        names = tuple(kept)
+        return self._database.write(lambda session: revisions.withdraw(session, file, names))
+
+    # Compilations
+
+    def open_compilation(self, identity: str, fingerprint: str, missed: Missed, requester: str) -> CompilationRow:
+        """Note that a compilation waits for its turn."""
+        return self._database.write(
+            lambda session: compilations.open_(session, identity, fingerprint, missed, requester)
+        )
+
+    def wait(self, identity: str, compilation: str, missed: Missed, requester: str) -> None:
+        """Note that a request waits for a compilation."""
+        self._database.write(lambda session: compilations.wait(session, identity, compilation, missed, requester))
+
+    def step(self, identity: str, message: str) -> None:
+        """Note what a compilation is at."""
+        self._database.write(lambda session: compilations.step(session, identity, message))
+
+    def close_compilation(self, made: Compilation, authors: Sequence[str]) -> RevisionRow | None:
+        """Keep a compilation with all that it found, and its revision as proposed."""
+        return self._database.write(lambda session: compilations.close(session, made, authors))
+
+    def end_compilation(self, identity: str, outcome: str, message: str) -> None:
+        """A compilation ended without a result."""
+        self._database.write(lambda session: compilations.end(session, identity, outcome, message))
+
+    def interrupted_of(self, fingerprint: str) -> CompilationRow | None:
+        """A compilation of this type that was interrupted."""
+        with self._database.read() as session:
+            return compilations.interrupted(session, fingerprint)
+
+    def compilation(self, identity: str) -> CompilationRow | None:
+        """One compilation."""
+        return self._one(CompilationRow, identity)
+
+    def compilations(self, limit: int = 100) -> list[CompilationRow]:
+        """Compilations, newest first."""
+        with self._database.read() as session:
+            return list(
+                session.exec(select(CompilationRow).order_by(col(CompilationRow.created).desc()).limit(limit)).all()
+            )
+
+    def evidence(self, compilation: str) -> list[EvidenceRow]:
+        """What the gates found, in their order."""
+        with self._database.read() as session:
+            chosen = select(EvidenceRow).where(EvidenceRow.compilation == compilation)
+            return list(session.exec(chosen.order_by(col(EvidenceRow.number))).all())
+
+    def calls(self, compilation: str) -> list[CallRow]:
+        """The calls of models, in their order."""
+        with self._database.read() as session:
+            chosen = select(CallRow).where(CallRow.compilation == compilation)
+            return list(session.exec(chosen.order_by(col(CallRow.number))).all())
+
+    def waiting(self, compilation: str) -> list[WaitingRow]:
+        """The requests that wait for a compilation."""
+        with self._database.read() as session:
+            return list(session.exec(select(WaitingRow).where(WaitingRow.compilation == compilation)).all())
+
+    def negatives(self) -> list[Negative]:
+        """The negative entries that have not expired."""
+        with self._database.read() as session:
+            return compilations.negatives(session)
+
+    def _one(self, kind: type[Row], key: str) -> Row | None:
+        with self._database.read() as session:
+            return self._get(session, kind, key)
+
+    @staticmethod
+    def _get(session: Session, kind: type[Row], key: str) -> Row | None:
+        return session.get(kind, key)

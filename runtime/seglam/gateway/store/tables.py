@@ -1,0 +1,179 @@
+"""The tables. Times are RFC 3339 texts in UTC with six digits of a second, so that they sort; JSON is text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import Index, text
+from sqlmodel import Field, SQLModel
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x5E61A3
+"""SQLite's application id of a SEGLAM store, in the file's header."""
+
+
+class State(StrEnum):
+    """Where a revision stands."""
+
+    PROPOSED = "Proposed"
+    SHADOW = "Shadow"  # reserved: no revision gets it yet
+    ACTIVE = "Active"
+    RETIRED = "Retired"
+    REJECTED = "Rejected"
+    QUARANTINED = "Quarantined"
+
+
+class Progress(StrEnum):
+    """Where a compilation stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"  # the process ended meanwhile; it can be continued
+
+
+def stamp(moment: datetime | None = None) -> str:
+    """A time as the tables hold it; the present by default."""
+    return (moment or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class RevisionRow(SQLModel, table=True):
+    """One revision. `document` is the whole document as canonical JSON; the digest covers the reasoning in it."""
+
+    __tablename__ = "revisions"
+    __table_args__ = (Index("one_active_revision", "name", unique=True, sqlite_where=text("state = 'Active'")),)
+
+    digest: str = Field(primary_key=True)
+    name: str = Field(index=True)
+    document: str
+    state: str = Field(index=True)
+    origin: str  # compilation, file or api
+    authors: str  # JSON list
+    compilation: str | None = Field(default=None, index=True)
+    replaces: str | None = None
+    trace_id: str | None = None  # of the compilation's span
+    span_id: str | None = None
+    created: str
+    changed: str
+
+
+class ReviewRow(SQLModel, table=True):
+    """One decision on a revision; never changed."""
+
+    __tablename__ = "reviews"
+
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(index=True, foreign_key="revisions.digest")
+    reviewer: str
+    decision: str
+    reason: str
+    at: str
+    trace_id: str | None = None
+    span_id: str | None = None
+
+
+class CompilationRow(SQLModel, table=True):
+    """One compilation, from its request on."""
+
+    __tablename__ = "compilations"
+
+    id: str = Field(primary_key=True)
+    fingerprint: str = Field(index=True)
+    tenant: str
+    requester: str
+    request: str  # JSON
+    reason: str  # why the request missed
+    explanation: str
+    progress: str = Field(index=True)
+    message: str = ""  # while it runs the last step, then the result in words
+    outcome: str | None = None
+    digest: str | None = None
+    replaces: str | None = None
+    answer: str | None = None
+    arguments: str = "{}"
+    engines: str = "[]"
+    trace_id: str | None = None
+    span_id: str | None = None
+    created: str
+    finished: str | None = None
+
+
+class EvidenceRow(SQLModel, table=True):
+    """What one gate found, also for what it rejected."""
+
+    __tablename__ = "evidence"
+
+    compilation: str = Field(primary_key=True, foreign_key="compilations.id")
+    number: int = Field(primary_key=True)
+    gate: str
+    passed: bool
+    summary: str
+    detail: str  # JSON
+
+
+class CallRow(SQLModel, table=True):
+    """One call of a model in a compilation, or the recorded completion that stood in for it."""
+
+    __tablename__ = "calls"
+
+    compilation: str = Field(primary_key=True, foreign_key="compilations.id")
+    number: int = Field(primary_key=True)
+    role: str
+    purpose: str
+    model: str
+    prompt_digest: str
+    input_tokens: int
+    output_tokens: int
+    elapsed_ms: float
+    recording: str | None = None
+    error: str | None = None
+
+
+class WaitingRow(SQLModel, table=True):
+    """A request that waits for a compilation; removed when that ends."""
+
+    __tablename__ = "waiting"
+
+    id: str = Field(primary_key=True)
+    compilation: str = Field(index=True, foreign_key="compilations.id")
+    requester: str
+    request: str  # JSON
+    at: str
+
+
+class NegativeRow(SQLModel, table=True):
+    """A type of request that the model is not asked about until the entry expires."""
+
+    __tablename__ = "negatives"
+
+    id: int | None = Field(default=None, primary_key=True)
+    fingerprint: str = Field(index=True)
+    reason: str
+    model: str
+    expires: str
+    patterns: str  # JSON list
+    parameters: str  # JSON list
+    compilation: str | None = None
+    created: str
+
+
+class CounterRow(SQLModel, table=True):
+    """A sum for one day (UTC) and procedure; `procedure` is empty where none is concerned."""
+
+    __tablename__ = "counters"
+
+    day: str = Field(primary_key=True)
+    procedure: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    value: int
+
+
+class SourceRow(SQLModel, table=True):
+    """The revision that a file of a watched directory held when it was last read."""
+
+    __tablename__ = "sources"
+
+    file: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    digest: str
