@@ -153,7 +153,6 @@ class _Readable:
         self.slots = frozenset(_slots(self.tree))
 
 
-
 class _Yielding:
     """One pattern of the newcomer while elders take from it. `text` is what is left, None if nothing."""
 

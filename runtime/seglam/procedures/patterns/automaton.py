@@ -15,6 +15,8 @@ from seglam.procedures.values import ValueType
 
 MAX_STATES = 4096
 MAX_POSITIONS = 20_000
+MAX_SLOTS = 64
+"""Slots of one sentence; a reader goes one call deeper for each."""
 MAX_STEPS = 1_000_000
 """Positions visited while subsets are made: about a second."""
 FINAL_MARKS = frozenset({"?", "."})
@@ -106,6 +108,7 @@ def compile_pattern(tree: Node, types: Mapping[str, ValueType]) -> State:
     moves = _subsets(positions, first)
     made: dict[frozenset[int], State] = {}
     shared: dict[object, State] = {}
+    depth: dict[frozenset[int], int] = {}  # most slots of a sentence's rest
     # Edges lead to higher positions only, so this order makes every state after those that it leads to.
     for here in sorted(moves, key=min, reverse=True):
         literals = {token: made[after] for token, after in sorted(moves[here].literals.items())}
@@ -121,6 +124,13 @@ def compile_pattern(tree: Node, types: Mapping[str, ValueType]) -> State:
             accepts,
         )
         made[here] = shared.setdefault(content, State(literals, tuple(slots), accepts))
+        depth[here] = max(
+            [depth[after] for after in moves[here].literals.values()]
+            + [depth[after] + 1 for after in moves[here].slots.values()],
+            default=0,
+        )
+    if depth[first] > MAX_SLOTS:
+        raise PatternError("a sentence has too many parameters", 0, f"use at most {MAX_SLOTS} slots, or a list")
     if made[first].accepts:
         raise PatternError("the pattern matches an empty request", 0, "make at least one word mandatory")
     return made[first]

@@ -7,7 +7,7 @@ call must come from one reading of the very text that is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from seglam.procedures.patterns.grammar import Choice
@@ -71,6 +71,24 @@ def cut(pattern: str, cuts: Iterable[Cut]) -> str | None:
     return "".join(_single_spaces(left)).strip() if left != pattern else left
 
 
+def inline(pattern: str, rules: Mapping[str, str], keep: Container[str] = ()) -> str:
+    """The pattern with the text of each rule that it names, save those of `keep`, in a group where the name stood.
+
+    Raises:
+        KeyError: if a rule is not in `rules`; a pattern that `parse` accepts names no such rule.
+    """
+    text = ""
+    at = 0
+    while at < len(pattern):
+        # Groups are no units here: rules stand in them too.
+        after = at + 1 if pattern[at] in "([" else _end(pattern, at)
+        part = pattern[at:after]
+        name = part[1:-1]
+        text += f"({inline(rules[name], rules, keep)})" if part[0] == "<" and name not in keep else part
+        at = after
+    return text
+
+
 class _Surgery:
     def __init__(self, pattern: str, cuts: dict[tuple[int, int], tuple[Choice, set[int | None]]]) -> None:
         self.pattern = pattern
@@ -90,7 +108,7 @@ class _Surgery:
         """What is left of the text from `at` up to `end`, which holds no alternatives of its own."""
         parts: list[str | None] = []
         while at < end:
-            word = next((span for span in self.cuts if span[0] == at and not _is_group(self.pattern, span)), None)
+            word = next((span for span in self.cuts if span[0] == at and _is_word(self.pattern, span)), None)
             if word is not None:
                 parts.append(_word(*self.cuts.pop(word)))
                 at = word[1]
@@ -109,10 +127,12 @@ class _Surgery:
         _, gone = self.cuts.pop((start, end), (None, set()))
         pieces = list(_pieces(self.pattern, start + 1, end - 1))
         written = [piece for piece in pieces if not self._blank(*piece)]
-        kept = self._alternatives(pieces, gone)
+        left = self._alternatives(pieces, gone)
+        kept = [text for text in left if text.strip()]
+        # An alternative of which only optional parts were cut may now be empty.
         optional = (self.pattern[start] == "[" or len(written) < len(pieces)) and None not in gone
-        changed = bool(gone) or len(kept) < len(written)
-        return _group(kept, optional, bare=changed)
+        optional = optional or len(kept) < len(left)
+        return _group(kept, optional, bare=bool(gone) or len(kept) < len(written))
 
     def _alternatives(self, pieces: list[tuple[int, int]], gone: set[int | None]) -> list[str]:
         """What is left of each alternative that is written and not cut."""
@@ -160,9 +180,12 @@ def _end(pattern: str, at: int) -> int:
     return at + 1
 
 
-def _is_group(pattern: str, span: tuple[int, int]) -> bool:
-    """Whether a span is one group, or a rule, rather than a word with the groups that touch it."""
-    return pattern[span[0]] in "([<" and _end(pattern, span[0]) == span[1]
+def _is_word(pattern: str, span: tuple[int, int]) -> bool:
+    """Whether a span is a word with the groups that touch it, rather than one group or rule."""
+    start, end = span
+    if pattern[start] in "([<" and _end(pattern, start) == end:
+        return False
+    return any(char in "([" for char in pattern[start:end])
 
 
 def _pieces(pattern: str, at: int, end: int) -> Iterator[tuple[int, int]]:

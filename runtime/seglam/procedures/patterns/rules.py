@@ -10,6 +10,8 @@ from importlib import resources
 
 import yaml
 
+from seglam.procedures.patterns.grammar import Branch, Choice, parse
+
 
 @cache
 def _entries() -> tuple[dict[str, str], ...]:
@@ -27,3 +29,15 @@ def shared_rules() -> dict[str, str]:
 def rule_summaries() -> dict[str, str]:
     """What each shared rule says about an answer, by the rule's name."""
     return {entry["name"]: entry["summary"] for entry in _entries()}
+
+
+def is_shared(choice: Choice) -> bool:
+    """Whether a choice is a rule that stands for exactly what the shared rule of that name does."""
+    return choice.rule in shared_rules() and choice.branches == _shared_branches(choice.rule)
+
+
+@cache
+def _shared_branches(rule: str) -> tuple[Branch, ...]:
+    tree = parse(f"<{rule}>", shared_rules())
+    assert isinstance(tree, Choice)
+    return tree.branches
