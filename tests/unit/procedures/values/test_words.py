@@ -157,7 +157,7 @@ def test_opaque_readings_are_a_sequence() -> None:
         (QUOTED, "\udc00"),
         (TEXT, "\ud800x"),
     ],
-    ids=ascii,
+    ids=lambda part: ascii(part) if isinstance(part, str) else part.name,
 )
 def test_refuses_what_is_not_canonical(kind: AsWritten, canonical: str) -> None:
     with pytest.raises(ValueProblem, match=f"is no {kind.name}; expected"):
