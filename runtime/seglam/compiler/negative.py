@@ -21,27 +21,27 @@ class NegativeIndex:
 
     def __init__(self, clock: Callable[[], datetime], entries: Iterable[Negative] = ()) -> None:
         self._clock = clock
-        self._entries: dict[Negative, tuple[State, ...]] = {}
+        self._entries: tuple[tuple[Negative, tuple[State, ...]], ...] = ()
         for entry in entries:
             self.add(entry)
 
     def add(self, entry: Negative) -> None:
         """Add an entry. A pattern that cannot be read raises `PatternError` or `ValueProblem`."""
-        self._entries = {**self._entries, entry: compiled(entry)}
+        self._entries = (*self._entries, (entry, compiled(entry)))
 
     def remove(self, entry: Negative) -> None:
-        """Forget an entry; `KeyError` if it is not there."""
-        self._entries = {known: states for known, states in self._entries.items() if known != entry}
+        """Forget an entry, if it is there."""
+        self._entries = tuple(each for each in self._entries if each[0] != entry)
 
     def __iter__(self) -> Iterator[Negative]:
         now = self._clock()
-        return iter([entry for entry in self._entries if entry.expires > now])
+        return iter([entry for entry, _ in self._entries if entry.expires > now])
 
     def find(self, request: Request) -> Negative | None:
         """The entry of a request's type that has not expired, if there is one."""
         now = self._clock()
         print_ = fingerprint(request)
-        for entry, states in self._entries.items():
+        for entry, states in self._entries:
             if entry.expires > now and (entry.fingerprint == print_ or matches(states, request)):
                 return entry
         return None

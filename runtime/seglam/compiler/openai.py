@@ -17,12 +17,13 @@ import openai
 from pydantic_ai import Agent, PromptedOutput, capture_run_messages
 from pydantic_ai.exceptions import (
     AgentRunError,
-    ModelAPIError,
     ModelConnectionError,
     ModelQuotaExceededError,
     ModelRateLimitError,
     ModelRequestRejectedError,
+    ModelServerError,
     ModelTimeoutError,
+    ModelUnavailableError,
     UsageLimitExceeded,
 )
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, RetryPromptPart
@@ -180,6 +181,6 @@ def _failure_of(error: Exception) -> tuple[Failure, float | None]:
         return Failure.REFUSED, None
     if isinstance(error, UsageLimitExceeded):
         return Failure.BUDGET, None
-    if isinstance(error, (ModelAPIError, ModelConnectionError, openai.APIConnectionError)):
-        return Failure.DOWN, getattr(error, "retry_after", None)
+    if isinstance(error, (ModelConnectionError, ModelServerError, ModelUnavailableError)):
+        return Failure.DOWN, error.retry_after
     return Failure.GARBAGE, None

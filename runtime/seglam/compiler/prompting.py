@@ -6,6 +6,7 @@ Each template is one prompt. The line `<!-- the request -->` divides what is the
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -69,17 +70,16 @@ def author_prompt(missed: Missed, known: Sequence[Revision], modules: Sequence[s
         others=others[:MAX_OTHERS],
         reason=missed.miss.explanation,
         context=sorted(missed.request.context.items()),
+        mark=_mark(missed.request),
         **_request(missed.request),
     )
 
 
 def repair_prompt(first: Prompt, earlier: BaseModel, gate: str, category: str) -> Prompt:
     """Ask an author once more, who learns which gate failed and why in general, never on which inputs."""
-    text = (
-        _environment()
-        .get_template("repair.md")
-        .render(earlier=earlier.model_dump_json(by_alias=True, exclude_none=True), gate=gate, category=category)
-    )
+    reply = earlier.model_dump_json(by_alias=True, exclude_none=True)
+    template = _environment().get_template("repair.md")
+    text = template.render(earlier=reply, mark=_mark(reply), gate=gate, category=category)
     return Prompt(first.system, first.user + text)
 
 
@@ -94,6 +94,7 @@ def implementation_prompt(signature: Signature, request: Request, modules: Seque
         call=f"solve({', '.join(names)})",
         check=f"check({', '.join([*names, answer_name])})",
         answer_name=answer_name,
+        mark=_mark(request),
         returns_type=signature.returns_type,
         summary=signature.summary,
         parameters=signature.parameter_lines,
@@ -109,7 +110,12 @@ def implementation_prompt(signature: Signature, request: Request, modules: Seque
 
 def contrasts_prompt(summary: str, pairs: Sequence[tuple[str, str]]) -> Prompt:
     """Ask a verifier whether the sentences of each pair mean the same."""
-    return _render("contrasts.md", ContrastsReply, summary=summary, pairs=pairs)
+    return _render("contrasts.md", ContrastsReply, summary=summary, pairs=pairs, mark=_mark(pairs))
+
+
+def _mark(*data: object) -> str:
+    """Marks where data begins and ends: its own digest, which no data can hold."""
+    return hashlib.sha256(repr(data).encode("utf-8", "backslashreplace")).hexdigest()[:12]
 
 
 def _render(template: str, reply: type[BaseModel], **values: Any) -> Prompt:

@@ -1,0 +1,402 @@
+"""Compilations from a miss to a proposed revision: real HTTP, real WebAssembly, scripted replies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from seglam.compiler import Bench, Budget, Compilation, Gate, Negative, NegativeIndex, Outcome
+from seglam.lookup import Hit
+from seglam.procedures import Request, Revision
+from seglam.sandbox import Engine, Sandbox
+from tests.compilations import (
+    SUM,
+    compiled,
+    compiler_for,
+    implementation,
+    index_of,
+    missed,
+    procedure,
+    scripted,
+)
+from tests.openai_server import problem, prompt_of, serving
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with Sandbox(Engine.load(build="a")) as first, Sandbox(Engine.load(build="b")) as second:
+        yield Bench(first, second)
+
+
+def purposes(made: Compilation) -> list[str]:
+    return [f"{call.role} {call.purpose}" for call in made.calls]
+
+
+def test_a_miss_becomes_a_proposed_procedure_that_answers_it(bench: Bench) -> None:
+    made = compiled(bench, [procedure()])
+    assert made.outcome is Outcome.PROPOSED, made.message
+    assert (made.answer, made.arguments) == ("7", {"a": "3", "b": "4"})
+    assert [(e.gate, e.passed) for e in made.evidence] == [(gate, True) for gate in Gate]
+    assert purposes(made) == ["author author", "verifier implementation", "verifier contrasts"]
+    assert made.document is not None and made.digest == Revision.of(made.document).digest
+    assert made.engines == bench.engines and len(set(made.engines)) == 2
+    assert made.replaces is None
+    assert isinstance(index_of(made.document).find(Request(text="compute the sum of 1 and 2")), Hit)
+
+
+def test_differential_testing_runs_at_least_200_inputs(bench: Bench) -> None:
+    made = compiled(bench, [procedure()])
+    detail = next(e for e in made.evidence if e.gate is Gate.DIFFERENTIAL).detail
+    assert detail["compared"] >= 200 and detail["answered"] >= 200
+    assert {"boundary", "swapped", "equal", "exemplar", "ordinary"} <= detail["inputs"].keys()
+
+
+def test_the_verifier_never_sees_the_code_and_the_author_never_the_inputs(bench: Bench) -> None:
+    wrong = procedure(code="def solve(a, b):\n    return a + b + (a > 1000)\n")
+    with scripted([wrong, procedure()]) as server:
+        index = index_of()
+        made = compiler_for(server, bench).compile(missed(SUM, index), index)
+    assert made.outcome is Outcome.PROPOSED
+    assert purposes(made)[:4] == [
+        "author author",
+        "verifier implementation",
+        "author repair",
+        "verifier implementation",
+    ]
+    prompts = [prompt_of(request) for request in server.requests]
+    verifier = [prompt for prompt in prompts if prompt.startswith("You verify")]
+    assert verifier and not any("a + b" in prompt for prompt in verifier)
+    repair = prompts[2]
+    assert "the answers differ" in repair and "a > 1000" in repair
+    failed = next(e for e in made.evidence if not e.passed)
+    shown = [str(difference["arguments"]) for difference in failed.detail["differences"]]
+    assert shown and not any(text in repair for text in shown)
+
+
+def test_an_answer_that_the_author_left_out_is_the_verified_codes(bench: Bench) -> None:
+    made = compiled(bench, [procedure(examples=[{"request": "compute the sum of 8 and 9"}])])
+    assert made.document is not None and made.document.spec.examples
+    (example,) = made.document.spec.examples
+    assert example.answer == "17"
+    assert {argument.name: argument.value for argument in example.arguments} == {"a": "8", "b": "9"}
+
+
+def test_a_direct_answer_that_differs_is_shown_and_rejects_nothing(bench: Bench) -> None:
+    made = compiled(bench, [procedure(answer="8")])
+    assert made.outcome is Outcome.PROPOSED
+    evidence = made.evidence[-1]
+    assert evidence.gate is Gate.AGREEMENT and evidence.detail["agrees"] is False
+    assert "review" in evidence.summary and made.answer == "7"
+
+
+def test_a_type_that_is_no_code_leaves_a_negative_entry(bench: Bench) -> None:
+    reply = {
+        "decision": "not-compilable",
+        "notCompilable": {
+            "reason": "The shift is not stated.",
+            "parameters": [{"name": "cipher", "type": "text"}],
+            "patterns": ["decipher: {cipher}"],
+        },
+    }
+    made = compiled(bench, [reply], request="decipher: KHOOR")
+    assert made.outcome is Outcome.NOT_COMPILABLE
+    assert isinstance(made.negative, Negative) and made.message == "The shift is not stated."
+    clock = lambda: made.negative.expires.replace(year=made.negative.expires.year - 1)  # noqa: E731
+    index = NegativeIndex(clock, [made.negative])
+    assert index.find(Request(text="Decipher: ZRUOG TWO")) == made.negative
+    assert index.find(Request(text="Encipher: ZRUOG")) is None
+
+
+# Extensions
+
+EXTENSION = {
+    "decision": "extend",
+    "extend": {"procedure": "sum-of-two", "patterns": ["(add|put together) {a} and {b}"], "refuse": ["add {a} to {b}"]},
+}
+
+
+def base(bench: Bench) -> Compilation:
+    return compiled(bench, [procedure()])
+
+
+def test_a_near_miss_extends_a_procedure_without_new_code(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+    made = compiled(bench, [EXTENSION], request="add 5 and 6", active=[old.document])
+    assert made.outcome is Outcome.EXTENDED, made.message
+    assert made.replaces == old.digest and made.digest != old.digest
+    assert made.answer == "11"
+    assert purposes(made) == ["author author", "verifier contrasts"]
+    assert made.document is not None and made.document.spec.code == old.document.spec.code
+    texts = [pattern.text for pattern in made.document.spec.match.patterns or ()]
+    assert texts == ["(what is|compute) the sum of {a} and {b}", "(add|put together) {a} and {b}"]
+
+
+def test_only_what_is_new_is_asked_about(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+    made = compiled(bench, [EXTENSION], request="add 5 and 6", active=[old.document])
+    asked = made.evidence[-2].detail["contrasts"]
+    assert [each["pair"] for each in asked] == [["add {a} and {b}", "put together {a} and {b}"]]
+
+
+def test_an_alternative_that_is_not_the_same_is_taken_out(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+    made = compiled(
+        bench,
+        [EXTENSION],
+        judge=lambda _, right: "unsure" if "put" in right else "same",
+        request="add 5 and 6",
+        active=[old.document],
+    )
+    assert made.outcome is Outcome.EXTENDED
+    assert made.document is not None
+    assert [pattern.text for pattern in made.document.spec.match.patterns or ()][1] == "add {a} and {b}"
+
+
+def test_an_extension_of_an_unknown_procedure_is_rejected(bench: Bench) -> None:
+    made = compiled(bench, [EXTENSION], request="add 5 and 6")
+    assert made.outcome is Outcome.REJECTED
+    assert "no active procedure 'sum-of-two'" in made.message
+
+
+LEGS = {
+    "name": "legs",
+    "summary": "How many legs an animal has.",
+    "parameters": [{"name": "animal", "type": "vocabulary", "vocabulary": "animal"}],
+    "vocabularies": [{"name": "animal", "values": [{"value": "dog", "names": ["dogs", "hound"]}, {"value": "bird"}]}],
+    "returns": {"type": "integer"},
+    "patterns": ["how many legs has {animal}"],
+    "refuse": ["how many eyes has {animal}"],
+    "code": "LEGS = {'dog': 4, 'bird': 2, 'spider': 8}\n\n\ndef solve(animal):\n    return LEGS[animal]\n",
+    "examples": [{"request": "how many legs has bird", "answer": "2"}],
+}
+LEGS_IMPLEMENTATION = {
+    "code": "def solve(animal):\n    for name, count in (('dog', 4), ('bird', 2), ('spider', 8), ('ant', 6)):\n"
+    "        if name == animal:\n            return count\n    refuse('unknown')\n"
+}
+SPIDER = {
+    "decision": "extend",
+    "extend": {"procedure": "legs", "vocabularies": [{"name": "animal", "values": [{"value": "spider"}]}]},
+}
+
+
+def test_a_vocabulary_that_grows_is_tested_differentially_again(bench: Bench) -> None:
+    old = compiled(
+        bench, [{"decision": "procedure", "procedure": LEGS}], LEGS_IMPLEMENTATION, request="how many legs has dog"
+    )
+    assert old.document is not None, old.message
+    made = compiled(bench, [SPIDER], LEGS_IMPLEMENTATION, request="how many legs has spider", active=[old.document])
+    assert made.outcome is Outcome.EXTENDED, made.message
+    assert made.answer == "8"
+    assert "verifier implementation" in purposes(made)
+
+
+def test_a_member_that_the_code_does_not_know_is_rejected(bench: Bench) -> None:
+    old = compiled(
+        bench, [{"decision": "procedure", "procedure": LEGS}], LEGS_IMPLEMENTATION, request="how many legs has dog"
+    )
+    assert old.document is not None
+    ant = {"procedure": "legs", "vocabularies": [{"name": "animal", "values": [{"value": "ant"}]}]}
+    made = compiled(
+        bench,
+        [{"decision": "extend", "extend": ant}],
+        LEGS_IMPLEMENTATION,
+        request="how many legs has ant",
+        active=[old.document],
+    )
+    assert made.outcome is Outcome.REJECTED
+
+
+def test_a_name_that_means_something_else_leaves_the_vocabulary(bench: Bench) -> None:
+    made = compiled(
+        bench,
+        [{"decision": "procedure", "procedure": LEGS}],
+        LEGS_IMPLEMENTATION,
+        judge=lambda _, right: "different" if "hound" in right else "same",
+        request="how many legs has dog",
+    )
+    assert made.document is not None and made.document.spec.vocabularies
+    assert made.document.spec.vocabularies[0].values[0].names == ["dogs"]
+
+
+# What each gate stops, and what would be proposed without it
+
+BAD: dict[str, tuple[Gate, dict[str, object], dict[str, object]]] = {
+    "an import that depends on more than the arguments": (
+        Gate.STATIC,
+        {"code": "import random\n\n\ndef solve(a, b):\n    return a + b\n"},
+        {},
+    ),
+    "a swallowed exception": (
+        Gate.STATIC,
+        {"code": "def solve(a, b):\n    try:\n        return a + b\n    except Exception:\n        return 0\n"},
+        {},
+    ),
+    "a branch on the example": (
+        Gate.STATIC,
+        {"code": "def solve(a, b):\n    if a == 20:\n        return 50 - 30 + b\n    return a + b\n"},
+        {},
+    ),
+    "code that reaches into the interpreter": (
+        Gate.STATIC,
+        {"code": "def solve(a, b):\n    return a + b + len(solve.__name__) - len(solve.__qualname__)\n"},
+        {},
+    ),
+    "an example that states another answer": (
+        Gate.EXAMPLES,
+        {"examples": [{"request": "compute the sum of 20 and 30", "answer": "51"}]},
+        {},
+    ),
+    "an example in another form": (
+        Gate.EXAMPLES,
+        {
+            "returns": {"type": "text"},
+            "code": "def solve(a, b):\n    return str(a + b)\n",
+            "examples": [{"request": "compute the sum of 20 and 30", "answer": "fifty"}],
+        },
+        {"code": "def solve(a, b):\n    return str(sum([a, b]))\n", "properties": None, "cases": []},
+    ),
+    "an example that the code refuses": (
+        Gate.EXAMPLES,
+        {"code": "def solve(a, b):\n    if a % 21 == 20 and b % 31 == 30:\n        refuse('no')\n    return a + b\n"},
+        {"code": "def solve(a, b):\n    if a % 21 == 20 and b % 31 == 30:\n        refuse('no')\n    return sum([a, b])\n"},
+    ),
+    "an error beyond a boundary": (
+        Gate.DIFFERENTIAL,
+        {"code": "def solve(a, b):\n    return a + b if a < 100_000 else a + b + 1\n"},
+        {"properties": None},
+    ),
+    "an error for negative numbers": (
+        Gate.DIFFERENTIAL,
+        {"code": "def solve(a, b):\n    return abs(a) + abs(b)\n"},
+        {"properties": None},
+    ),
+    "an answer where there is none": (
+        Gate.DIFFERENTIAL,
+        {},
+        {"code": "def solve(a, b):\n    if a == b:\n        refuse('which')\n    return a + b\n"},
+    ),
+    "a reading that nothing excludes": (
+        Gate.DIFFERENTIAL,
+        {},
+        {"readings": [{"reading": "the sum modulo twelve, as on a clock", "fixedBy": None, "guarded": False}]},
+    ),
+    "a property that does not hold": (
+        Gate.DIFFERENTIAL,
+        {},
+        {"properties": "def check(a, b, answer):\n    return answer > a\n"},
+    ),
+    "a refusal that binds": (Gate.MATCH, {"refuse": ["compute the sum of {a} and {b}"]}, {}),
+    "an example that binds other arguments": (
+        Gate.MATCH,
+        {"examples": [{"request": "compute the sum of 20 and 30", "arguments": {"a": "30", "b": "20"}, "answer": "50"}]},
+        {},
+    ),
+    "an operator that is an alternative": (
+        Gate.MATCH,
+        {"patterns": ["what is the (sum|difference) of {a} and {b}"], "refuse": [],
+         "examples": [{"request": "what is the sum of 20 and 30"}]},
+        {},
+    ),
+    "an optional negation": (
+        Gate.MATCH,
+        {"patterns": ["what is [not] the sum of {a} and {b}"], "examples": [{"request": "what is the sum of 20 and 30"}]},
+        {},
+    ),
+    "swapped roles": (
+        Gate.MATCH,
+        {"patterns": ["what is the sum of {a} and {b}", "what is the sum of {b} and {a}"],
+         "examples": [{"request": "what is the sum of 2 and 2"}]},
+        {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_gate_stops(name: str, bench: Bench) -> None:
+    gate, author, verifier = BAD[name]
+    made = compiled(bench, [procedure(**author)], implementation(**verifier))
+    assert made.outcome is Outcome.REJECTED
+    assert not made.evidence[-1].passed and made.evidence[-1].gate is gate
+    assert made.document is None
+    assert purposes(made).count("author repair") == 1
+
+
+ALSO_ELSEWHERE = frozenset({"swapped roles", "an import that depends on more than the arguments"})
+"""What lookup or the sandbox refuses too, so that it is rejected even without its gate."""
+
+
+@pytest.mark.parametrize("name", sorted(BAD.keys() - ALSO_ELSEWHERE))
+def test_without_its_gate_it_would_pass(name: str, bench: Bench) -> None:
+    """Each gate, disabled, lets something bad through: what the tests above reject, it alone rejects."""
+    gate, author, verifier = BAD[name]
+    made = compiled(bench, [procedure(**author)], implementation(**verifier), skipped=gate)
+    assert made.outcome is Outcome.PROPOSED, made.message
+
+
+def test_agreement_disabled_shows_no_difference(bench: Bench) -> None:
+    made = compiled(bench, [procedure(answer="8")], skipped=Gate.AGREEMENT)
+    assert not any(evidence.gate is Gate.AGREEMENT for evidence in made.evidence)
+
+
+def test_what_an_elder_answers_stays_the_elders(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+    wide = procedure(
+        name="total-of-two", patterns=["(compute|work out) the (sum|total) of {a} and {b}"],
+        examples=[{"request": "work out the total of 1 and 2"}],
+    )  # fmt: skip
+    made = compiled(bench, [wide], request="work out the total of 3 and 4", active=[old.document])
+    assert made.outcome is Outcome.PROPOSED, made.message
+    assert made.document is not None
+    both = index_of(old.document, made.document)
+    found = both.find(Request(text="compute the sum of 1 and 2"))
+    assert isinstance(found, Hit) and found.binding.revision.name == "sum-of-two"
+
+
+# Trouble with models
+
+
+def test_a_model_that_is_down_is_a_clear_outcome_and_the_next_request_works(bench: Bench) -> None:
+    index = index_of()
+    with serving(lambda _: problem(503, "maintenance")) as server:
+        made = compiler_for(server, bench).compile(missed(SUM, index), index)
+    assert made.outcome is Outcome.MODEL_FAILED and "down" in made.message and "maintenance" in made.message
+    assert [call.error is not None for call in made.calls] == [True]
+    assert compiled(bench, [procedure()]).outcome is Outcome.PROPOSED
+
+
+def test_a_rate_limit_says_when_to_come_back(bench: Bench) -> None:
+    index = index_of()
+    with serving(lambda _: problem(429, "later", Retry_After="12")) as server:
+        made = compiler_for(server, bench).compile(missed(SUM, index), index)
+    assert made.outcome is Outcome.MODEL_FAILED
+    assert made.message.endswith("retry after 12 s")
+
+
+def test_garbage_is_a_model_failure(bench: Bench) -> None:
+    assert compiled(bench, ["hello"]).outcome is Outcome.MODEL_FAILED
+
+
+def test_a_verifier_that_fails_leaves_nothing_proposed(bench: Bench) -> None:
+    made = compiled(bench, [procedure()], "no idea")
+    assert made.outcome is Outcome.MODEL_FAILED and made.document is None
+    assert "verifier" in made.message
+
+
+def test_the_token_budget_holds_over_all_calls(bench: Bench) -> None:
+    index = index_of()
+    with scripted([procedure()]) as server:
+        made = compiler_for(server, bench, budget=Budget(tokens=200)).compile(missed(SUM, index), index)
+    assert made.outcome is Outcome.BUDGET
+    assert len(server.requests) == 2  # 120 tokens each: the second is the one too many
+
+
+def test_no_time_is_no_call(bench: Bench) -> None:
+    index = index_of()
+    with scripted([procedure()]) as server:
+        made = compiler_for(server, bench, budget=Budget(seconds=0)).compile(missed(SUM, index), index)
+    assert made.outcome is Outcome.BUDGET and not server.requests
