@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seglam.sandbox import Engine, EngineError, EngineInvalid, EngineMissing, Program, Sandbox
+from seglam.sandbox import Engine, EngineError, EngineInvalid, EngineMissing, Program, Sandbox, native
 from seglam.sandbox import build as building
 from seglam.sandbox.engine import Manifest, read_manifest
 from seglam.sandbox.recipe import default_directory, guest_files, recipe
@@ -190,7 +191,7 @@ def test_what_cannot_be_reused_is_built_anew(
     _edit(directory, **damage)
     monkeypatch.setattr(building, "_componentize", lambda _: component)
     lines: list[str] = []
-    monkeypatch.setattr(building.native, "compile_component", lambda _: _artifact_of(component))
+    monkeypatch.setattr(native, "compile_component", lambda _: _artifact_of(component))
     building.build(directory, progress=lines.append)
     assert words in lines[0]
     assert Engine.load(directory)
@@ -222,7 +223,7 @@ def test_the_recipes_own_builder_is_needed(
 ) -> None:
     def version(name: str) -> str:
         if installed is None:
-            raise building.PackageNotFoundError(name)
+            raise PackageNotFoundError(name)
         return installed
 
     monkeypatch.setattr(building, "version", version)

@@ -14,23 +14,26 @@ MIB = 1 << 20
 # instances, pages of the component that nobody has written to.
 BASE_BYTES = 4 * MIB
 
-Key = tuple[str, Program]  # tenant and the whole program, so that no two of them ever share an instance
+Key = tuple[str, str]  # tenant and digest; the whole program is compared before an instance is handed out
 
 
 class Prepared:
     """An instance with a compiled program, and what it counts against the budget."""
 
-    __slots__ = ("charge", "instance", "key")
+    __slots__ = ("charge", "instance", "key", "program")
 
-    def __init__(self, key: Key, instance: Instance) -> None:
-        self.key = key
+    def __init__(self, tenant: str, program: Program, instance: Instance) -> None:
+        self.key = (tenant, program.digest)
+        self.program = program
         self.instance = instance
         self.charge = BASE_BYTES
 
     def used(self, fuel: int) -> None:
         """Charge for a call. wasmtime does not tell how large a memory is, but filling a byte costs at least one unit
         of fuel, so fuel bounds what a call can have touched; memory is never given back while an instance lives."""
-        self.charge = max(self.charge, min(BASE_BYTES + fuel, self.key[1].memory_mib * MIB))
+        charge = min(BASE_BYTES + fuel, self.program.memory_mib * MIB)
+        if charge > self.charge:
+            self.charge = charge
 
 
 class WarmPool:
@@ -43,16 +46,23 @@ class WarmPool:
         self.charged = 0
         self.evicted = 0
         self.idle = 0
+        self.calls = 0
+        self.hits = 0
 
-    def take(self, key: Key) -> Prepared | None:
-        """An idle instance of this key, now the caller's, or None."""
+    def take(self, tenant: str, program: Program) -> Prepared | None:
+        """An idle instance of this program, now the caller's, or None."""
         with self._lock:
-            found = self._idle.get(key)
+            self.calls += 1
+            found = self._idle.get((tenant, program.digest))
             if not found:
                 return None
-            warm = found.pop()
-            if not found:
-                del self._idle[key]
+            for position, warm in enumerate(reversed(found), 1):
+                if warm.program is program or warm.program == program:
+                    del found[-position]
+                    break
+            else:
+                return None
+            self.hits += 1
             self.idle -= 1
             self.charged -= warm.charge
             return warm
@@ -64,6 +74,8 @@ class WarmPool:
             self._idle.move_to_end(warm.key)
             self.idle += 1
             self.charged += warm.charge
+            if self.charged <= self._budget:
+                return
             evicted = self._over_budget()
         for each in evicted:
             each.instance.close()
@@ -72,9 +84,10 @@ class WarmPool:
         evicted = []
         while self.charged > self._budget and self._idle:
             key, instances = next(iter(self._idle.items()))
-            warm = instances.pop(0)
-            if not instances:
+            if not instances:  # all of this program are at work, or were evicted
                 del self._idle[key]
+                continue
+            warm = instances.pop(0)
             self.idle -= 1
             self.charged -= warm.charge
             self.evicted += 1

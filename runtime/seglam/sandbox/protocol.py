@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from seglam.sandbox.results import Fault, FaultKind, Finding, FunctionInfo, Inspection, Program
 
@@ -15,8 +14,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _UNREADABLE = Fault(FaultKind.TRAP, "the engine's reply cannot be read; the procedure may have changed the engine")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One call's outcome as the guest tells it. `spoiled`: later calls would see what this one changed."""
 
     answer: object | None
@@ -44,11 +42,13 @@ def read_reply(text: str) -> Reply:
     """The reply to a call; one that is no reply is a fault of kind trap, and spoils its instance."""
     try:
         read = json.loads(text)
-        stdout = read.get("stdout", "")
-        spoiled = read.get("spoiled", False)
+        if len(read) == 1 and "answer" in read:
+            return Reply(read["answer"], None)
+        stdout = _text(read.get("stdout", ""))[: STDOUT_CHARACTERS + 100]
+        spoiled = bool(read.get("spoiled", False))
         if "fault" in read:
-            return Reply(None, _fault(read["fault"]), _text(stdout)[: STDOUT_CHARACTERS + 100], bool(spoiled))
-        return Reply(read["answer"], None, _text(stdout)[: STDOUT_CHARACTERS + 100], bool(spoiled))
+            return Reply(None, _fault(read["fault"]), stdout, spoiled)
+        return Reply(read["answer"], None, stdout, spoiled)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Reply(None, _UNREADABLE, spoiled=True)
 

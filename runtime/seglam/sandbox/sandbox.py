@@ -47,7 +47,7 @@ class Sandbox:
         self._spares = SparePool(self._make_spare, SPARES)
         self._inspector: Instance | None = None
         self._lock = threading.Lock()  # of the counters and the inspector
-        self._calls = self._hits = self._made = self._discarded = 0
+        self._calls = self._made = self._discarded = 0
         self._closed = False
 
     def run(
@@ -92,8 +92,9 @@ class Sandbox:
         finally:
             if held is not None:
                 held.instance.close()
-        with self._lock:
-            self._calls += len(runs)
+        if mode is not Mode.WARM:  # the pool counts those
+            with self._lock:
+                self._calls += len(runs)
         return runs
 
     def inspect(self, code: str, example_values: Iterable[object] = ()) -> Inspection:
@@ -125,8 +126,8 @@ class Sandbox:
     def statistics(self) -> Statistics:
         """Counts since the sandbox was made, and what it holds now."""
         return Statistics(
-            calls=self._calls,
-            warm_hits=self._hits,
+            calls=self._calls + self._warm.calls,
+            warm_hits=self._warm.hits,
             instances_made=self._made,
             instances_discarded=self._discarded,
             instances_evicted=self._warm.evicted,
@@ -158,14 +159,11 @@ class Sandbox:
 
     def _take(self, program: Program, tenant: str, mode: Mode) -> Prepared:
         """An instance with the program compiled, or `_Unprepared`."""
-        key = (tenant, program)
         if program.memory_mib < self.engine.memory_floor_mib:
             floor = self.engine.memory_floor_mib
             message = f"a limit of {program.memory_mib} MiB is below what the engine itself takes, {floor} MiB"
             raise _Unprepared(Fault(FaultKind.MEMORY, message))
-        if mode is Mode.WARM and (found := self._warm.take(key)):
-            with self._lock:
-                self._hits += 1
+        if mode is Mode.WARM and (found := self._warm.take(tenant, program)):
             return found
         if mode is Mode.SINGLE_USE:
             instance = self._spares.take()
@@ -180,14 +178,14 @@ class Sandbox:
         if fault is not None:
             instance.close()
             raise _Unprepared(fault)
-        return Prepared(key, instance)
+        return Prepared(tenant, program, instance)
 
     def _call(self, held: Prepared, arguments: Mapping[str, object]) -> tuple[protocol.Reply, int]:
         text = protocol.encode_arguments(arguments)
         if isinstance(text, Fault):
             return protocol.Reply(None, text), 0
         try:
-            reply, fuel = held.instance.call("call", held.key[1].fuel, text)
+            reply, fuel = held.instance.call("call", held.program.fuel, text)
         except Trap as trap:
             return protocol.Reply(None, trap.fault, spoiled=True), trap.fuel_used
         held.used(fuel)

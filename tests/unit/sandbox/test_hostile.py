@@ -218,6 +218,11 @@ LEAKS = {
         "from keyword import kwlist\ndef solve(change):\n    if change: kwlist.append('x')\n    return 'x' in kwlist",
         False,
     ),
+    "removal from a registry": (
+        "import csv\ndef solve(change):\n    if change: csv.unregister_dialect('excel')\n"
+        "    return 'excel' in csv.list_dialects()",
+        True,
+    ),
     "registry of a module": (
         "import csv\ndef solve(change):\n    if change: csv.register_dialect('x')\n"
         "    return 'x' in csv.list_dialects()",

@@ -47,6 +47,7 @@ class WitWorld:
 
 def _begin(request: str) -> Any:
     modules.close_imports()
+    modules.fresh_decimal_context()
     sys.stdout = sys.stderr = calls.Output(0)  # the real ones would ask the host
     return json.loads(request)
 

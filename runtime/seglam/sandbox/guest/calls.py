@@ -6,7 +6,6 @@ interpreter itself) ends an instance without any.
 
 from __future__ import annotations
 
-import decimal
 import json
 import sys
 import types
@@ -19,12 +18,6 @@ FILE = modules.unreadable("procedure")
 MODULE = "procedure"
 MESSAGE_LIMIT = 2_000  # characters of an exception's message
 CUT = "\n[output cut]"
-
-_CONTEXT = decimal.Context(
-    prec=28,
-    rounding=decimal.ROUND_HALF_EVEN,
-    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
-)
 
 Reply = dict[str, Any]
 
@@ -85,11 +78,11 @@ def compile_procedure(code: str) -> types.CodeType | Reply:
 class Procedure:
     """One revision's code, compiled."""
 
-    __slots__ = ("answer_bytes", "code", "may_patch", "stdout_bytes")
+    __slots__ = ("answer_bytes", "code", "reaching", "stdout_bytes")
 
     def __init__(self, code: types.CodeType, answer_bytes: int, stdout_bytes: int) -> None:
         self.code = code
-        self.may_patch = modules.may_patch(code)
+        self.reaching = modules.reaches(code)
         self.answer_bytes = answer_bytes
         self.stdout_bytes = stdout_bytes
 
@@ -104,22 +97,21 @@ class Procedure:
             answer = self._answer(text, module, importer)
         except BaseException as raised:  # noqa: BLE001 - whatever a procedure raises is its result
             answer = json.dumps(describe(raised))
+        importer.restore()
         vars(module).clear()  # functions and their globals are cycles; do not leave them to the collector
         rest = ""
         if output.parts:
             rest += ',"stdout":' + json.dumps(output.text())
-        if self.may_patch and importer.patched():
+        if self.reaching and importer.patched():
             rest += ',"spoiled":true'
         return answer[:-1] + rest + "}" if rest else answer
 
     def _answer(self, text: str, module: types.ModuleType, importer: modules.Importer) -> str:
         arguments = codec.decode(text)
-        modules.restore()
-        decimal.setcontext(_CONTEXT.copy())
         namespace = vars(module)
         namespace.update(PREDEFINED)
         namespace["refuse"] = refuse
-        namespace["__builtins__"] = modules.fresh_builtins(importer)
+        namespace["__builtins__"] = modules.builtins_for(importer, self.reaching)
         sys.modules[MODULE] = module  # dataclasses and typing look a class's module up here
         exec(self.code, namespace)  # noqa: S102 - inside the engine, which exists for it
         solve = namespace.get("solve")
@@ -131,10 +123,10 @@ class Procedure:
             if procedure_line(problem) is None:  # raised by the call itself, before any line of the procedure
                 return json.dumps(fault("arguments", str(problem)))
             raise
+        importer.restore()  # a decimal context may write numbers in another way
         return self._bounded(answer)
 
     def _bounded(self, answer: object) -> str:
-        decimal.setcontext(_CONTEXT.copy())  # the procedure's own may write exponents in another way
         text = codec.encode(answer)
         if len(text) > self.answer_bytes:
             return json.dumps(

@@ -92,17 +92,9 @@ def _public(name: str) -> dict[str, Any]:
 for _each in _LAZILY_IMPORTED:
     importlib.import_module(_each)
 # date.today and its like read the clock through this name.
-for _each in (
-    "time",
-    "time_ns",
-    "monotonic",
-    "monotonic_ns",
-    "perf_counter",
-    "perf_counter_ns",
-    "sleep",
-    "localtime",
-    "gmtime",
-):
+for _each in (*("time", "monotonic", "perf_counter"), *("time_ns", "monotonic_ns", "perf_counter_ns")):
+    setattr(time, _each, _no_clock)
+for _each in ("sleep", "localtime", "gmtime"):
     setattr(time, _each, _no_clock)
 
 _PUBLIC = {name: _public(name) for name in IMPORTABLE}
@@ -113,36 +105,24 @@ _BUILTINS = {
 }
 COMPILE = compile
 _BUILTINS |= {name: _missing(name) for name in _ABSENT_BUILTINS}
+_SHARED_BUILTINS = _BUILTINS.copy()
+_CONTEXT = decimal.Context(
+    prec=28,
+    rounding=decimal.ROUND_HALF_EVEN,
+    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
+)
 _IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 _ATTRIBUTE_WRITERS = frozenset(opcode.opmap[name] for name in ("STORE_ATTR", "DELETE_ATTR"))
-_WRITING_NAMES = frozenset(
-    (
-        "setattr",
-        "delattr",
-        "getattr",
-        "attrgetter",
-        "methodcaller",
-        "exec",
-        "eval",
-        "compile",
-        "type",
-        "object",
-        "super",
-        "__setattr__",
-        "__delattr__",
-        "__dict__",
-        "__class__",
-        "update_wrapper",
-        "total_ordering",
-        "dataclass",
-    )
-)
+_REACHING_NAMES = frozenset((
+    "attrgetter", "compile", "dataclass", "delattr", "eval", "exec", "getattr", "globals", "locals", "methodcaller",
+    "object", "setattr", "singledispatch", "super", "total_ordering", "type", "update_wrapper", "vars", "wraps",
+))  # fmt: skip
 # The module itself goes on with the original, so what is done to a copy has no effect beyond the call.
 _MUTABLE = {
     name: [(key, value) for key, value in public.items() if isinstance(value, list | dict | set | decimal.Context)]
     for name, public in _PUBLIC.items()
 }
-_DIALECTS = frozenset(csv.list_dialects())
+_DIALECTS = {name: csv.get_dialect(name) for name in csv.list_dialects()}
 _CHILDREN = {
     parent: [name for name in IMPORTABLE if name.startswith(parent + ".")]
     for parent in {name.partition(".")[0] for name in IMPORTABLE if "." in name}
@@ -187,35 +167,43 @@ class Importer:
                 setattr(found, child.rpartition(".")[2], self._load(child))
         return found
 
+    def restore(self) -> None:
+        """Undo what public functions of imported modules set for the whole instance."""
+        if "decimal" in self.loaded:
+            fresh_decimal_context()
+        if "calendar" in self.loaded:
+            calendar.setfirstweekday(calendar.MONDAY)
+        if "csv" in self.loaded:
+            for name in csv.list_dialects():
+                csv.unregister_dialect(name)
+            for name, dialect in _DIALECTS.items():
+                csv.register_dialect(name, dialect)  # type: ignore[arg-type]  # an instance will do
+
     def patched(self) -> bool:
         """Whether the call changed a class that the engine's modules share with later calls."""
         return any(vars(kind) != before for name in ("", *self.loaded) for kind, before in _CLASSES.get(name, ()))
 
 
-def restore() -> None:
-    """Undo what a module's public functions set for the whole instance."""
-    if calendar.firstweekday() != 0:
-        calendar.setfirstweekday(0)
-    for dialect in csv.list_dialects():
-        if dialect not in _DIALECTS:
-            csv.unregister_dialect(dialect)
+def fresh_decimal_context() -> None:
+    """Python's own defaults."""
+    decimal.setcontext(_CONTEXT.copy())
 
 
-def may_patch(code: types.CodeType) -> bool:
-    """Whether code could change a class: it sets or deletes attributes, or names something that can.
+def reaches(code: types.CodeType) -> bool:
+    """Whether code could change a class or the builtins: it sets or deletes attributes, or names something that can.
 
     Cheap and on the safe side: bytes that merely look like these instructions count too.
     """
     return (
         not _ATTRIBUTE_WRITERS.isdisjoint(code.co_code[::2])
-        or not _WRITING_NAMES.isdisjoint(code.co_names)
-        or any(may_patch(part) for part in code.co_consts if isinstance(part, types.CodeType))
+        or any(name in _REACHING_NAMES or name.startswith("__") for name in code.co_names)
+        or any(reaches(part) for part in code.co_consts if isinstance(part, types.CodeType))
     )
 
 
-def fresh_builtins(importer: Importer) -> dict[str, Any]:
-    """The builtins of one call."""
-    own = _BUILTINS.copy()
+def builtins_for(importer: Importer, reaching: bool) -> dict[str, Any]:
+    """The builtins of one call; of its own if its code could change them."""
+    own = _BUILTINS.copy() if reaching else _SHARED_BUILTINS
     own["__import__"] = importer
     return own
 
