@@ -24,9 +24,9 @@ def dump_request(request: Request) -> str:
     """A request as JSON."""
     content: dict[str, object] = {"value": request.value} if request.text is None else {"text": request.text}
     if request.inputs:
-        content["inputs"] = [
-            {"name": name, "mediaType": item.media_type, "text": item.text} for name, item in request.inputs.items()
-        ]
+        content["inputs"] = {
+            name: {"mediaType": item.media_type, "text": item.text} for name, item in request.inputs.items()
+        }
     if request.context:
         content["context"] = dict(request.context)
     return dumps(content)
@@ -36,5 +36,6 @@ def load_request(text: str) -> Request:
     """A request from the JSON that `dump_request` wrote."""
     content = loads(text)
     assert isinstance(content, dict)
-    inputs = {item["name"]: Attachment(item["mediaType"], item["text"]) for item in content.get("inputs", ())}
+    given = content.get("inputs", {})
+    inputs = {name: Attachment(item["mediaType"], item["text"]) for name, item in given.items()}
     return Request(content.get("text"), content.get("value"), inputs, content.get("context", {}))

@@ -106,7 +106,7 @@ def decide(
     author of a revision may not approve it.
 
     Raises:
-        ReviewRefused: `unknown-revision`, `four-eyes`, `wrong-state` or `reviewer-missing`.
+        ReviewRefused: `unknown-revision`, `four-eyes`, `wrong-state`, `outdated` or `reviewer-missing`.
     """
     if not reviewer.strip() or not reason.strip():
         raise ReviewRefused("reviewer-missing", "a decision needs a reviewer and a reason; give both")
@@ -122,6 +122,8 @@ def decide(
         raise ReviewRefused(
             "wrong-state", f"the revision is {row.state}; possible is {', '.join(possible) or 'nothing any more'}"
         )
+    if decision is Decision.APPROVE and row.state == State.PROPOSED:
+        _current(session, row)
     trace_id, span_id = span or (None, None)
     session.add(
         ReviewRow(
@@ -139,6 +141,19 @@ def decide(
     served = row.state == State.ACTIVE
     _set(session, row, AFTER[decision])
     return Change(None, (digest,) if served else ())
+
+
+def _current(session: Session, row: RevisionRow) -> None:
+    """Refuse a proposal that knows nothing of the revision that is served under its name: its patterns would go."""
+    served = session.exec(
+        select(RevisionRow).where(RevisionRow.name == row.name, RevisionRow.state == State.ACTIVE)
+    ).first()
+    if served is not None and served.digest not in (row.replaces, row.digest):
+        raise ReviewRefused(
+            "outdated",
+            f"{row.name} is served by {served.digest}, from which this revision was not made; reject it, and the next "
+            "request of its type is compiled anew, or retire the other first",
+        )
 
 
 def activate(session: Session, row: RevisionRow) -> Change:

@@ -16,7 +16,16 @@ from seglam.gateway.store import compilations, revisions
 from seglam.gateway.store.counters import Counters
 from seglam.gateway.store.database import BUSY_MS, Database
 from seglam.gateway.store.revisions import Change, Decision
-from seglam.gateway.store.tables import CallRow, CompilationRow, EvidenceRow, ReviewRow, RevisionRow, State, WaitingRow
+from seglam.gateway.store.tables import (
+    CallRow,
+    CompilationRow,
+    EvidenceRow,
+    ReviewRow,
+    RevisionRow,
+    SourceRow,
+    State,
+    WaitingRow,
+)
 from seglam.procedures import ReasoningProcedure
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -42,10 +51,14 @@ class Store:
             self._database.close()
             raise
         self.path = path
+        self._closed = False
         self.counters = Counters(self._database, report)
 
     def close(self) -> None:
         """Write what waits and let go of the file, also if the last counts cannot be written."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             self.counters.close()
         finally:
@@ -92,6 +105,11 @@ class Store:
         """A watched file no longer holds other documents; see `revisions.withdraw`."""
         names = tuple(kept)
         return self._database.write(lambda session: revisions.withdraw(session, file, names))
+
+    def files(self) -> set[str]:
+        """The watched files that held a document when they were last read."""
+        with self._database.read() as session:
+            return set(session.exec(select(SourceRow.file)).all())
 
     # Compilations
 

@@ -1,0 +1,87 @@
+"""What is served now: the index, and where each of its revisions came from."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from seglam.gateway.store import Change, Decision, ReviewRow, RevisionRow, Store, revision_of
+from seglam.lookup import Index
+from seglam.procedures import Revision
+from seglam.sandbox import Program
+from seglam.telemetry import SpanReference
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A revision ready to run, with the spans in which it was compiled and approved."""
+
+    program: Program
+    compiled: SpanReference | None = None
+    reviewed: SpanReference | None = None
+
+
+def program_of(revision: Revision) -> Program:
+    """What the sandbox runs for a revision."""
+    return Program(revision.digest, revision.spec.code, revision.fuel, revision.memory_mib)
+
+
+class Catalog:
+    """The active revisions. Readers need no lock; changes take turns.
+
+    A replacement adds the new revision before it removes the old one, so that in between a request that both match is
+    ambiguous, which is a miss; there is never a moment at which the old one is gone and the new one not there.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.index = Index()
+        self._store = store
+        self._served: dict[str, Served] = {}
+        self._turn = threading.Lock()
+
+    def load(self, report: Callable[[str], None]) -> None:
+        """Take in what the store says is active. What this release cannot read is reported, and its requests miss."""
+        for row in self._store.active():
+            try:
+                self.apply(Change(revision_of(row)))
+            except ValueError as error:
+                self._served.pop(row.digest, None)
+                report(
+                    f"{row.name} ({row.digest}) is active but cannot be read: {error}; retire it or fix its document"
+                )
+
+    def apply(self, change: Change) -> None:
+        """Serve what a change added, and no longer what it removed."""
+        with self._turn:
+            if change.added is not None:
+                self._served[change.added.digest] = self._origin(change.added)
+                self.index.add(change.added)
+            for digest in change.removed:
+                if digest in self.index:
+                    self.index.remove(digest)
+                self._served.pop(digest, None)
+
+    def served(self, revision: Revision) -> Served:
+        """How to run a revision; one that has just been removed, or is not active yet, has no origin."""
+        return self._served.get(revision.digest) or Served(program_of(revision))
+
+    def named(self, name: str) -> Revision | None:
+        """The active revision of a procedure."""
+        return next((revision for revision in self.index if revision.name == name), None)
+
+    def _origin(self, revision: Revision) -> Served:
+        row = self._store.revision(revision.digest)
+        return Served(program_of(revision), span_of(row), span_of(approval(self._store.reviews(revision.digest))))
+
+
+def approval(reviews: Iterable[ReviewRow]) -> ReviewRow | None:
+    """The last approval among decisions that are in order."""
+    return next((row for row in reversed(list(reviews)) if row.decision == Decision.APPROVE), None)
+
+
+def span_of(row: RevisionRow | ReviewRow | None) -> SpanReference | None:
+    """The span that is kept with a row."""
+    if row is None or row.trace_id is None or row.span_id is None:
+        return None
+    return SpanReference(row.trace_id, row.span_id)

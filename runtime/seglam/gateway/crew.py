@@ -1,0 +1,47 @@
+"""Work in threads that nobody waits for when the process ends."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+
+class Crew:
+    """A bounded number of daemon threads with a bounded queue.
+
+    The executors of the standard library are joined when the interpreter ends, which a model's call would hold up for
+    minutes.
+    """
+
+    def __init__(self, threads: int, waiting: int, name: str) -> None:
+        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(waiting)
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, work: Callable[[], None]) -> bool:
+        """Take on some work, which must not raise; False if too much waits already."""
+        try:
+            self._queue.put_nowait(work)
+        except queue.Full:
+            return False
+        return True
+
+    def close(self, grace: float) -> None:
+        """Start nothing more, and wait `grace` seconds for what is at work."""
+        while True:
+            try:
+                self._queue.get_nowait()
+            except queue.Empty:
+                break
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join(grace / len(self._threads))
+
+    def _work(self) -> None:
+        while (work := self._queue.get()) is not None:
+            work()

@@ -1,0 +1,238 @@
+"""What happens on a miss: whether a compilation starts, and one for each type at a time."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Protocol
+
+from seglam import telemetry
+from seglam.compiler import Compilation, Missed, NegativeIndex
+from seglam.gateway.catalog import Catalog
+from seglam.gateway.crew import Crew
+from seglam.gateway.outcomes import Reason
+from seglam.gateway.restraint import Restraint
+from seglam.gateway.reviewing import Reviews
+from seglam.gateway.store import CompilationRow, RevisionRow, Store, StoreError
+from seglam.gateway.store.compilations import missed_of
+from seglam.lookup import Hit, Index, MissReason, fingerprint
+
+logger = logging.getLogger("seglam.gateway")
+
+KNOWN_BY_NOW = "known-by-now"
+FAILED = "failed"
+"""Outcomes of compilations that the compiler does not know: nothing to do any more, and a failure on our side."""
+
+
+class Compiling(Protocol):
+    """What turns a miss into a revision: `seglam.compiler.Compiler`."""
+
+    def compile(self, missed: Missed, index: Index, progress: Callable[[str], None]) -> Compilation:
+        """Compile one miss; blocks as long as models take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a compilation ended. `revision` is the one that it proposed, in the state that it has now."""
+
+    outcome: str
+    message: str
+    revision: RevisionRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A compilation that waits or runs. `started` says whether the request at hand caused it."""
+
+    id: str
+    fingerprint: str
+    settled: Future[Settled] = field(repr=False)
+    started: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """No compilation starts, and why."""
+
+    reason: str
+    explanation: str
+
+
+class Misses:
+    """Starts compilations.
+
+    Args:
+        compiler: None where there is no model and no recording.
+        strict: never compile, whatever a request allows.
+        workers: compilations at one time; `queue` more may wait.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        catalog: Catalog,
+        reviews: Reviews,
+        compiler: Compiling | None,
+        restraint: Restraint,
+        *,
+        strict: bool = False,
+        workers: int = 2,
+        queue: int = 64,
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._reviews = reviews
+        self._compiler = compiler
+        self._restraint = restraint
+        self._strict = strict
+        self._flights: dict[str, Flight] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+        self._crew = Crew(workers, queue, "seglam-compile")
+        self.negatives = NegativeIndex(lambda: datetime.now(UTC), store.negatives())
+
+    def start(
+        self, missed: Missed, requester: str, request_id: str, *, only_if_cached: bool = False
+    ) -> Flight | Declined:
+        """Start or join the compilation of a miss, or say why there is none. Blocks for the store only."""
+        if (known := self.negatives.find(missed.request)) is not None:
+            until = known.expires.date().isoformat()
+            return Declined(
+                Reason.NOT_COMPILABLE, f"this type is not compiled until {until}: {known.reason} (said {known.model})"
+            )
+        if only_if_cached or self._strict:
+            return Declined(missed.miss.reason, missed.miss.explanation)
+        if missed.miss.reason is MissReason.TOO_LARGE:
+            return Declined(missed.miss.reason, missed.miss.explanation)
+        if self._compiler is None:
+            return Declined(
+                Reason.NO_COMPLETION,
+                f"{missed.miss.explanation}; nothing can be compiled, since there is neither a model nor a recording",
+            )
+        if (spent := self._restraint.over_budget()) is not None:
+            return Declined(Reason.BUDGET, f"{missed.miss.explanation}; {spent}")
+        return self._fly(missed, requester, request_id)
+
+    def resume(self, row: CompilationRow) -> Flight | Declined:
+        """Go on with a compilation that was interrupted, under the same rules as for a new one."""
+        return self.start(missed_of(row), row.requester, uuid.uuid4().hex)
+
+    def flight(self, compilation: str) -> Flight | None:
+        """A compilation that waits or runs."""
+        with self._lock:
+            return next((flight for flight in self._flights.values() if flight.id == compilation), None)
+
+    def close(self, grace: float) -> None:
+        """Start nothing more. What is still at work after `grace` seconds is reported as interrupted at the next
+        start."""
+        self._closed = True
+        self._crew.close(grace)
+        with self._lock:
+            left = list(self._flights.values())
+            self._flights.clear()
+        for flight in left:
+            if not flight.settled.done():
+                flight.settled.set_result(Settled("interrupted", "the service is closing"))
+
+    def _fly(self, missed: Missed, requester: str, request_id: str) -> Flight | Declined:
+        print_ = fingerprint(missed.request)
+        with self._lock:
+            if (flight := self._flights.get(print_)) is None:
+                if (failure := self._restraint.resting(print_, len(self._catalog.index))) is not None:
+                    again = "no sooner than another procedure is active" if not failure.until else "later"
+                    return Declined(failure.outcome, f"{failure.message}; this type is tried again {again}")
+                earlier = self._store.interrupted_of(print_)
+                flight = Flight(earlier.id if earlier else uuid.uuid4().hex, print_, Future())
+                self._store.open_compilation(flight.id, print_, missed, requester)
+                self._flights[print_] = flight
+                context, new = contextvars.copy_context(), flight
+                if not self._crew.submit(lambda: context.run(self._run, new, missed, requester)):
+                    del self._flights[print_]
+                    self._store.end_compilation(flight.id, Reason.BUSY, "too many compilations wait")
+                    return Declined(Reason.BUSY, "too many compilations wait already; try again later")
+                return flight
+        self._store.wait(request_id, flight.id, missed, requester)
+        return replace(flight, started=False)
+
+    def _run(self, flight: Flight, missed: Missed, requester: str) -> None:
+        try:
+            settled = self._settle(flight, missed, requester)
+        except Exception as error:  # noqa: BLE001 the last resort of a thread; it is logged and the callers are told
+            settled = self._failed(flight, error)
+        with self._lock:
+            self._flights.pop(flight.fingerprint, None)
+        if not flight.settled.done():
+            flight.settled.set_result(settled)
+
+    def _settle(self, flight: Flight, missed: Missed, requester: str) -> Settled:
+        found = self._catalog.index.find(missed.request)
+        tried = {binding.revision.digest for binding in missed.miss.bindings}
+        if isinstance(found, Hit) and found.binding.revision.digest not in tried:
+            message = f"{found.binding.revision.name} answers this type by now"
+            self._store.end_compilation(flight.id, KNOWN_BY_NOW, message)
+            return Settled(KNOWN_BY_NOW, message)
+        revisions, began = len(self._catalog.index), monotonic()
+        made = self._compile(flight, missed)
+        row = self._store.close_compilation(made, authors_of(made, requester))
+        self._count(made, monotonic() - began)
+        self._restraint.note(flight.fingerprint, made.outcome, made.message, revisions)
+        if made.negative is not None:
+            with self._lock:
+                self.negatives.add(made.negative)
+        if row is not None:
+            self._reviews.proposed(row)
+            row = self._store.revision(row.digest)
+        return Settled(made.outcome, made.message, row)
+
+    def _compile(self, flight: Flight, missed: Missed) -> Compilation:
+        assert self._compiler is not None
+        with telemetry.compilation(flight.id, flight.fingerprint) as span:
+            self._store.step(flight.id, "started")
+            made = self._compiler.compile(
+                missed, self._catalog.index, lambda message: self._store.step(flight.id, message)
+            )
+            span.set_attribute(telemetry.names.COMPILATION_OUTCOME, made.outcome)
+            if made.document is None and made.negative is None:
+                telemetry.failed(span, made.outcome, made.message if telemetry.values_allowed() else "")
+            where = telemetry.reference(span)
+        made = replace(made, id=flight.id, fingerprint=flight.fingerprint)
+        return made if where is None else replace(made, trace_id=where.trace_id, span_id=where.span_id)
+
+    def _count(self, made: Compilation, seconds: float) -> None:
+        telemetry.count_compilation(made.outcome, seconds)
+        live = [call for call in made.calls if call.recording is None]
+        counts = {
+            f"compilations:{made.outcome}": 1,
+            "model_calls": len(live),
+            "recorded_calls": len(made.calls) - len(live),
+            "input_tokens": sum(call.input_tokens for call in live),
+            "output_tokens": sum(call.output_tokens for call in live),
+            "model_ms": round(sum(call.elapsed_ms for call in live)),
+        }
+        name = made.document.metadata.name if made.document is not None else ""
+        self._store.counters.add({key: count for key, count in counts.items() if count}, name)
+
+    def _failed(self, flight: Flight, error: Exception) -> Settled:
+        """A failure on our side, which the store keeps if it can."""
+        if self._closed:
+            return Settled("interrupted", "the service is closing")
+        words = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}, see the service's log"
+        message = f"the compilation failed: {words}"
+        logger.error("compilation %s failed", flight.id, exc_info=error)
+        try:
+            self._store.end_compilation(flight.id, FAILED, message)
+        except StoreError as problem:
+            logger.error("the end of compilation %s cannot be kept: %s", flight.id, problem)
+        return Settled(FAILED, message)
+
+
+def authors_of(made: Compilation, requester: str) -> list[str]:
+    """The requester and every model that wrote code or patterns; the verifier wrote none of it."""
+    return [requester, *sorted({f"model:{call.model}" for call in made.calls if call.role == "author"})]

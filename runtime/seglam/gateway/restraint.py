@@ -1,0 +1,84 @@
+"""When not to ask a model: the day's tokens are used up, or the type has failed lately."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+
+from seglam.compiler import Outcome
+from seglam.gateway.store import Store
+
+MAX_TYPES = 10_000
+LONGEST = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a type's last compilation failed, how often in a row, until when it rests, and the index it failed with."""
+
+    outcome: Outcome
+    message: str
+    times: int
+    until: float
+    revisions: int
+
+
+class Restraint:
+    """Keeps a type that fails from asking again and again.
+
+    A recorded model answers the same until another revision is active, so `no-completion` rests until then. Other
+    failures rest `pause_s`, twice as long each time; a model that was down may be asked again once at once.
+
+    Args:
+        daily_tokens: tokens that live models may use in a day (UTC); None for no limit.
+        pause_s: the first pause, in seconds; 0 for none.
+    """
+
+    def __init__(
+        self, store: Store, *, daily_tokens: int | None, pause_s: float, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._store = store
+        self._daily = daily_tokens
+        self._pause = pause_s
+        self._clock = clock
+        self._failures: dict[str, Failure] = {}
+        self._lock = threading.Lock()
+
+    def over_budget(self) -> str | None:
+        """Why no model may be asked today, if so."""
+        if self._daily is None:
+            return None
+        today = datetime.now(UTC).date().isoformat()
+        used = sum(
+            count
+            for (_, _, name), count in self._store.counters.totals(since=today).items()
+            if name in ("input_tokens", "output_tokens")
+        )
+        if used < self._daily:
+            return None
+        return f"{used} of today's {self._daily} tokens are used; models are asked again tomorrow (UTC)"
+
+    def resting(self, fingerprint: str, revisions: int) -> Failure | None:
+        """The failure because of which a type is not tried now."""
+        failure = self._failures.get(fingerprint)
+        if failure is None:
+            return None
+        if failure.outcome is Outcome.NO_COMPLETION:
+            return failure if failure.revisions == revisions else None
+        return failure if self._clock() < failure.until else None
+
+    def note(self, fingerprint: str, outcome: Outcome, message: str, revisions: int) -> None:
+        """A compilation of a type ended."""
+        with self._lock:
+            before = self._failures.pop(fingerprint, None)
+            if outcome in (Outcome.PROPOSED, Outcome.EXTENDED, Outcome.NOT_COMPILABLE):
+                return
+            times = before.times + 1 if before is not None else 1
+            doublings = times - (2 if outcome is Outcome.MODEL_FAILED else 1)
+            pause = min(self._pause * 2.0 ** min(doublings, 16), LONGEST) if doublings >= 0 else 0.0
+            while len(self._failures) >= MAX_TYPES:
+                self._failures.pop(next(iter(self._failures)))
+            self._failures[fingerprint] = Failure(outcome, message, times, self._clock() + pause, revisions)

@@ -1,0 +1,89 @@
+"""Decisions on revisions, and what is served after them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from seglam import telemetry
+from seglam.gateway.catalog import Catalog, span_of
+from seglam.gateway.store import Change, Decision, ReviewRefused, RevisionRow, Store, revision_of
+from seglam.lookup.overlap import Overlap, overlaps
+
+
+class Reviews:
+    """Takes decisions. One at a time, so that what is checked still holds when it is decided.
+
+    Args:
+        auto_approve: name of the reviewer under which every proposal is approved at once, for demonstrations and
+            replays; None leaves proposals to people.
+    """
+
+    def __init__(
+        self, store: Store, catalog: Catalog, *, auto_approve: str | None = None, report: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._auto = auto_approve
+        self._report = report
+        self._turn = threading.Lock()
+
+    def decide(self, digest: str, reviewer: str, decision: Decision, reason: str) -> Change:
+        """Record a decision, and serve what it says.
+
+        Raises:
+            ReviewRefused: it may not be taken; `code` says why.
+            StoreError: it could not be kept; nothing has changed.
+        """
+        with self._turn:
+            row = self._store.revision(digest)
+            if row is not None and decision is Decision.APPROVE:
+                self._check(row)
+            name, compiled = (row.name, span_of(row)) if row else ("", None)
+            with telemetry.review(name, digest, reviewer, decision, compiled=compiled) as span:
+                change = self._store.decide(digest, reviewer, decision, reason, telemetry.reference(span))
+            self._catalog.apply(change)
+            return change
+
+    def proposed(self, row: RevisionRow) -> None:
+        """A revision was proposed. Approves it if proposals are approved without a person."""
+        if self._auto is None:
+            return
+        try:
+            self.decide(row.digest, self._auto, Decision.APPROVE, "approved without a person: it passed all gates")
+        except ReviewRefused as refused:
+            self._report(f"{row.name} waits for a person: {refused}")
+
+    def _check(self, row: RevisionRow) -> None:
+        """No request may match two active revisions; the gates have seen only what was active then."""
+        gone = {row.replaces, row.digest}
+        elders = [each for each in self._catalog.index if each.digest not in gone and each.name != row.name]
+        found = overlaps(revision_of(row), elders)
+        if found:
+            raise ReviewRefused("overlap", f"{row.name} overlaps with {_shown(found[0])}; reject one of the two")
+
+
+def _shown(overlap: Overlap) -> str:
+    witness = f" on {overlap.witness!r}" if overlap.witness else ""
+    return f"{overlap.elder.name}, which is active{witness}"
+
+
+def decision_of(text: str) -> Decision:
+    """The decision that a text names; `ReviewRefused` if none."""
+    try:
+        return Decision(text)
+    except ValueError:
+        known = ", ".join(decision.value for decision in Decision)
+        raise ReviewRefused("unknown-decision", f"{text[:40]!r} is no decision; use one of {known}") from None
+
+
+def review_as_json(row: Any) -> Mapping[str, Any]:
+    """A decision as it is sent."""
+    return {
+        "reviewer": row.reviewer,
+        "decision": row.decision,
+        "reason": row.reason,
+        "at": row.at,
+        "traceId": row.trace_id,
+    }

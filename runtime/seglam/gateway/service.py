@@ -1,0 +1,299 @@
+"""The loop: a request is decided, run, or goes the way of a miss."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any, Self
+
+from seglam import telemetry
+from seglam.compiler import Missed
+from seglam.compiler import Outcome as Compiled
+from seglam.gateway.catalog import Catalog
+from seglam.gateway.misses import Compiling, Declined, Flight, Misses
+from seglam.gateway.outcomes import Answer, Outcome, Reason, Stage, Timings
+from seglam.gateway.restraint import Restraint
+from seglam.gateway.reviewing import Reviews
+from seglam.gateway.running import Deoptimised, Ran, Runner
+from seglam.gateway.savings import Prices, savings
+from seglam.gateway.source import Source
+from seglam.gateway.store import Change, CompilationRow, Decision, State, Store, revision_of
+from seglam.lookup import Binding, Hit, Index, Miss, MissReason, Near
+from seglam.procedures import Request, TextError
+from seglam.sandbox import Mode, Sandbox
+from seglam.telemetry import names
+
+ANONYMOUS = "anonymous"
+GRACE = 2.0
+_EXPLAINING = frozenset(
+    {Compiled.NOT_COMPILABLE, Compiled.REJECTED, Compiled.NO_COMPLETION, Compiled.MODEL_FAILED, Compiled.BUDGET}
+)
+"""Outcomes of compilations that say more about a request than why it missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An answer so far, and the compilation that may change it."""
+
+    answer: Answer
+    flight: Flight | None
+    request: Request
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How the service behaves; see `Settings` for the meaning of each."""
+
+    auto_approve: str | None = None
+    strict: bool = False
+    workers: int = 2
+    queue: int = 64
+    daily_tokens: int | None = None
+    pause_s: float = 30.0
+    prices: Prices = field(default_factory=Prices)
+
+
+class Service:
+    """Answers requests. Thread-safe; its methods block and are never called on an event loop.
+
+    Args:
+        store: the service closes it.
+        sandbox: for hits.
+        compiler: None if nothing can be compiled.
+        source: watched directories of procedures.
+        report: called with messages about what goes wrong in the background.
+        release: called last when the service closes, to close the sandbox and what else belongs to it.
+
+    Attributes:
+        described: what the service uses, in a line each, for whoever starts it.
+        interrupted: compilations that were at work when the last process ended.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sandbox: Sandbox,
+        compiler: Compiling | None = None,
+        *,
+        policy: Policy | None = None,
+        source: Source | None = None,
+        report: Callable[[str], None] = lambda _: None,
+        release: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.policy = policy = policy or Policy()
+        self.described: tuple[str, ...] = ()
+        self._release = release
+        self.store = store
+        self.catalog = Catalog(store)
+        self.catalog.load(report)
+        self.reviews = Reviews(store, self.catalog, auto_approve=policy.auto_approve, report=report)
+        restraint = Restraint(store, daily_tokens=policy.daily_tokens, pause_s=policy.pause_s)
+        self.misses = Misses(
+            store,
+            self.catalog,
+            self.reviews,
+            compiler,
+            restraint,
+            strict=policy.strict,
+            workers=policy.workers,
+            queue=policy.queue,
+        )
+        self.interrupted: list[CompilationRow] = store.interrupted
+        self.source = source
+        if source is not None:
+            source.start(store, self.catalog)
+        self._runner = Runner(sandbox, self.catalog)
+
+    @property
+    def index(self) -> Index:
+        """The index of what is served."""
+        return self.catalog.index
+
+    def handle(
+        self,
+        request: Request,
+        *,
+        tenant: str = "default",
+        requester: str = ANONYMOUS,
+        only_if_cached: bool = False,
+        wait_s: float = 0.0,
+    ) -> Answer:
+        """Answer a request.
+
+        Args:
+            requester: who asks; becomes an author of what is compiled, and so cannot approve it.
+            only_if_cached: never compile.
+            wait_s: how long to wait for a compilation; its answer is `provisional` until somebody approves it.
+        """
+        pending = self.begin(request, tenant=tenant, requester=requester, only_if_cached=only_if_cached)
+        if pending.flight is None or wait_s <= 0:
+            return pending.answer
+        try:
+            pending.flight.settled.result(timeout=wait_s)
+        except NotYet:
+            return pending.answer
+        return self.finish(pending)
+
+    def begin(
+        self,
+        request: Request,
+        *,
+        tenant: str = "default",
+        requester: str = ANONYMOUS,
+        only_if_cached: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Pending:
+        """Answer a request as far as that is possible without waiting for a model."""
+        identity, began = uuid.uuid4().hex, perf_counter()
+        with telemetry.request(tenant, text=request.text, headers=headers) as span:
+            pending = self._begin(request, identity, tenant, requester, only_if_cached)
+            answer = pending.answer
+            if span.is_recording():
+                span.set_attributes({names.REQUEST_ID: identity, names.OUTCOME: answer.outcome})
+                if answer.reason is not None:
+                    span.set_attribute(names.REASON, answer.reason)
+        telemetry.count_request(answer.outcome, answer.reason, answer.procedure, perf_counter() - began)
+        return pending
+
+    def _begin(self, request: Request, identity: str, tenant: str, requester: str, only_if_cached: bool) -> Pending:
+        began = perf_counter()
+        try:
+            with telemetry.lookup():
+                found = self.index.find(request)
+        except TextError as error:
+            answer = Answer(identity, Outcome.ERROR, Stage.LOOKUP, Reason.BAD_REQUEST, explained=str(error))
+            self.store.counters.add({"errors": 1})
+            return Pending(answer, None, request, tenant)
+        lookup_us = (perf_counter() - began) * 1e6
+        telemetry.count_lookup(isinstance(found, Hit), lookup_us / 1e6)
+        stage, run_us = Stage.LOOKUP, 0.0
+        reason: str
+        if isinstance(found, Hit):
+            ran = self._runner.run(found.binding, tenant)
+            if isinstance(ran, Ran):
+                answer = _answered(identity, Outcome.HIT, Stage.RUN, found, ran, lookup_us)
+                self._count_hit(request, answer)
+                return Pending(answer, None, request, tenant)
+            stage, reason, run_us = Stage.RUN, ran.reason, ran.run_us
+            miss = deoptimised(found.binding, ran)
+        else:
+            miss, reason = found, found.reason
+        following = self.misses.start(Missed(request, miss, tenant), requester, identity, only_if_cached=only_if_cached)
+        answer = Answer(
+            identity,
+            Outcome.MISS,
+            stage,
+            reason,
+            procedure=miss.bindings[0].revision.name if stage is Stage.RUN else None,
+            revision=miss.bindings[0].revision.digest if stage is Stage.RUN else None,
+            arguments=dict(miss.bindings[0].arguments) if stage is Stage.RUN else {},
+            explained=miss.explanation,
+            timings=Timings(lookup_us, run_us),
+        )
+        if isinstance(following, Declined):
+            # Why a hit could not be served says more than that nothing else will answer it.
+            kept = answer.reason if stage is Stage.RUN else following.reason
+            words = following.explanation
+            if stage is Stage.RUN and words != miss.explanation:
+                words = f"{miss.explanation}; {words}"
+            answer = replace(answer, reason=kept, explained=words)
+        else:
+            answer = replace(answer, compilation=following.id, started=following.started)
+        self.store.counters.add({"misses": 1, f"misses:{answer.reason}": 1}, answer.procedure or "")
+        return Pending(answer, following if isinstance(following, Flight) else None, request, tenant)
+
+    def finish(self, pending: Pending) -> Answer:
+        """The answer after the compilation has ended; at once what it is if it has not."""
+        flight, answer = pending.flight, pending.answer
+        if flight is None or not flight.settled.done():
+            return answer
+        settled = flight.settled.result()
+        found = self.index.find(pending.request)
+        if isinstance(found, Hit):
+            return self._late(pending, found, Outcome.MISS, Mode.WARM)
+        if settled.revision is not None and settled.revision.state == State.PROPOSED:
+            alone = Index()
+            alone.add(revision_of(settled.revision))
+            found = alone.find(pending.request)
+            if isinstance(found, Hit):
+                return self._late(pending, found, Outcome.PROVISIONAL, Mode.SINGLE_USE)
+        reason = settled.outcome if settled.outcome in _EXPLAINING else answer.reason
+        return replace(answer, stage=Stage.COMPILATION, reason=reason, explained=settled.message)
+
+    def _late(self, pending: Pending, found: Hit, outcome: Outcome, mode: Mode) -> Answer:
+        """Run what the compilation made; the request stays the miss that it was."""
+        answer = pending.answer
+        ran = self._runner.run(found.binding, pending.tenant, mode)
+        if isinstance(ran, Deoptimised):
+            return replace(answer, stage=Stage.COMPILATION, reason=ran.reason, explained=ran.explanation)
+        late = _answered(answer.id, outcome, Stage.COMPILATION, found, ran, answer.timings.lookup_us)
+        return replace(late, reason=answer.reason, compilation=answer.compilation, started=answer.started)
+
+    def explain(self, request: Request) -> Hit | Miss:
+        """What the lookup decides, without running or counting anything. `TextError` as `Index.find`."""
+        return self.index.find(request)
+
+    def decide(self, digest: str, reviewer: str, decision: Decision, reason: str) -> Change:
+        """Take a decision on a revision; see `Reviews.decide`."""
+        return self.reviews.decide(digest, reviewer, decision, reason)
+
+    def resume(self, compilation: str) -> Flight | Declined | None:
+        """Go on with a compilation that was interrupted; None if there is none of that id to go on with."""
+        row = self.store.compilation(compilation)
+        if row is None or row.progress != "interrupted":
+            return None
+        return self.misses.resume(row)
+
+    def close(self, grace_s: float = GRACE) -> None:
+        """Stop; compilations get `grace_s` seconds to end, and are otherwise reported at the next start."""
+        try:
+            if self.source is not None:
+                self.source.stop()
+            self.misses.close(grace_s)
+            self.store.close()
+        finally:
+            self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def savings(self) -> dict[str, Any]:
+        """What the model did not have to do; see `savings.savings`."""
+        return savings(self.store.counters.totals(), self.policy.prices)
+
+    def _count_hit(self, request: Request, answer: Answer) -> None:
+        counts = {
+            "hits": 1,
+            "request_characters": len(request.text or "") + sum(len(item.text) for item in request.inputs.values()),
+            "answer_characters": len(answer.answer or ""),
+            "hit_us": round(answer.timings.lookup_us + answer.timings.run_us),
+        }
+        self.store.counters.add(counts, answer.procedure or "")
+
+
+def _answered(identity: str, outcome: Outcome, stage: Stage, hit: Hit, ran: Ran, lookup_us: float) -> Answer:
+    binding = hit.binding
+    return Answer(
+        identity,
+        outcome,
+        stage,
+        answer=ran.answer,
+        procedure=binding.revision.name,
+        revision=binding.revision.digest,
+        arguments=binding.arguments,
+        explained=hit,
+        timings=Timings(lookup_us, ran.run_us),
+    )
+
+
+def deoptimised(binding: Binding, why: Deoptimised) -> Miss:
+    """A hit that could not be served, as the miss that it becomes; it is nearest to the revision that failed."""
+    near = Near(binding.revision, binding.pattern or 0, why.explanation)
+    return Miss(MissReason.GUARD, why.explanation, (binding,), (near,))
