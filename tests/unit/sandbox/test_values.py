@@ -172,7 +172,7 @@ NO_ANSWERS = [
     ("range(3)", "list(...)"),
     ("{}.keys()", "list(...)"),
     ("b'bytes'", "bytes"),
-    ("...", "object"),
+    ("object()", "object"),
     ("solve", "function"),
     ("10**4300", "4300 digits"),
     ("Fraction(1, 10**4300)", "4300 digits"),

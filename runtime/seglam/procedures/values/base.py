@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from seglam.procedures.text import Text
@@ -112,6 +112,7 @@ class ValueType(ABC):
             more than its name (a vocabulary, units, a schema). Patterns of many procedures share work by it.
         first: the folded first characters with which a text of the type may begin, or None for any. Only a filter: it
             must never exclude a text that `scan` accepts.
+        words: the first tokens with which a text of the type may begin, or None for any; as `first`, only a filter.
         exact: whether `shape` accepts nothing that `scan` refuses.
         summary: what the type is, in a sentence.
         python: what `solve` receives.
@@ -122,11 +123,15 @@ class ValueType(ABC):
     name: str
     key: str
     first: frozenset[str] | None = None
+    words: Container[str] | None = None
     exact: bool = True
     summary: str
     python: str
     accepts: tuple[str, ...]
     rejects: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<value type {self.key}>"
 
     @abstractmethod
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
