@@ -135,11 +135,14 @@ class _Cut:
     part: str
     clears: bool
     binds: bool
+    written: bool
 
     @property
-    def rank(self) -> tuple[bool, bool, int]:
-        """The best is the one that ends the overlap, still binds what must bind, and leaves most sentences."""
-        return self.clears, self.binds, self.pattern.machine.forms
+    def rank(self) -> tuple[bool, bool, int, bool]:
+        """The best is the one that ends the overlap, still binds what must bind, leaves most sentences, and takes
+        something written rather than the freedom to leave it out.
+        """
+        return self.clears, self.binds, self.pattern.machine.forms, self.written
 
 
 class _Readable:
@@ -202,7 +205,7 @@ class _Yielding:
             if left.slots != pattern.slots:
                 continue  # it would no longer give every parameter a value
             binds = self.wanted is None or accepts(left.machine, self.wanted)
-            yield _Cut(left, part, meet(left.machine, theirs) is None, binds)
+            yield _Cut(left, part, meet(left.machine, theirs) is None, binds, one.branch is not None)
 
 
 def _alternatives(pattern: _Readable, witness: str) -> Iterator[tuple[Cut, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from seglam.procedures.patterns.automaton import FINAL_MARKS
 from seglam.procedures.patterns.grammar import Choice, Node, Sequence, Slot, Words
@@ -13,7 +15,17 @@ from seglam.procedures.values import Sample, ValueType
 MAX_STEPS = 200_000
 
 _Step = tuple[Choice, int | None] | tuple[str, Sample] | None
-_Place = tuple[int, int, bool]  # position, tokens read, whether the pattern's final mark was left out
+
+
+class _Place(NamedTuple):
+    """A position of the pattern, tokens read, whether the pattern's final mark was left out, and values so far of the
+    parameters that it names more than once.
+    """
+
+    position: int
+    at: int
+    closed: bool
+    bound: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +39,19 @@ class Taken:
 def path_of(tree: Node, text: Text, types: Mapping[str, ValueType]) -> Taken | None:
     """The way of `text` through the pattern `tree`, the first one if there are several; None if there is none.
 
-    Bounds of parameters, and whether a parameter named twice has equal values, are not looked at. A text that takes
-    more than `MAX_STEPS` steps counts as having no way.
+    Bounds of parameters are not looked at. A text that takes more than `MAX_STEPS` steps counts as having no way.
     """
     graph = _Graph()
     start = graph.new()
     end = graph.build(tree, start)
     length = len(text)
     last = length - 1 if length and text.tokens[-1] in FINAL_MARKS else length
-    first: _Place = (start, 0, False)
+    first = _Place(start, 0, False, ())
     came: dict[_Place, tuple[_Place, _Step]] = {first: (first, None)}
     waiting = [first]
     while waiting and len(came) <= MAX_STEPS:
         place = waiting.pop()
-        if place[0] == end and place[1] >= last:
+        if place.position == end and place.at >= last:
             return _taken(came, place)
         # The first alternative is tried first.
         for after, step in reversed(_following(graph, place, text, last, types)):
@@ -53,18 +64,22 @@ def path_of(tree: Node, text: Text, types: Mapping[str, ValueType]) -> Taken | N
 def _following(
     graph: _Graph, place: _Place, text: Text, last: int, types: Mapping[str, ValueType]
 ) -> list[tuple[_Place, _Step]]:
-    position, at, closed = place
-    found: list[tuple[_Place, _Step]] = [((to, at, closed), step) for to, step in graph.empty[position]]
+    position, at, closed, bound = place
+    found: list[tuple[_Place, _Step]] = [(place._replace(position=to), step) for to, step in graph.empty[position]]
     if closed:
         return found
     for token, to in graph.literals[position]:
         if at < len(text) and text.tokens[at] == token:
-            found.append(((to, at + 1, False), None))
+            found.append((_Place(to, at + 1, False, bound), None))
         if at >= last and token in FINAL_MARKS:
-            found.append(((to, at, True), None))
+            found.append((_Place(to, at, True, bound), None))
     for name, to in graph.slots[position]:
         for after, canonical in types[name].scan(text, at) if at < len(text) else ():
-            found.append(((to, after, False), (name, Sample(text.slice(at, after), canonical))))
+            values = dict(bound)
+            if not types[name].equal(values.setdefault(name, canonical), canonical):
+                continue
+            kept = tuple(values.items()) if graph.named[name] > 1 else bound
+            found.append((_Place(to, after, False, kept), (name, Sample(text.slice(at, after), canonical))))
     return found
 
 
@@ -91,6 +106,7 @@ class _Graph:
         self.empty: list[list[tuple[int, tuple[Choice, int | None] | None]]] = []
         self.literals: list[list[tuple[str, int]]] = []
         self.slots: list[list[tuple[str, int]]] = []
+        self.named: Counter[str] = Counter()
 
     def new(self) -> int:
         self.empty.append([])
@@ -109,6 +125,7 @@ class _Graph:
             case Slot(parameter):
                 after = self.new()
                 self.slots[at].append((parameter, after))
+                self.named[parameter] += 1
                 at = after
             case Sequence(items):
                 for item in items:

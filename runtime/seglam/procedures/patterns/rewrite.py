@@ -7,7 +7,7 @@ call must come from one reading of the very text that is given.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from seglam.procedures.patterns.grammar import Choice
@@ -69,24 +69,6 @@ def cut(pattern: str, cuts: Iterable[Cut]) -> str | None:
         return None
     # Space that stood around what is gone.
     return "".join(_single_spaces(left)).strip() if left != pattern else left
-
-
-def inline(pattern: str, rules: Mapping[str, str], keep: Container[str] = ()) -> str:
-    """The pattern with the text of each rule that it names, save those of `keep`, in a group where the name stood.
-
-    Raises:
-        KeyError: if a rule is not in `rules`; a pattern that `parse` accepts names no such rule.
-    """
-    text = ""
-    at = 0
-    while at < len(pattern):
-        # Groups are no units here: rules stand in them too.
-        after = at + 1 if pattern[at] in "([" else _end(pattern, at)
-        part = pattern[at:after]
-        name = part[1:-1]
-        text += f"({inline(rules[name], rules, keep)})" if part[0] == "<" and name not in keep else part
-        at = after
-    return text
 
 
 class _Surgery:

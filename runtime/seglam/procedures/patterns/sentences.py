@@ -55,7 +55,7 @@ class Contrast:
 
     `branch` is the index of the branch that `right` takes instead of `left`'s, or `optional` where one of the two
     leaves the choice out. `left` goes the way of the base sentence. `words` are what the two differ in, values as
-    `{parameter}`. `rule` is the place of the rule that holds the choice, if one does.
+    `{parameter}`.
     """
 
     choice: Choice
@@ -63,7 +63,6 @@ class Contrast:
     left: Sentence
     right: Sentence
     words: tuple[str, ...]
-    rule: Choice | None = None
 
 
 def sample_values(types: Mapping[str, ValueType], random: random.Random) -> dict[str, Sample]:
@@ -116,7 +115,8 @@ def contrasts(
     """Pairs of sentences, one for each optional part and each further branch of a choice.
 
     Parts that differ only in words without meaning need no question (see `function_words`), nor do shared rules, which
-    are reviewed as a whole; a document's own rules do. Sentences follow `path` where they can, such as an exemplar's.
+    are reviewed as a whole. What a document's own rule holds is asked about by itself, with the rule's text as the
+    pattern. Sentences follow `path` where they can, such as an exemplar's own.
 
     Args:
         tree: the pattern's tree.
@@ -126,7 +126,7 @@ def contrasts(
     """
     base = dict(path or {})
     found: list[Contrast] = []
-    for choice, way, rule in _choices(tree, {}, None):
+    for choice, way in _choices(tree, {}):
         kept = base.get(choice, _plainest(choice)) if way.items() <= base.items() else _plainest(choice)
         first = kept if kept is not None else 0
         pairs: list[tuple[int | Literal["optional"], int | None, int | None]] = []
@@ -138,22 +138,19 @@ def contrasts(
             written = [writer.write(tree) for writer in writers]
             words = _difference(*(meaning(writer.symbols, language) for writer in writers))
             if words:
-                found.append(Contrast(choice, branch, written[0], written[1], words, rule))
+                found.append(Contrast(choice, branch, written[0], written[1], words))
     return found
 
 
 def reject(pattern: str, rejected: Iterable[Contrast]) -> str | None:
     """The pattern without the alternatives of contrasts that were not found to mean the same; None if nothing remains.
 
-    The base sentence remains, save that a contrast within a document's own rule takes the whole rule where the pattern
-    names it (`inline` the rule first to take less). All contrasts must come from one reading of this very text.
+    The base sentence always remains. All contrasts must come from one reading of this very text.
     """
     cuts: list[Cut] = []
     for contrast in rejected:
         choice = contrast.choice
-        if contrast.rule:
-            cuts.append(Cut(contrast.rule, 0))
-        elif contrast.branch != "optional":
+        if contrast.branch != "optional":
             cuts.append(Cut(choice, contrast.branch))
         elif contrast.right.path[choice] is None:
             cuts.append(Cut(choice, None))
@@ -176,18 +173,16 @@ def _along(path: Path) -> Callable[[Choice], int | None]:
     return lambda choice: path.get(choice, _plainest(choice))
 
 
-def _choices(
-    node: Node, way: dict[Choice, int | None], rule: Choice | None
-) -> Iterator[tuple[Choice, dict[Choice, int | None], Choice | None]]:
-    """Choices outside shared rules, outer ones first; the branches that lead to each; and the rule that holds it."""
+def _choices(node: Node, way: dict[Choice, int | None]) -> Iterator[tuple[Choice, dict[Choice, int | None]]]:
+    """Choices outside rules, outer ones first, and the branches that lead to each."""
     match node:
         case Sequence(items):
             for item in items:
-                yield from _choices(item, way, rule)
-        case Choice(branches) if not is_shared(node):
-            yield node, way, rule
+                yield from _choices(item, way)
+        case Choice(branches, _, span, rule) if span is not None and rule is None:
+            yield node, way
             for number, branch in enumerate(branches):
-                yield from _choices(branch.node, {**way, node: number}, rule or (node if node.rule else None))
+                yield from _choices(branch.node, {**way, node: number})
 
 
 def _difference(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from seglam.lookup.trie import Template, Trie
 from seglam.procedures.patterns import Choice, Node, compile_pattern, parse, shared_rules
 from seglam.procedures.patterns.function_words import meaning
-from seglam.procedures.patterns.rewrite import inline
 from seglam.procedures.patterns.sentences import (
     Contrast,
     contrasts,
@@ -123,6 +122,7 @@ def test_given_values_are_used() -> None:
         ("a [b [c]]", "a", [None], {}),
         ("what [now]?", "what", [None], {}),
         ("day[s] {x}", "days 5", [1], {"x": "5"}),
+        ("({x} {x}|{x} {y})", "1 2", [1], {"x": "1", "y": "2"}),
     ],
 )
 def test_paths(pattern: str, text: str, taken: list[int | None], values: dict[str, str]) -> None:
@@ -134,7 +134,16 @@ def test_paths(pattern: str, text: str, taken: list[int | None], values: dict[st
 
 @pytest.mark.parametrize(
     ("pattern", "text"),
-    [("a b", "a"), ("a b", "a b c"), ("a!", "a"), ("a {x}", "a b"), ("a ? ?", "a"), ("a", "a ??"), ("a", "")],
+    [
+        ("{x} {x}", "1 2"),
+        ("a b", "a"),
+        ("a b", "a b c"),
+        ("a!", "a"),
+        ("a {x}", "a b"),
+        ("a ? ?", "a"),
+        ("a", "a ??"),
+        ("a", ""),
+    ],
 )
 def test_no_path(pattern: str, text: str) -> None:
     assert path_of(parse(pattern, {}), Text(text), NUMBERS) is None
@@ -222,20 +231,12 @@ def test_words_without_meaning_belong_to_a_language(pattern: str, language: str 
     assert bool(contrasted(pattern, language=language)) is asked
 
 
-def test_own_rules_are_contrasted_and_go_as_a_whole() -> None:
-    pattern = "days [<when>] noon"
+def test_an_own_rule_is_asked_about_but_not_within() -> None:
     rules = {"when": "(since|before) [the]"}
-    found = contrasts(parse(pattern, rules), {})
-    assert [(contrast.left.text, contrast.right.text) for contrast in found] == [
-        ("days noon", "days since noon"),
-        ("days since noon", "days before noon"),
-    ]
-    assert reject(pattern, [found[1]]) == "days noon"
-    expanded = inline(pattern, rules)
-    assert expanded == "days [((since|before) [the])] noon"
-    again = contrasts(parse(expanded, rules), {})
-    assert [(one.left.text, one.right.text) for one in again] == [(one.left.text, one.right.text) for one in found]
-    assert reject(expanded, [again[1]]) == "days [(since [the])] noon"
+    found = contrasts(parse("days [<when>] noon", rules), {})
+    assert [(contrast.left.text, contrast.right.text) for contrast in found] == [("days noon", "days since noon")]
+    within = contrasts(parse(rules["when"], rules), {})
+    assert [(contrast.left.text, contrast.right.text) for contrast in within] == [("since", "before")]
 
 
 def test_a_rule_that_only_bears_the_name_of_a_shared_one_is_not_trusted() -> None:
