@@ -106,7 +106,7 @@ class Parameter(Model):
         max_length=256,
         description="The only values that are accepted, as canonical texts; another is a miss.",
     )
-    description: Short | None = Field(
+    description: Line | None = Field(
         default=None, description="What the argument means, for readers and for the verifier."
     )
 
@@ -122,7 +122,7 @@ class Returns(Model):
     max_length: Annotated[int, Field(ge=1, le=1048576)] | None = Field(
         default=None, description="Greatest length of the answer's text, in characters."
     )
-    description: Short | None = Field(default=None, description="Form and meaning of the answer.")
+    description: Line | None = Field(default=None, description="Form and meaning of the answer.")
 
 
 class Pattern(Model):
