@@ -65,6 +65,7 @@ def overlaps(newcomer: Revision, elders: Iterable[Revision]) -> list[Overlap]:
     """
     found: list[Overlap] = []
     own = machines_of(newcomer)
+    structured = newcomer.spec.match.structured
     for elder in elders:
         if elder.digest == newcomer.digest:
             continue
@@ -72,8 +73,7 @@ def overlaps(newcomer: Revision, elders: Iterable[Revision]) -> list[Overlap]:
             for number, mine in enumerate(own):
                 if may_meet(mine, theirs) and (witness := meet(mine, theirs)):
                     found.append(Overlap(number, elder, elder_number, witness.text, witness.confirmed, witness.decided))
-        mine_, theirs_ = newcomer.spec.match.structured, elder.spec.match.structured
-        if mine_ and theirs_ and (witness := _meet_structured(newcomer, mine_, elder, theirs_)):
+        if structured and (witness := _meet_structured(newcomer, structured, elder, elder.spec.match.structured)):
             found.append(Overlap(None, elder, None, witness.text, witness.confirmed, witness.decided))
     return found
 
@@ -161,8 +161,10 @@ def _gap(text: str, token: str, glued: bool | None, spaced: bool) -> str:
 # Structured requests
 
 
-def _meet_structured(left: Revision, mine: Structured, right: Revision, theirs: Structured) -> Witness | None:
+def _meet_structured(left: Revision, mine: Structured, right: Revision, theirs: Structured | None) -> Witness | None:
     """A value that both shapes may match: the same members, and no discriminator that excludes the other."""
+    if theirs is None:
+        return None
     paths = {segments(field.pointer): field for field in mine.fields}
     others = {segments(field.pointer): field for field in theirs.fields}
     if any(not any(_related(path, other) for other in others) for path in paths):
