@@ -28,6 +28,25 @@ class _Refused(Exception):
         self.refusal = Refusal(reason, explanation)
 
 
+def bind_plainly(
+    revision: Revision, pattern: int, names: Sequence[str], values: Sequence[tuple[str, int, int]]
+) -> Binding | None:
+    """The binding where slots are all that it needs and each parameter has one; None where `bind` must look closer.
+
+    Args:
+        revision: the revision whose pattern matched.
+        pattern: index of the pattern.
+        names: parameter of each slot.
+        values: reading of each slot, canonical text first.
+    """
+    if not revision.plain or len(names) != len(revision.types):
+        return None
+    arguments = {name: value[0] for name, value in zip(names, values, strict=True)}
+    if len(arguments) != len(names):
+        return None
+    return Binding(revision, {name: arguments[name] for name in revision.types}, pattern)
+
+
 def bind(
     revision: Revision,
     pattern: int | None,
@@ -42,10 +61,6 @@ def bind(
         slots: parameter name, canonical text and source text of each slot, in the order of the text.
         request: the request, for its inputs and context.
     """
-    if revision.plain and not request.inputs and len(slots) == len(revision.types):
-        values = {name: canonical for name, canonical, _ in slots}
-        if len(values) == len(slots):  # every parameter once, and nothing else to check
-            return Binding(revision, {name: values[name] for name in revision.types}, pattern)
     arguments: dict[str, str] = {}
     try:
         for name, canonical, source in slots:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from seglam.lookup.bind import Refusal, bind
+from seglam.lookup.bind import Refusal, bind, bind_plainly
 from seglam.lookup.explain import Neighbours, describe
 from seglam.lookup.results import Binding, Hit, Miss, MissReason
 from seglam.lookup.structured import Key, key_of, key_of_value, slots_of
@@ -94,14 +94,15 @@ class Index:
         """Decide a request. `TextError` if its text is no well-formed Unicode."""
         if request.text is None:
             return self._find_structured(request)
-        if request.inputs or request.context.keys() - {"locale"}:
-            return self._find_text(request.text, request)
-        key = (request.text, request.region)
+        if request.inputs or (request.context and request.context.keys() - {"locale"}):
+            return self._find_text(request.text, request.region, request)
+        region = request.region if request.context else None
+        key = (request.text, region)
         epoch = self._epoch
         known = self._memo.get(key)
         if known is not None and known[0] == epoch:
             return known[1]
-        result = self._find_text(request.text, request)
+        result = self._find_text(request.text, region, request)
         if isinstance(result, Hit):
             memo = self._memo
             if len(memo) >= MEMO_SIZE:
@@ -109,24 +110,27 @@ class Index:
             memo[key] = (epoch, result)
         return result
 
-    def _find_text(self, content: str, request: Request) -> Hit | Miss:
+    def _find_text(self, content: str, region: str | None, request: Request) -> Hit | Miss:
         if len(content) > MAX_BYTES or (not content.isascii() and len(content.encode("utf-8", "replace")) > MAX_BYTES):
             return Miss(MissReason.TOO_LARGE, f"the text is longer than {MAX_BYTES} bytes; attach data as inputs")
-        text = Text(content, request.region)
+        text = Text(content, region)
         try:
             parses = self._trie.parses(text)
         except TooComplex:
             return Miss(MissReason.TOO_LARGE, "the text can be read in too many ways")
         outcomes: list[Binding | Refusal] = []
-        for parse_ in parses:
-            revision = parse_.template.owner
+        for template, names, values in parses:
+            revision = template.owner
             assert isinstance(revision, Revision)
-            plain = revision.plain
+            plain = None if request.inputs else bind_plainly(revision, template.number, names, values)
+            if plain is not None:
+                outcomes.append(plain)
+                continue
             slots = [
-                (name, canonical, "" if plain else text.slice(start, end))
-                for name, (canonical, start, end) in zip(parse_.names, parse_.values, strict=True)
+                (name, canonical, text.slice(start, end))
+                for name, (canonical, start, end) in zip(names, values, strict=True)
             ]
-            outcomes.append(bind(revision, parse_.template.number, slots, request))
+            outcomes.append(bind(revision, template.number, slots, request))
         decided = _decide(outcomes)
         return self._explained(text) if decided is None else decided
 

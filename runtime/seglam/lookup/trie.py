@@ -7,12 +7,12 @@ and returns *every* parse.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from seglam.procedures.patterns import FINAL_MARKS, State
 from seglam.procedures.text import Text
-from seglam.procedures.values import ValueType
+from seglam.procedures.values import Reading, ValueType
 
 BUCKET = 8
 MAX_DEPTH = 64
@@ -38,12 +38,8 @@ class Template:
         self.places = 0
 
 
-class Slotted(NamedTuple):
-    """A slot's reading: canonical text and the tokens it spans."""
-
-    canonical: str
-    start: int
-    end: int
+Slotted = tuple[str, int, int]
+"""A slot's reading: canonical text and the tokens it spans, first and end."""
 
 
 class Parse(NamedTuple):
@@ -83,7 +79,7 @@ class Trie:
 
     def parses(self, text: Text) -> list[Parse]:
         """Every parse of the whole text; `TooComplex` past the bounds."""
-        return _Reading(text).run(self._root)
+        return _Reader(text).run(self._root)
 
     # Writing
 
@@ -163,7 +159,7 @@ def _nodes(node: _Node) -> Iterator[_Node]:
         yield from _nodes(child)
 
 
-class _Reading:
+class _Reader:
     """One text on its way through the trie."""
 
     __slots__ = ("found", "last", "length", "steps", "text", "tokens")
@@ -181,12 +177,13 @@ class _Reading:
         self._walk(root, 0, ())
         return self.found
 
-    def _scan(self, kind: ValueType, at: int) -> tuple[tuple[int, str], ...]:
+    def _scan(self, kind: ValueType, at: int) -> Sequence[Reading]:
         """All readings of a value at a token, made once for all patterns that ask."""
+        memo = self.text.memo
         key = (kind.key, at)
-        known = self.text.memo.get(key)
+        known = memo.get(key)
         if known is None:
-            known = self.text.memo[key] = tuple(kind.scan(self.text, at))
+            known = memo[key] = kind.scan(self.text, at)
             self._step()
         return known
 
@@ -210,10 +207,12 @@ class _Reading:
             token = tokens[at]
             if node.slots:
                 for kind, child in node.slots.values():
-                    if kind.first is None or token[0] in kind.first:
+                    if (kind.first is None or token[0] in kind.first) and (
+                        kind.openers is None or token in kind.openers
+                    ):
                         for end, canonical in self._scan(kind, at):
                             self._step()
-                            self._walk(child, end, (*values, Slotted(canonical, at, end)))
+                            self._walk(child, end, (*values, (canonical, at, end)))
             if node.literals is None:
                 return
             after = node.literals.get(token)
@@ -237,7 +236,7 @@ class _Reading:
                 if kind.first is None or token[0] in kind.first:
                     for end, canonical in self._scan(kind, at):
                         self._step()
-                        self._follow(template, after, (*names, name), end, (*values, Slotted(canonical, at, end)))
+                        self._follow(template, after, (*names, name), end, (*values, (canonical, at, end)))
             following = state.literals.get(token)
             if following is None:
                 return

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cached_property
+from collections.abc import Sequence
+from itertools import accumulate, count
 
 SPACE = " \t\n\r\f\v\u00a0\u2000-\u200a\u202f\u3000"
 TOKEN = re.compile(rf"[^\W\d_]+|[0-9]+|[^{SPACE}]")
 """Letters, ASCII digits, or one other character: digits of other scripts never join a number."""
+
+_CUT = re.compile(f"({TOKEN.pattern})")
+_CUT_ASCII = re.compile(r"([a-z]+|[0-9]+|[^ \t\n\r\f\v])")
+"""The same for a folded text of ASCII alone, at half the time."""
 
 _PLAIN = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2212": "-"})
 """One character for one, so that positions in the folded form are positions in the text. No dash but the minus sign
@@ -36,50 +41,54 @@ def fold(text: str) -> str:
     return lowered if lowered.isascii() else lowered.translate(_PLAIN)
 
 
+def _normal(text: str) -> str:
+    """Normal form C; `TextError` if the text is no well-formed Unicode."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise TextError(
+            f"character {error.start} of the text is a lone surrogate (U+{ord(text[error.start]):04X}); "
+            "send well-formed Unicode"
+        ) from None
+    return unicodedata.normalize("NFC", text)
+
+
 class Text:
     """One text in Unicode normal form C, with its tokens.
 
-    `tokens` are folded. `starts` and `ends` are made only when a value type asks for positions, since most lookups of
-    patterns without parameters never do. `region` is a BCP 47 region (`US`, `DE`) or None; it decides number and date
-    formats, which language alone does not.
+    `tokens` are folded; `starts` and `ends` are their positions in characters of `text`. `region` is a BCP 47 region
+    (`US`, `DE`) or None; it decides number and date formats, which language alone does not.
     """
 
-    __slots__ = ("__dict__", "memo", "region", "text", "tokens")
+    __slots__ = ("ends", "memo", "region", "starts", "stops", "text", "tokens")
 
     def __init__(self, text: str, region: str | None = None) -> None:
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise TextError(
-                f"character {error.start} of the text is a lone surrogate (U+{ord(text[error.start]):04X}); "
-                "send well-formed Unicode"
-            ) from None
-        self.text = text if text.isascii() else unicodedata.normalize("NFC", text)
+        self.text = text if text.isascii() else _normal(text)
         self.region = region
-        self.tokens: list[str] = TOKEN.findall(fold(self.text))
-        self.memo: dict[tuple[str, int], tuple[tuple[int, str], ...]] = {}
+        folded = fold(self.text)
+        # Gap, token, gap, token, ..., gap: their lengths add up to all positions.
+        pieces = (_CUT_ASCII if folded.isascii() else _CUT).split(folded)
+        bounds = list(accumulate(map(len, pieces)))
+        self.tokens: list[str] = pieces[1::2]
+        self.starts = bounds[::2]
+        """Position of each token's first character, and at last the text's length."""
+        self.stops = bounds[1::2]
+        """Position just past each token."""
+        self.ends = dict(zip(self.stops, count(1), strict=False))
+        """From the position where a token ends to the number of tokens up to there."""
+        self.memo: dict[tuple[str, int], Sequence[tuple[int, str]]] = {}
 
     def __len__(self) -> int:
         return len(self.tokens)
 
-    @cached_property
-    def spans(self) -> list[tuple[int, int]]:
-        """Start and end of each token, in characters of `text`."""
-        return [match.span() for match in TOKEN.finditer(fold(self.text))]
-
-    @cached_property
-    def ends(self) -> dict[int, int]:
-        """From the character position where a token ends to the number of tokens up to there."""
-        return {end: count for count, (_, end) in enumerate(self.spans, 1)}
-
     def start(self, token: int) -> int:
         """Character position of a token's first character; the text's length past the last one."""
-        return self.spans[token][0] if token < len(self.tokens) else len(self.text)
+        return self.starts[token]
 
     def slice(self, start: int, end: int) -> str:
         """What is written from token `start` up to token `end` (exclusive)."""
-        return self.text[self.spans[start][0] : self.spans[end - 1][1]] if end > start else ""
+        return self.text[self.starts[start] : self.stops[end - 1]] if end > start else ""
 
     def glued(self, token: int) -> bool:
         """Whether nothing separates a token from the one before it."""
-        return 0 < token < len(self.tokens) and self.spans[token][0] == self.spans[token - 1][1]
+        return 0 < token < len(self.tokens) and self.starts[token] == self.stops[token - 1]

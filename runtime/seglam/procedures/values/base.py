@@ -112,7 +112,7 @@ class ValueType(ABC):
             more than its name (a vocabulary, units, a schema). Patterns of many procedures share work by it.
         first: the folded first characters with which a text of the type may begin, or None for any. Only a filter: it
             must never exclude a text that `scan` accepts.
-        words: the first tokens with which a text of the type may begin, or None for any; as `first`, only a filter.
+        openers: the first tokens with which a text of the type may begin, or None for any; as `first`, only a filter.
         exact: whether `shape` accepts nothing that `scan` refuses.
         summary: what the type is, in a sentence.
         python: what `solve` receives.
@@ -123,7 +123,7 @@ class ValueType(ABC):
     name: str
     key: str
     first: frozenset[str] | None = None
-    words: Container[str] | None = None
+    openers: Container[str] | None = None
     exact: bool = True
     summary: str
     python: str

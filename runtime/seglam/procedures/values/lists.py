@@ -158,7 +158,7 @@ class Splitter:
         if end >= len(tokens) or (node.by_word and style.mark):
             return []
         if style.mark in (" ", "\n"):
-            gap = text.text[text.spans[end - 1][1] : text.start(end)]
+            gap = text.text[text.stops[end - 1] : text.start(end)]
             return [(end, False)] if gap and ("\n" in gap) == (style.mark == "\n") else []
         token = tokens[end]
         if token == style.mark:

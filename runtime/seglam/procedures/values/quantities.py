@@ -238,7 +238,7 @@ class QuantityType(Amount):
             for name, symbol in self._names.get(tuple(text.tokens[first : first + count]), ()):
                 written = " ".join(text.slice(first, first + count).split())
                 same = written == name or (len(name) >= _CASELESS and fold(written) == fold(name))
-                end = text.spans[first + count - 1][1]
+                end = text.stops[first + count - 1]
                 apart = not text.glued(first) or symbol not in _SET_APART
                 if same and apart and end <= stop and not self._GOES_ON.match(text.text, end, stop):
                     yield first + count, symbol

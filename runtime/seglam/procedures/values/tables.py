@@ -164,7 +164,7 @@ class TableType(ValueType):
         block = content[position : ended.start() if ended else len(content)].rstrip(" \r\n")
         if "\n" not in block:
             return ()
-        end = bisect_left(text.spans, (position + len(block), 0))
+        end = bisect_left(text.starts, position + len(block))
         return [(end, canonical) for canonical in _tables(block)[0]]
 
     def check(self, canonical: str) -> None:

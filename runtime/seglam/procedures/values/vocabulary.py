@@ -49,6 +49,7 @@ class VocabularyType(ValueType):
                 node = node.setdefault(token, {})
             node[_VALUE] = value
         self.first = frozenset(tokens[0][0] for tokens in self._names)
+        self.openers = self._trie.keys()
 
     def _check_names(self, content: list[list[str]]) -> dict[tuple[str, ...], str]:
         """Value by the tokens of each name."""

@@ -273,10 +273,10 @@ class _Prefixes(Sequence[Reading]):
         return len(self._text) - self._start
 
     def __iter__(self) -> Iterator[Reading]:
-        content, spans = self._text.text, self._text.spans
-        begin = spans[self._start][0]
-        for end in range(self._start, len(spans)):
-            yield end + 1, content[begin : spans[end][1]]
+        content, stops = self._text.text, self._text.stops
+        begin = self._text.starts[self._start]
+        for end in range(self._start, len(stops)):
+            yield end + 1, content[begin : stops[end]]
 
     @overload
     def __getitem__(self, index: int) -> Reading: ...
