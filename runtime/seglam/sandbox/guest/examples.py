@@ -6,10 +6,12 @@ A lookup table keyed by them is no finding (capitals are such a table), a compar
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 
 from seglam.sandbox.guest.report import Report
 
+_INTEGER = re.compile(r"-?[0-9]+")
 _SMALL = 2  # comparisons with -2 to 2 are the ordinary edge cases of a rule
 
 
@@ -59,10 +61,10 @@ def _literal_texts(node: ast.expr, bare: bool) -> Iterator[str]:
 def _texts(value: object, *, nested: bool) -> Iterator[str]:
     """The texts by which a value of an example is recognised: not those that any code may compare with."""
     if isinstance(value, str):
-        if len(value) > 1 and not (value.lstrip("-").isdigit() and (nested or abs(int(value)) <= _SMALL)):
+        if _INTEGER.fullmatch(value):
+            yield from _texts(int(value), nested=nested)
+        elif len(value) > 1:
             yield value.casefold()
-        elif value.isdigit() and not nested and int(value) > _SMALL:
-            yield value
     elif isinstance(value, int) and not isinstance(value, bool):
         if not nested and abs(value) > _SMALL:
             yield str(value)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import calendar
-import copy
 import csv
 import datetime as _datetime
 import decimal
@@ -162,7 +161,7 @@ class Importer:
             found = self.loaded[name] = types.ModuleType(name)
             vars(found).update(_PUBLIC[name])
             for key, value in _MUTABLE.get(name, ()):
-                setattr(found, key, copy.copy(value))
+                setattr(found, key, value.copy())
             for child in _CHILDREN.get(name, ()):
                 setattr(found, child.rpartition(".")[2], self._load(child))
         return found
