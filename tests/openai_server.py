@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -46,8 +46,16 @@ def prompt_of(request: dict[str, Any]) -> str:
 
 
 def pairs_of(prompt: str) -> list[tuple[str, str]]:
-    """The pairs of sentences that a prompt asks about."""
-    return re.findall(r"^A: (.*)\nB: (.*)$", prompt, re.MULTILINE)
+    """The pairs of sentences that a prompt asks about, in the order of their numbers."""
+    pairs, left = [], ""
+    for kind, text in re.findall(
+        r"^(Sentence A|Pair \d+)[^\n]*:\n<<<\w+\n(.*?)\n\w+>>>$", prompt, re.MULTILINE | re.DOTALL
+    ):
+        if kind == "Sentence A":
+            left = text
+        else:
+            pairs.append((left, text))
+    return pairs
 
 
 @dataclass
@@ -78,10 +86,8 @@ def serving(answer: Answer) -> Iterator[Server]:
                 self.send_header(name.replace("_", "-"), value)
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
-            try:
+            with suppress(BrokenPipeError):  # the client did not wait
                 self.wfile.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
-            except BrokenPipeError:
-                pass  # the client did not wait
             self.close_connection = True
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

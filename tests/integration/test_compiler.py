@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -224,7 +225,7 @@ def test_a_name_that_means_something_else_leaves_the_vocabulary(bench: Bench) ->
 
 # What each gate stops, and what would be proposed without it
 
-BAD: dict[str, tuple[Gate, dict[str, object], dict[str, object]]] = {
+BAD: dict[str, tuple[Gate, dict[str, Any], dict[str, Any]]] = {
     "an import that depends on more than the arguments": (
         Gate.STATIC,
         {"code": "import random\n\n\ndef solve(a, b):\n    return a + b\n"},
@@ -262,7 +263,7 @@ BAD: dict[str, tuple[Gate, dict[str, object], dict[str, object]]] = {
     "an example that the code refuses": (
         Gate.EXAMPLES,
         {"code": "def solve(a, b):\n    if a % 21 == 20 and b % 31 == 30:\n        refuse('no')\n    return a + b\n"},
-        {"code": "def solve(a, b):\n    if a % 21 == 20 and b % 31 == 30:\n        refuse('no')\n    return sum([a, b])\n"},
+        {"code": "def solve(a, b):\n    if a % 21 == 20 and b % 31 == 30:\n        refuse('')\n    return b + a\n"},
     ),
     "an error beyond a boundary": (
         Gate.DIFFERENTIAL,
@@ -292,7 +293,7 @@ BAD: dict[str, tuple[Gate, dict[str, object], dict[str, object]]] = {
     "a refusal that binds": (Gate.MATCH, {"refuse": ["compute the sum of {a} and {b}"]}, {}),
     "an example that binds other arguments": (
         Gate.MATCH,
-        {"examples": [{"request": "compute the sum of 20 and 30", "arguments": {"a": "30", "b": "20"}, "answer": "50"}]},
+        {"examples": [{"request": "compute the sum of 2 and 3", "arguments": {"a": "3", "b": "2"}, "answer": "5"}]},
         {},
     ),
     "an operator that is an alternative": (
@@ -303,7 +304,7 @@ BAD: dict[str, tuple[Gate, dict[str, object], dict[str, object]]] = {
     ),
     "an optional negation": (
         Gate.MATCH,
-        {"patterns": ["what is [not] the sum of {a} and {b}"], "examples": [{"request": "what is the sum of 20 and 30"}]},
+        {"patterns": ["what is [not] the sum of {a} and {b}"], "examples": [{"request": "what is the sum of 2 and 3"}]},
         {},
     ),
     "swapped roles": (

@@ -68,7 +68,7 @@ def test_a_bad_reply_is_asked_for_again_with_the_error() -> None:
     prompts: list[str] = []
 
     def answer(request: dict[str, object]) -> Reply:
-        prompts.append(prompt_of(request))  # type: ignore[arg-type]
+        prompts.append(prompt_of(request))
         return completion({"word": "yes"} if len(prompts) == 2 else {"wort": "ja"})
 
     with serving(answer) as server:

@@ -10,10 +10,12 @@ import rfc8785
 
 from seglam.compiler.replies import ExampleReply, ExtensionReply, PatternReply, ProcedureReply
 from seglam.lookup import Hit, Index
+from seglam.lookup.structured import dumps
 from seglam.procedures.document import (
     API_VERSION,
     KIND,
     Example,
+    Input,
     Match,
     Metadata,
     NamedValue,
@@ -25,7 +27,7 @@ from seglam.procedures.document import (
     VocabularyValue,
 )
 from seglam.procedures.patterns import shared_rules
-from seglam.procedures.request import request_of
+from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
 
 UNKNOWN = ""
@@ -102,7 +104,7 @@ def with_examples(
     examples, dropped = list(document.spec.examples or ()), []
     known = {example.request for example in examples}
     for reply in replies:
-        bare = Example(request=reply.request, arguments=[], answer=UNKNOWN)
+        bare = Example(request=reply.request, inputs=list(reply.inputs) or None, arguments=[], answer=UNKNOWN)
         found = index.find(request_of(bare))
         if reply.request in known:
             continue
@@ -110,11 +112,33 @@ def with_examples(
             dropped.append(reply.request)
             continue
         known.add(reply.request)
-        bound = {**found.binding.arguments, **reply.arguments}
-        arguments = [NamedValue(name=name, value=value) for name, value in bound.items()]
         answer = UNKNOWN if reply.answer is None else reply.answer
-        examples.append(bare.model_copy(update={"arguments": arguments, "answer": answer}))
+        examples.append(_completed(bare, {**found.binding.arguments, **reply.arguments}, answer))
     return with_spec(document, examples=examples or None), dropped
+
+
+def with_request(document: ReasoningProcedure, request: Request, answer: str = UNKNOWN) -> ReasoningProcedure:
+    """Add a request that the patterns match as an example; the document as it is if they do not match it."""
+    index = Index()
+    index.add(Revision.of(document))
+    found = index.find(request)
+    if not isinstance(found, Hit):
+        return document
+    bare = Example(
+        request=request.text,
+        value=None if request.text is not None else dumps(request.value),
+        inputs=[Input(name=n, media_type=i.media_type, text=i.text) for n, i in request.inputs.items()] or None,
+        context=[NamedValue(name=name, value=value) for name, value in request.context.items()] or None,
+        arguments=[],
+        answer=UNKNOWN,
+    )
+    example = _completed(bare, found.binding.arguments, answer)
+    return with_spec(document, examples=[*(document.spec.examples or ()), example])
+
+
+def _completed(bare: Example, arguments: Mapping[str, str], answer: str) -> Example:
+    named = [NamedValue(name=name, value=value) for name, value in arguments.items()]
+    return bare.model_copy(update={"arguments": named, "answer": answer})
 
 
 def with_spec(document: ReasoningProcedure, **changes: object) -> ReasoningProcedure:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ValidationError
 
 from seglam.compiler import gates
-from seglam.compiler.assemble import document_of, extended, grew, with_examples
+from seglam.compiler.assemble import document_of, extended, grew, with_examples, with_request
 from seglam.compiler.budget import Budget, BudgetExceeded, Spending
 from seglam.compiler.gates.differential import answer_name
 from seglam.compiler.model import Failure, Model, ModelFailed, NoRecording, Prompt, Question, R
@@ -19,7 +19,6 @@ from seglam.compiler.prompting import author_prompt, contrasts_prompt, implement
 from seglam.compiler.replies import (
     AuthorReply,
     ContrastsReply,
-    ExampleReply,
     ExtensionReply,
     ImplementationReply,
     NotCompilableReply,
@@ -188,6 +187,7 @@ class Compiler:
         try:
             document = document_of(reply, {revision.name for revision in work.known})
             document, _ = with_examples(document, reply.examples)
+            document = document if document.spec.examples else with_request(document, work.missed.request)
         except (ValidationError, PatternError, ValueProblem) as problem:
             raise self._faulty(work, problem) from None
         document = self._verify(work, document, progress, differential=True)
@@ -202,9 +202,7 @@ class Compiler:
             )
         try:
             document = extended(base, reply)
-            document, _ = with_examples(
-                document, [_missed_example(work)] if work.missed.request.text is not None else []
-            )
+            document = with_request(document, work.missed.request)
         except (ValidationError, PatternError, ValueProblem, ValueError) as problem:
             raise self._faulty(work, problem) from None
         document = self._verify(work, document, progress, differential=grew(base.spec, document.spec), base=base)
@@ -297,6 +295,8 @@ class Compiler:
             category = "the code gives no answer to the missed request"
             work.record(Evidence(Gate.EXAMPLES, False, f"{category}: {answer.fault}", {"category": category}))
         assert answer.text is not None
+        if not document.spec.examples:  # all went with alternatives that were taken out
+            document = with_request(document, work.missed.request, answer.text)
         if Gate.AGREEMENT not in self._skipped:
             work.record(gates.agreement(revision, answer.text, direct))
         return _Made(outcome, document, answer.text, found.binding.arguments, replaces)
@@ -321,11 +321,6 @@ def _find(document: ReasoningProcedure, work: _Work) -> Hit | str:
         return str(problem)
     found = index.find(work.missed.request)
     return found if isinstance(found, Hit) else found.explanation
-
-
-def _missed_example(work: _Work) -> ExampleReply:
-    assert work.missed.request.text is not None
-    return ExampleReply(request=work.missed.request.text)
 
 
 def _repair(prompt: Prompt, reply: AuthorReply, failed: Evidence) -> Prompt:

@@ -28,6 +28,7 @@ from seglam.procedures.values.registry import describe
 DIVIDER = "<!-- the request -->"
 MAX_OTHERS = 40
 MAX_SHOWN_VALUES = 60
+KEPT_AROUND = 60
 
 
 @cache
@@ -110,7 +111,26 @@ def implementation_prompt(signature: Signature, request: Request, modules: Seque
 
 def contrasts_prompt(summary: str, pairs: Sequence[tuple[str, str]]) -> Prompt:
     """Ask a verifier whether the sentences of each pair mean the same."""
-    return _render("contrasts.md", ContrastsReply, summary=summary, pairs=pairs, mark=_mark(pairs))
+    groups: list[dict[str, Any]] = []
+    for number, (left, right) in enumerate(pairs, 1):
+        if not groups or groups[-1]["left"] != left:
+            groups.append({"left": left, "first": number, "rights": []})
+        groups[-1]["last"] = number
+        groups[-1]["rights"].append((number, elided(left, right)))
+    return _render("contrasts.md", ContrastsReply, summary=summary, groups=groups, mark=_mark(pairs))
+
+
+def elided(left: str, right: str) -> str:
+    """The right sentence without long beginnings and ends that it shares with the left one."""
+    shorter = min(len(left), len(right))
+    before = next((at for at in range(shorter) if left[at] != right[at]), shorter)
+    after = next((at for at in range(shorter - before) if left[-1 - at] != right[-1 - at]), shorter - before)
+    begin, end = max(before - KEPT_AROUND, 0), min(len(right) - after + KEPT_AROUND, len(right))
+    if begin < 2 * KEPT_AROUND:
+        begin = 0
+    if len(right) - end < 2 * KEPT_AROUND:
+        end = len(right)
+    return ("[...]" if begin else "") + right[begin:end] + ("[...]" if end < len(right) else "")
 
 
 def _mark(*data: object) -> str:

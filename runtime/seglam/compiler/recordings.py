@@ -180,8 +180,6 @@ class RecordedModel:
             unsure = JudgementReply(pair=str(number), verdict="unsure", why=UNCERTAIN)
             judged.append(unsure if known is None else known.model_copy(update={"pair": str(number)}))
         names = sorted({used[pair] for pair in subject.pairs if pair in used})
-        if not names:
-            raise NoRecording("no verifier judged any of these pairs of sentences")
         calls = tuple(
             call
             for name in names

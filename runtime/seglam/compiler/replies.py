@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from seglam.procedures.document import (
     MAX_CODE_BYTES,
     Identifier,
+    Input,
     Line,
     Parameter,
     ResourceName,
@@ -52,6 +53,7 @@ class ExampleReply(_Part):
     """A request with its arguments by name and its answer, all as canonical texts, as far as the author is certain."""
 
     request: str = Field(min_length=1, max_length=65536)
+    inputs: list[Input] = Field(default_factory=list, max_length=8)
     arguments: dict[str, str] = Field(default_factory=dict)
     answer: str | None = None
 
