@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from seglam.lookup import overlap as overlap_module
 from seglam.lookup.overlap import Witness, accepts, machines_of, meet, overlaps
 from seglam.lookup.product import Machine, Undecided, common, may_meet
+from seglam.procedures import Revision
 from seglam.procedures.patterns import compile_pattern, parse
 from seglam.procedures.text import Text
 from seglam.procedures.values import ValueType, value_type
@@ -144,7 +145,7 @@ def test_real_types_that_do_not_meet(left: str, right: str, types: dict[str, Val
 
 
 def test_vocabularies_meet_where_they_share_a_name() -> None:
-    def about(name: str, *members: str) -> object:
+    def about(name: str, *members: str) -> Revision:
         return revision(
             name,
             patterns=["the flag of {c}"],
@@ -153,8 +154,8 @@ def test_vocabularies_meet_where_they_share_a_name() -> None:
         )
 
     north, both, south = about("north", "Norway", "Finland"), about("both", "Finland", "Spain"), about("south", "Spain")
-    assert overlaps(north, [south]) == []  # type: ignore[arg-type, list-item]
-    (found,) = overlaps(north, [both, south])  # type: ignore[arg-type, list-item]
+    assert overlaps(north, [south]) == []
+    (found,) = overlaps(north, [both, south])
     assert (found.elder, found.witness, found.confirmed) == (both, "the flag of finland", True)
 
 
@@ -235,7 +236,7 @@ def test_machines_live_as_long_as_their_revision() -> None:
 # Structured requests
 
 
-def structured(name: str, *fields: Mapping[str, str], kind: str = "integer") -> object:
+def structured(name: str, *fields: Mapping[str, str], kind: str = "integer") -> Revision:
     return revision(
         name,
         patterns=[],
@@ -265,22 +266,21 @@ N = {"pointer": "/n", "parameter": "n"}
     ],
 )
 def test_structured_forms(left: list[Mapping[str, str]], right: list[Mapping[str, str]], shared: bool) -> None:
-    one, other = structured("one", *left), structured("other", *right, kind="year")
-    other = structured("other", *right)
-    if one.digest == other.digest:  # type: ignore[attr-defined]
+    one, other = structured("one", *left), structured("other", *right)
+    if one.digest == other.digest:
         other = structured("other", *right, kind="decimal")
     for newcomer, elder in ((one, other), (other, one)):
-        found = overlaps(newcomer, [elder])  # type: ignore[arg-type, list-item]
+        found = overlaps(newcomer, [elder])
         assert bool(found) is shared
         for each in found:
             assert (each.newcomer_pattern, each.elder_pattern, each.decided) == (None, None, True)
 
 
 def test_structured_witness_is_a_value_that_both_take() -> None:
-    (found,) = overlaps(structured("one", SUM, N), [structured("two", N, SUM, kind="decimal")])  # type: ignore[arg-type, list-item]
+    (found,) = overlaps(structured("one", SUM, N), [structured("two", N, SUM, kind="decimal")])
     assert found.confirmed
     assert found.witness in ('{"op":"sum","n":"0"}', '{"n":"0","op":"sum"}')
 
 
 def test_text_and_structured_requests_never_meet() -> None:
-    assert overlaps(structured("one", SUM, N), [revision("two")]) == []  # type: ignore[arg-type]
+    assert overlaps(structured("one", SUM, N), [revision("two")]) == []
