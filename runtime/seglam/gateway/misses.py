@@ -149,7 +149,7 @@ class Misses:
                     again = "no sooner than another procedure is active" if not failure.until else "later"
                     return Declined(failure.outcome, f"{failure.message}; this type is tried again {again}")
                 earlier = self._store.interrupted_of(print_)
-                flight = Flight(earlier.id if earlier else uuid.uuid4().hex, print_, Future())
+                flight = Flight(earlier.id if earlier else uuid.uuid4().hex, print_, _future())
                 self._store.open_compilation(flight.id, print_, missed, requester)
                 self._flights[print_] = flight
                 context, new = contextvars.copy_context(), flight
@@ -231,6 +231,13 @@ class Misses:
         except StoreError as problem:
             logger.error("the end of compilation %s cannot be kept: %s", flight.id, problem)
         return Settled(FAILED, message)
+
+
+def _future() -> Future[Settled]:
+    """A future that nobody who waits for it can cancel."""
+    made: Future[Settled] = Future()
+    made.set_running_or_notify_cancel()
+    return made
 
 
 def authors_of(made: Compilation, requester: str) -> list[str]:

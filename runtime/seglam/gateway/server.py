@@ -1,0 +1,54 @@
+"""Serving the API on a socket of this machine."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+
+import uvicorn
+
+from seglam.gateway.api import LOOPBACK_NAMES, create_app
+from seglam.gateway.service import Service
+
+
+class ListenError(OSError):
+    """The address cannot be listened on; the message says why and what to do."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any that is free. `ListenError` says what is wrong."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise ListenError(error.errno, _words(host, port, error)) from error
+    listening.setblocking(False)
+    return listening
+
+
+def server(service: Service, listening: socket.socket) -> uvicorn.Server:
+    """A server of a service; `run(sockets=[listening])` runs it until its `should_exit` is set."""
+    host = str(listening.getsockname()[0])
+    app = create_app(service, hosts=LOOPBACK_NAMES if ipaddress.ip_address(host).is_loopback else None)
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", ws="none"))
+
+
+def serve(service: Service, host: str, port: int) -> None:
+    """Serve until interrupted. `ListenError` if the address is taken."""
+    listening = bind(host, port)
+    server(service, listening).run(sockets=[listening])
+
+
+def _words(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is in use; stop the other program or choose another with SEGLAM_PORT"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"port {port} of {host} may not be used; choose one above 1023 with SEGLAM_PORT"
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return f"{host} is no address of this machine; use 127.0.0.1"
+    return f"{host}:{port} cannot be listened on: {error.strerror or error}"

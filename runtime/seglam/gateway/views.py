@@ -1,0 +1,166 @@
+"""What the store holds, as it is sent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from seglam.gateway.problems import Problem
+from seglam.gateway.reviewing import review_as_json
+from seglam.gateway.service import Service
+from seglam.gateway.store import CompilationRow, RevisionRow, State, authors_of, document_of
+from seglam.gateway.wire import dumps, loads
+from seglam.lookup import Hit, Miss
+from seglam.procedures import Revision
+
+
+def procedures(service: Service) -> dict[str, Any]:
+    """The procedures that are served, by name."""
+    served = sorted(service.index, key=lambda revision: revision.name)
+    return {"procedures": [_procedure(revision) for revision in served]}
+
+
+def procedure(service: Service, name: str) -> dict[str, Any]:
+    """One procedure with its document and all its revisions; `Problem` 404 if there is none."""
+    rows = service.store.revisions(name=name)
+    if not rows:
+        raise Problem(404, "unknown-procedure", f"there is no procedure {name!r}; see /v1/procedures")
+    active = next((row for row in rows if row.state == State.ACTIVE), None)
+    return {
+        "name": name,
+        "active": active.digest if active else None,
+        "document": json.loads(active.document) if active else None,
+        "revisions": [_revision(row) for row in reversed(rows)],
+    }
+
+
+def revision(service: Service, digest: str) -> dict[str, Any]:
+    """One revision with its document, the decisions on it and what its compilation found."""
+    row = service.store.revision(digest)
+    if row is None:
+        raise Problem(404, "unknown-revision", f"there is no revision {digest}; see /v1/procedures and /v1/reviews")
+    return {
+        **_revision(row),
+        "document": json.loads(row.document),
+        "reviews": [review_as_json(each) for each in service.store.reviews(digest)],
+        "compilation": compilation(service, row.compilation) if row.compilation else None,
+    }
+
+
+def review_queue(service: Service) -> dict[str, Any]:
+    """The revisions that wait for a decision, oldest first."""
+    rows = service.store.revisions(State.PROPOSED)
+    return {
+        "reviews": [
+            {
+                **_revision(row),
+                "summary": document_of(row).spec.summary,
+                "evidence": _evidence(service, row.compilation) if row.compilation else [],
+                "url": f"/v1/revisions/{row.digest}",
+            }
+            for row in rows
+        ]
+    }
+
+
+def compilation(service: Service, identity: str) -> dict[str, Any]:
+    """One compilation with its evidence and calls; `Problem` 404 if there is none."""
+    row = service.store.compilation(identity)
+    if row is None:
+        raise Problem(404, "unknown-compilation", f"there is no compilation {identity}")
+    store = service.store
+    return {
+        **_compilation(row),
+        "request": _request(row),
+        "arguments": json.loads(row.arguments),
+        "engines": json.loads(row.engines),
+        "evidence": _evidence(service, identity, detail=True),
+        "calls": [each.model_dump(exclude={"compilation", "number"}) for each in store.calls(identity)],
+        "waiting": len(store.waiting(identity)),
+    }
+
+
+def explanation(service: Service, found: Hit | Miss) -> dict[str, Any]:
+    """What a lookup decided, and why."""
+    if isinstance(found, Hit):
+        binding = found.binding
+        return {
+            "outcome": "hit",
+            "reason": None,
+            "procedure": binding.revision.name,
+            "revision": binding.revision.digest,
+            "arguments": dict(binding.arguments),
+            "explanation": found.explanation,
+            "near": [],
+        }
+    return {
+        "outcome": "miss",
+        "reason": found.reason,
+        "procedure": None,
+        "revision": None,
+        "arguments": {},
+        "explanation": found.explanation,
+        "near": [
+            {"procedure": each.revision.name, "pattern": each.pattern, "difference": each.difference}
+            for each in found.near
+        ],
+    }
+
+
+def _procedure(revision: Revision) -> dict[str, Any]:
+    spec = revision.spec
+    return {
+        "name": revision.name,
+        "revision": revision.digest,
+        "summary": spec.summary,
+        "parameters": [{"name": each.name, "type": each.type} for each in spec.parameters or ()],
+        "returns": spec.returns.type,
+        "patterns": len(spec.match.patterns or ()),
+    }
+
+
+def _revision(row: RevisionRow) -> dict[str, Any]:
+    return {
+        "digest": row.digest,
+        "name": row.name,
+        "state": row.state,
+        "origin": row.origin,
+        "authors": authors_of(row),
+        "replaces": row.replaces,
+        "created": row.created,
+        "changed": row.changed,
+        "traceId": row.trace_id,
+    }
+
+
+def _compilation(row: CompilationRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "progress": row.progress,
+        "outcome": row.outcome,
+        "message": row.message,
+        "reason": row.reason,
+        "explanation": row.explanation,
+        "requester": row.requester,
+        "revision": row.digest,
+        "replaces": row.replaces,
+        "answer": row.answer,
+        "created": row.created,
+        "finished": row.finished,
+        "traceId": row.trace_id,
+    }
+
+
+def _request(row: CompilationRow) -> dict[str, Any]:
+    """The request that missed; a structured value as JSON text, which keeps its numbers as they are."""
+    content = loads(row.request)
+    assert isinstance(content, dict)
+    return {**content, "value": dumps(content["value"])} if "value" in content else content
+
+
+def _evidence(service: Service, compilation: str, *, detail: bool = False) -> list[dict[str, Any]]:
+    shown = []
+    for row in service.store.evidence(compilation):
+        entry: dict[str, Any] = {"gate": row.gate, "passed": row.passed, "summary": row.summary}
+        shown.append({**entry, "detail": json.loads(row.detail)} if detail else entry)
+    return shown
