@@ -1,24 +1,26 @@
 """A pattern as a small deterministic automaton over tokens and typed slots.
 
-Patterns have no repetition, so the automaton has no cycles; it is built bottom-up from subsets of positions and equal
-states are shared, which keeps a pattern at about one state for each of its tokens.
+Patterns have no repetition, so the automaton has no cycles. It is built from the end: each part becomes a state that
+leads to what follows it, alternatives are merged edge by edge, and equal states are shared, which keeps a pattern at
+about one state for each of its tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from sys import intern
-from typing import NamedTuple
 
 from seglam.procedures.patterns.grammar import Choice, Node, PatternError, Sequence, Slot, Words
 from seglam.procedures.values import ValueType
 
 MAX_STATES = 4096
-MAX_POSITIONS = 20_000
+MAX_PARTS = 20_000
+MAX_MERGES = 100_000
+"""Pairs of states that are merged: about a quarter of a second."""
+MAX_SHARED = 250
+"""Words and slots in a row that alternatives share; merging goes one call deeper for each."""
 MAX_SLOTS = 64
 """Slots of one sentence; a reader goes one call deeper for each."""
-MAX_STEPS = 1_000_000
-"""Positions visited while subsets are made: about a second."""
 FINAL_MARKS = frozenset({"?", "."})
 """Marks that may be missing at the end of a request or stand there unasked; `!` never is, since it is a factorial."""
 
@@ -36,59 +38,101 @@ class State:
         self.accepts = accepts
 
 
-class _Positions:
-    """The pattern's tree as a nondeterministic automaton; made and dropped within `compile_pattern`."""
+Edges = dict[str, State]
 
-    def __init__(self) -> None:
-        self.steps = 0
-        self.empty: list[list[int]] = []
-        self.literals: list[list[tuple[str, int]]] = []
-        self.slots: list[list[tuple[str, int]]] = []
 
-    def new(self) -> int:
-        if len(self.empty) >= MAX_POSITIONS:
-            raise PatternError(
-                "the pattern has too many parts",
-                0,
-                f"split it; at most {MAX_POSITIONS} positions are allowed",
-            )
-        self.empty.append([])
-        self.literals.append([])
-        self.slots.append([])
-        return len(self.empty) - 1
+class _Builder:
+    """States of one pattern, from its last token to its first."""
 
-    def build(self, node: Node, at: int) -> int:
-        """Add `node` from position `at`; the position where it ends."""
+    def __init__(self, types: Mapping[str, ValueType]) -> None:
+        self.types = types
+        self.parts = 0
+        self.merges = 0
+        self.made: dict[object, State] = {}
+        self.merged: dict[tuple[State, State], State] = {}
+        self.end = State({}, (), True)
+        self.complete = {self.end}  # where the pattern's own text may end, without the final mark that is free
+        self.depth = {self.end: 0}  # most slots from a state to the end
+
+    def before(self, node: Node, after: State) -> State:
+        """The state from which `node` leads to `after`."""
+        self.parts += 1
+        if self.parts > MAX_PARTS:
+            raise PatternError("the pattern has too many parts", 0, f"split it; at most {MAX_PARTS} are allowed")
         match node:
             case Words(tokens):
-                for token in tokens:
-                    after = self.new()
-                    self.literals[at].append((intern(token), after))
-                    at = after
+                for token in reversed(tokens):
+                    after = self._word(intern(token), after)
             case Slot(parameter):
-                after = self.new()
-                self.slots[at].append((parameter, after))
-                at = after
+                after = self._state({}, {parameter: after}, complete=False)
             case Sequence(items):
-                for item in items:
-                    at = self.build(item, at)
+                for item in reversed(items):
+                    after = self.before(item, after)
             case Choice(branches, optional):
-                ends = [self.build(branch.node, at) for branch in branches]
-                after = self.new()  # made last, so that every edge leads to a higher position
-                for end in [*ends, at] if optional else ends:
-                    self.empty[end].append(after)
-                at = after
-        return at
+                ways = [self.before(branch.node, after) for branch in branches]
+                after = self._merge_all([*ways, after] if optional else ways)
+        return after
 
-    def closure(self, positions: set[int]) -> frozenset[int]:
-        seen, waiting = set(positions), list(positions)
-        while waiting:
-            for position in self.empty[waiting.pop()]:
-                if position not in seen:
-                    seen.add(position)
-                    waiting.append(position)
-        self.steps += len(seen)
-        return frozenset(seen)
+    def _word(self, token: str, after: State) -> State:
+        """As `_state` with one literal, which most states have."""
+        known = self.made.get((token, after))
+        if known is None:
+            known = State({token: after}, (), token in FINAL_MARKS and after in self.complete)
+            self._keep((token, after), known, self.depth[after])
+        return known
+
+    def _state(self, literals: Edges, slots: Edges, *, complete: bool) -> State:
+        if len(literals) == 1 and not slots and not complete:
+            return self._word(*literals.popitem())
+        content = (tuple(sorted(literals.items(), key=_first)), tuple(sorted(slots.items(), key=_first)), complete)
+        known = self.made.get(content)
+        if known is None:
+            accepts = complete or any(literals.get(mark) in self.complete for mark in FINAL_MARKS)
+            typed = tuple((self.types[name], name, after) for name, after in content[1])
+            known = State(dict(content[0]), typed, accepts)
+            depths = [self.depth[after] for after in literals.values()]
+            self._keep(content, known, max([*depths, *(self.depth[after] + 1 for after in slots.values())], default=0))
+            if complete:
+                self.complete.add(known)
+        return known
+
+    def _keep(self, content: object, state: State, depth: int) -> None:
+        self.made[content] = state
+        self.depth[state] = depth
+        if len(self.made) > MAX_STATES:
+            raise _too_many()
+
+    def _merge_all(self, states: list[State]) -> State:
+        merged = states[0]
+        for state in states[1:]:
+            merged = self._merge(merged, state, 0)
+        return merged
+
+    def _merge(self, left: State, right: State, shared: int) -> State:
+        """The state that leads wherever one of the two does; `shared` edges led to both."""
+        if left is right:
+            return left
+        known = self.merged.get((left, right))
+        if known is not None:
+            return known
+        self.merges += 1
+        if self.merges > MAX_MERGES:
+            raise _too_many()
+        if shared > MAX_SHARED:
+            raise PatternError(
+                "alternatives have too many words in common", 0, "write what they share once, outside of them"
+            )
+        literals = dict(left.literals)
+        for token, after in right.literals.items():
+            other = literals.get(token)
+            literals[token] = after if other is None else self._merge(other, after, shared + 1)
+        slots = {name: after for _, name, after in left.slots}
+        for _, name, after in right.slots:
+            other = slots.get(name)
+            slots[name] = after if other is None else self._merge(other, after, shared + 1)
+        merged = self._state(literals, slots, complete=left in self.complete or right in self.complete)
+        self.merged[left, right] = merged
+        return merged
 
 
 def compile_pattern(tree: Node, types: Mapping[str, ValueType]) -> State:
@@ -101,73 +145,26 @@ def compile_pattern(tree: Node, types: Mapping[str, ValueType]) -> State:
     Raises:
         PatternError: if a slot names no parameter, nothing is mandatory, or the automaton would be too large.
     """
-    positions = _Positions()
-    start = positions.new()
-    end = positions.build(tree, start)
-    first = positions.closure({start})
-    moves = _subsets(positions, first)
-    made: dict[frozenset[int], State] = {}
-    shared: dict[object, State] = {}
-    depth: dict[frozenset[int], int] = {}  # most slots of a sentence's rest
-    # Edges lead to higher positions only, so this order makes every state after those that it leads to.
-    for here in sorted(moves, key=min, reverse=True):
-        literals = {token: made[after] for token, after in sorted(moves[here].literals.items())}
-        slots: list[tuple[ValueType, str, State]] = []
-        for name, after in sorted(moves[here].slots.items()):
-            if name not in types:
-                raise _unknown(name, tree, types)
-            slots.append((types[name], name, made[after]))
-        accepts = end in here or any(end in moves[here].literals.get(mark, ()) for mark in FINAL_MARKS)
-        content = (
-            tuple((token, id(state)) for token, state in literals.items()),
-            tuple((name, id(state)) for _, name, state in slots),
-            accepts,
-        )
-        made[here] = shared.setdefault(content, State(literals, tuple(slots), accepts))
-        depth[here] = max(
-            [depth[after] for after in moves[here].literals.values()]
-            + [depth[after] + 1 for after in moves[here].slots.values()],
-            default=0,
-        )
-    if depth[first] > MAX_SLOTS:
+    builder = _Builder(types)
+    try:
+        first = builder.before(tree, builder.end)
+    except KeyError as error:
+        raise _unknown(error.args[0], tree, types) from None
+    if builder.depth[first] > MAX_SLOTS:
         raise PatternError("a sentence has too many parameters", 0, f"use at most {MAX_SLOTS} slots, or a list")
-    if made[first].accepts:
+    if first.accepts:
         raise PatternError("the pattern matches an empty request", 0, "make at least one word mandatory")
-    return made[first]
+    return first
 
 
-class _Moves(NamedTuple):
-    """Where one subset of positions leads."""
-
-    literals: dict[str, frozenset[int]]
-    slots: dict[str, frozenset[int]]
+def _first(edge: tuple[str, State]) -> str:
+    return edge[0]
 
 
-def _subsets(positions: _Positions, first: frozenset[int]) -> dict[frozenset[int], _Moves]:
-    """All subsets of positions that some text reaches, and where each leads."""
-    found: dict[frozenset[int], _Moves] = {}
-    waiting = [first]
-    while waiting:
-        here = waiting.pop()
-        if here in found:
-            continue
-        literals: dict[str, set[int]] = {}
-        slots: dict[str, set[int]] = {}
-        for position in here:
-            for token, after in positions.literals[position]:
-                literals.setdefault(token, set()).add(after)
-            for parameter, after in positions.slots[position]:
-                slots.setdefault(parameter, set()).add(after)
-        found[here] = _Moves(
-            {token: positions.closure(after) for token, after in literals.items()},
-            {name: positions.closure(after) for name, after in slots.items()},
-        )
-        waiting += [*found[here].literals.values(), *found[here].slots.values()]
-        if len(found) > MAX_STATES or positions.steps > MAX_STEPS:
-            raise PatternError(
-                "the pattern has too many sentence forms", 0, "split it into several patterns with fewer options"
-            )
-    return found
+def _too_many() -> PatternError:
+    return PatternError(
+        "the pattern has too many sentence forms", 0, "split it into several patterns with fewer options"
+    )
 
 
 def _unknown(parameter: str, tree: Node, types: Mapping[str, ValueType]) -> PatternError:
