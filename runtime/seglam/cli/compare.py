@@ -30,28 +30,33 @@ def right(answer: object, expected: object, rule: str | None = None, accept: Seq
     """Whether `answer` is `expected` or one of `accept` under a rule of `RULES`; None compares exactly.
 
     Each is a text, or a JSON value, which stands for its text. Numbers of JSON values are `int` and `Decimal`. No
-    answer is right where None is expected. `KeyError` if there is no such rule.
+    answer is right where None is expected. `KeyError` if there is no such rule, `Unreadable` if it cannot read what is
+    expected.
     """
     if expected is None or answer is None:
         return False
     if rule is None:
         return any(_same(answer, each) for each in (expected, *accept))
-    read = RULES[rule]
     try:
-        found = read(text_of(answer))
+        found = _read(rule, answer)
     except Unreadable:
         return False
-    return any(found == read(text_of(each)) for each in (expected, *accept))
+    return any(found == _read(rule, each) for each in (expected, *accept))
 
 
 def readable(rule: str, expected: Sequence[object]) -> bool:
     """Whether a rule can read what is expected."""
     try:
         for each in expected:
-            RULES[rule](text_of(each))
+            _read(rule, each)
     except Unreadable:
         return False
     return True
+
+
+def _read(rule: str, value: object) -> object:
+    read = RULES[rule]
+    return typed(value) if read is _json and not isinstance(value, str) else read(text_of(value))
 
 
 def text_of(value: object) -> str:

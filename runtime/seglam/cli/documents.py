@@ -31,6 +31,21 @@ def read(paths: Iterable[Path]) -> tuple[list[Loaded], list[Problem]]:
     return loaded, problems
 
 
+def faultless(path: Path) -> list[Loaded]:
+    """The valid documents of a path; `CliError` at the first error."""
+    from seglam.procedures import validate
+
+    loaded, problems = read([path])
+    problems += [problem for each in loaded for problem in validate(each)] + same_names(loaded)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        first, others = errors[0], len(errors) - 1
+        more = f" (and {others} more errors)" if others else ""
+        place = f"{first.file}:{first.line}:{first.column}" if first.line else first.file
+        raise CliError(f"{first.message}{more}", "see `seglam procedures validate`", where=place)
+    return loaded
+
+
 def same_names(loaded: Sequence[Loaded]) -> list[Problem]:
     """Documents that claim the name of another."""
     seen: dict[str, str] = {}

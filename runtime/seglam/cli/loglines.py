@@ -69,7 +69,7 @@ def read_lines(stream: IO[bytes], locale: str | None = None) -> Iterator[LogLine
         if not raw.strip():
             continue
         try:
-            yield parse_line(raw, number, locale)
+            yield parse_line(raw.rstrip(b"\r\n"), number, locale)
         except (_Fault, Unreadable) as fault:
             yield BadLine(number, str(fault))
 

@@ -2,14 +2,102 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from seglam.cli.exits import CliError, Exit
 
 if TYPE_CHECKING:
+    from seglam.gateway.service import Service
+    from seglam.gateway.settings import Settings
+    from seglam.gateway.store import Store
     from seglam.sandbox import Sandbox
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Where the store is (default: SEGLAM_DATA_DIR, or seglam in the user's data directory).",
+                 show_default=False),
+]  # fmt: skip
+OptionalDataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Keep the store here instead of throwing it away.", show_default=False),
+]
+Procedures = Annotated[
+    Path | None,
+    typer.Option(help="Take the procedures of this YAML file or directory instead of the store's.", show_default=False),
+]
+Server = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Ask a running server instead of opening the store here.", show_default=False),
+]
+Recordings = Annotated[
+    Path | None,
+    typer.Option(help="Recorded completions that stand in for a model where none is set (default: SEGLAM_RECORDINGS).",
+                 metavar="DIRECTORY", show_default=False),
+]  # fmt: skip
+Host = Annotated[
+    str | None, typer.Option(help="Address to listen on (default: SEGLAM_HOST or 127.0.0.1).", show_default=False)
+]
+Port = Annotated[
+    int | None,
+    typer.Option(help="Port to listen on, 0 for any that is free (default: SEGLAM_PORT or 8484).", min=0, max=65535,
+                 show_default=False),
+]  # fmt: skip
+
+
+def settings_of(**changes: Any) -> Settings:
+    """The environment's settings with those changes that are not None; `CliError` names what cannot be used."""
+    from seglam.gateway.settings import Settings, SettingsInvalid
+
+    try:
+        settings = Settings.from_environ(os.environ)
+    except SettingsInvalid as error:
+        raise split(str(error), "correct it", Exit.USAGE) from error
+    return replace(settings, **{name: value for name, value in changes.items() if value is not None})
+
+
+@contextmanager
+def service(settings: Settings) -> Iterator[Service]:
+    """An embedded service, closed at the end."""
+    from seglam.compiler import RecordingError, SettingsError
+    from seglam.gateway.embedded import build_service
+    from seglam.sandbox import EngineError
+
+    with _store_errors(), _telemetry():
+        try:
+            opened = build_service(settings, _report)
+        except EngineError as error:
+            raise split(str(error), "run `make engine`", Exit.MISSING) from error
+        except SettingsError as error:
+            raise split(str(error), "correct the environment", Exit.USAGE) from error
+        except RecordingError as error:
+            raise split(str(error), "record it again or remove it", Exit.DATA) from error
+        except FileNotFoundError as error:
+            raise split(str(error), "correct the path", Exit.DATA) from error
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+@contextmanager
+def store(data_dir: Path | None) -> Iterator[Store]:
+    """The store of a data directory without anything around it, closed at the end."""
+    from seglam.gateway.store import Store
+
+    settings = settings_of(data_dir=data_dir)
+    with _store_errors():
+        opened = Store(settings.store_path, report=_report)
+        try:
+            yield opened
+        finally:
+            opened.close()
 
 
 @contextmanager
@@ -20,12 +108,43 @@ def sandbox() -> Iterator[Sandbox]:
     try:
         engine = Engine.load()
     except EngineError as error:
-        raise missing_engine(error) from error
+        raise split(str(error), "run `make engine`", Exit.MISSING) from error
     with Sandbox(engine) as opened:
         yield opened
 
 
-def missing_engine(error: Exception) -> CliError:
-    """The error of an engine that is not there or not usable; the engine's own message holds the remedy."""
-    what, _, remedy = str(error).rpartition("; ")
-    return CliError(what or str(error), remedy if what else "run `make engine`", Exit.MISSING)
+@contextmanager
+def _telemetry() -> Iterator[None]:
+    """Export what is measured, where the environment names an endpoint."""
+    from seglam import telemetry
+
+    try:
+        telemetry.configure("seglam")
+    except telemetry.TelemetryError as error:
+        raise CliError(str(error), "correct it, or unset OTEL_EXPORTER_OTLP_ENDPOINT", Exit.MISSING) from error
+    try:
+        yield
+    finally:
+        telemetry.shutdown()
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    from seglam.gateway.store import StoreError
+
+    try:
+        yield
+    except StoreError as error:
+        raise CliError(str(error).removesuffix(f"; {error.remedy}"), error.remedy, Exit.DATA) from error
+
+
+def split(text: str, remedy: str, code: Exit) -> CliError:
+    """An error whose message ends with its remedy, as those of the other packages do."""
+    what, found, stated = text.rpartition("; ")
+    return CliError(what, stated, code) if found else CliError(text, remedy, code)
+
+
+def _report(message: str) -> None:
+    from seglam.cli.output import Output
+
+    Output(as_json=False).note(message)

@@ -41,7 +41,6 @@ def console(stream: IO[str]) -> Console:
         highlight=False,
         markup=False,
         emoji=False,
-        soft_wrap=not terminal,
     )
 
 
@@ -74,7 +73,8 @@ class Output:
     def say(self, *parts: object, style: str | None = None) -> None:
         """Text, tables and the like for a person; nothing with `--json`."""
         if not self.as_json:
-            console(sys.stdout).print(*parts, style=style)
+            # Texts are not broken into lines: what is copied from a terminal is what was printed.
+            console(sys.stdout).print(*parts, style=style, soft_wrap=all(isinstance(part, str) for part in parts))
 
     def note(self, text: str) -> None:
         """A remark that is no result, on stderr."""

@@ -9,7 +9,11 @@ import typer
 
 from seglam.cli import documents
 from seglam.cli.exits import CliError, Exit
+from seglam.cli.files import atomic
+from seglam.cli.opening import DataDir, sandbox, store
 from seglam.cli.output import Json, Output, one_line, visible
+from seglam.cli.review import find, short
+from seglam.cli.tables import rows, table
 
 app = typer.Typer(
     help="Look at the procedures of a store, or check procedure documents in files.",
@@ -50,7 +54,6 @@ def test_(paths: Paths, as_json: Json = False) -> None:
     Example:
       seglam procedures test examples/procedures/capital-of-country.yaml
     """
-    from seglam.cli.opening import sandbox
     from seglam.cli.proving import collisions, prove
 
     out = Output(as_json)
@@ -79,3 +82,81 @@ def test_(paths: Paths, as_json: Json = False) -> None:
         }
     )
     raise typer.Exit(Exit.NEGATIVE if errors else Exit.OK)
+
+
+@app.command("list")
+def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """List the procedures that a store serves.
+
+    \b
+    Example:
+      seglam procedures list
+    """
+    from seglam.gateway.store import document_of
+
+    out = Output(as_json)
+    with store(data_dir) as opened:
+        active = sorted(opened.active(), key=lambda row: row.name)
+    shown = table("procedure", "digest", "arguments", "summary", left=4)
+    for row in active:
+        spec = document_of(row).spec
+        arguments = ", ".join(f"{parameter.name}: {parameter.type}" for parameter in spec.parameters or ())
+        out.json({"procedure": row.name, "digest": row.digest, "arguments": arguments, "summary": spec.summary})
+        rows(shown, [(row.name, short(row.digest), arguments, one_line(spec.summary, 60))])
+    out.say(shown if active else "the store serves no procedure")
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A procedure's name, or a revision's digest.", show_default=False)],
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Print a procedure as YAML, as `procedures export` writes it.
+
+    \b
+    Example:
+      seglam procedures show capital-of-country
+    """
+    from seglam.gateway.store import document_of
+    from seglam.procedures import dump
+
+    out = Output(as_json)
+    with store(data_dir) as opened:
+        row = find(opened, name)
+    document = document_of(row)
+    content = document.model_dump(mode="json", by_alias=True, exclude_none=True)
+    out.say(visible(dump(document)).rstrip("\n"))
+    out.json({"digest": row.digest, "state": str(row.state), "document": content})
+
+
+@app.command("export")
+def export(
+    directory: Annotated[Path, typer.Option("--dir", help="Where to; made if missing.")] = Path(),
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Write each active revision to NAME.yaml. A file is whole or as it was before.
+
+    \b
+    Example:
+      seglam procedures export --dir procedures/
+    """
+    from seglam.gateway.store import document_of
+    from seglam.procedures import dump
+
+    out = Output(as_json)
+    with store(data_dir) as opened:
+        active = sorted(opened.active(), key=lambda row: row.name)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for row in active:
+            path = directory / f"{row.name}.yaml"
+            with atomic(path) as file:
+                file.write(dump(document_of(row)).encode())
+            out.say(str(path))
+            out.json({"procedure": row.name, "digest": row.digest, "file": str(path)})
+    except OSError as error:
+        raise CliError(f"cannot be written ({error.strerror})", "choose another --dir", where=str(directory)) from error
+    if not active:
+        out.note("the store serves no procedure; nothing written")

@@ -122,7 +122,8 @@ def collisions(documents: Sequence[Loaded]) -> Iterator[Problem]:
             theirs = "its structured form" if overlap.elder_pattern is None else f"pattern {overlap.elder_pattern}"
             yield loaded.problem(
                 path,
-                f"the pattern {kind} what {overlap.elder.name} ({of[overlap.elder.digest].file}, {theirs}) does{request}",
+                f"the pattern {kind} what {overlap.elder.name} ({of[overlap.elder.digest].file}, {theirs})"
+                f" does{request}",
                 "narrow one of the two",
             )
         elders.append((newcomer, loaded))

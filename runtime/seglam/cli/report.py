@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 WINDOW = (500, 1000)
@@ -140,14 +141,12 @@ def parts(count: int, slices: int) -> list[tuple[int, int]]:
     """Bounds of at most `slices` parts of nearly equal size, none empty."""
     slices = max(1, min(slices, count))
     bounds = [count * number // slices for number in range(slices + 1)]
-    return [(start, end) for start, end in zip(bounds, bounds[1:], strict=False) if end > start]
+    return [(start, end) for start, end in pairwise(bounds) if end > start]
 
 
 def curve(records: Sequence[Record], slices: int) -> list[dict[str, Any]]:
     """Totals of each slice of the log, in order. `from` and `to` count requests from 1."""
-    return [
-        {"from": start + 1, "to": end, **totals(records[start:end])} for start, end in parts(len(records), slices)
-    ]
+    return [{"from": start + 1, "to": end, **totals(records[start:end])} for start, end in parts(len(records), slices)]
 
 
 def families(records: Iterable[Record]) -> dict[str, dict[str, Any]]:

@@ -115,7 +115,7 @@ def _after(figures: Mapping[str, Any] | None) -> str:
 
 def _remark(name: str, each: Mapping[str, Any], declined: set[str]) -> str:
     reasons = each["misses_by_reason"]
-    if name in declined or reasons.get("not-compilable", 0) and not each["hits"]:
+    if name in declined or (reasons.get("not-compilable", 0) and not each["hits"]):
         return "not compilable: always a miss"
     return ""
 

@@ -1,0 +1,80 @@
+"""`seglam savings`: what the model did not have to do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from seglam.cli import client
+from seglam.cli.opening import DataDir, Server, settings_of, store
+from seglam.cli.output import Json, Output
+from seglam.cli.tables import rows, table
+
+
+def savings(
+    since: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Count from this day on, as 2026-01-31 (UTC).", show_default=False)
+    ] = None,
+    server: Server = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Model calls, tokens, time and money not spent, with the counts and the prices that they come from.
+
+    \b
+    Example:
+      seglam savings --json
+    """
+    from seglam.gateway.savings import savings as computed
+
+    out = Output(as_json)
+    if server is not None:
+        content = client.savings(server)
+    else:
+        settings = settings_of(data_dir=data_dir)
+        with store(data_dir) as opened:
+            content = computed(opened.counters.totals(day_of(since)), settings.prices)
+    out.json(content)
+    _say(out, content)
+
+
+def day_of(text: str | None) -> str | None:
+    """A day as the store writes it."""
+    from datetime import date
+
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no day; write it as 2026-01-31", param_hint="--since") from error
+
+
+def _say(out: Output, content: dict[str, Any]) -> None:
+    if out.as_json:
+        return
+    prices, counts = content["prices"], content["counts"]
+    names = {"modelCalls": "model calls", "inputTokens": "input tokens", "outputTokens": "output tokens"}
+    names |= {"seconds": "seconds", "money": prices["currency"]}
+    made = table("", "not spent", "spent", "net", title=f"Since {content['since'] or 'the beginning'}")
+    lines = (
+        (name, content["notSpent"][key], content["spent"][key], content["net"][key]) for key, name in names.items()
+    )
+    out.say(rows(made, lines))
+    out.say(f"{counts['hits']} hits, {counts['misses']} misses")
+    assumed = ", which nobody has stated: set SEGLAM_PRICE_INPUT and SEGLAM_PRICE_OUTPUT" if prices["assumed"] else ""
+    out.say(
+        f"prices: {prices['inputPerMillionTokens']} and {prices['outputPerMillionTokens']} {prices['currency']}"
+        f" a million tokens of input and output{assumed}; {prices['secondsPerCall']} s a call"
+    )
+    out.say(content["estimate"])
+    if content["procedures"]:
+        shown = table("procedure", "hits", "tokens not spent")
+        tokens = ((each["name"], each["hits"], _tokens(each)) for each in content["procedures"])
+        out.say(rows(shown, tokens))
+
+
+def _tokens(procedure: dict[str, Any]) -> int:
+    found = procedure["notSpent"]
+    return int(found["inputTokens"]) + int(found["outputTokens"])

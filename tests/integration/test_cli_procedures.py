@@ -1,0 +1,99 @@
+"""`seglam procedures` on files, as a subprocess."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commands import MULTIPLICATION, run, write
+
+
+def test_valid_documents(tmp_path: Path) -> None:
+    write(tmp_path / "m.yaml", MULTIPLICATION)
+    done = run("procedures", "validate", str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "1 documents read, 0 errors, 0 warnings\n")
+
+
+def test_a_fault_is_told_with_its_place_in_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.yaml", MULTIPLICATION.replace("(times|x)", "(times|x"))
+    done = run("procedures", "validate", str(path))
+    line = 1 + MULTIPLICATION[: MULTIPLICATION.index("(times|x)")].count("\n")
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"error: {path}:{line}:")
+    assert "'(' is not closed; add ')'" in done.stdout
+
+
+def test_faults_as_json(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.yaml", MULTIPLICATION.replace("type: decimal", "type: number", 1))
+    done = run("procedures", "validate", "--json", str(path))
+    content = json.loads(done.stdout)
+    assert done.returncode == 1 and content["documents"] == 1 and content["errors"] == len(content["problems"]) > 0
+    problem = content["problems"][0]
+    assert problem["file"] == str(path) and problem["field"] == "spec.parameters[0].type" and problem["line"] > 0
+
+
+def test_a_name_is_taken_once(tmp_path: Path) -> None:
+    write(tmp_path / "a.yaml", MULTIPLICATION)
+    write(tmp_path / "b.yaml", MULTIPLICATION)
+    done = run("procedures", "validate", str(tmp_path))
+    assert done.returncode == 1 and "the name 'multiplication' is taken by" in done.stdout
+
+
+def test_examples_and_refusals_hold(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.yaml", MULTIPLICATION)
+    done = run("procedures", "test", "--json", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout) == {
+        "documents": 1, "examples": 1, "refusals": 1, "errors": 0, "passed": ["multiplication"], "problems": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('answer: "84"', 'answer: "85"', "the code answers '84', the example states '85'"),
+        ("return a * b", "return 1 / 0", "the code gives no answer"),
+        ("return a * b", "while True: pass", "the code gives no answer"),
+        ("def solve(a, b)", "def solve(a)", "solve takes (a), but the arguments are (a, b)"),
+        ("return a * b", "import socket\n      return a * b", "no module socket"),
+        ("What is 12 times 7?", "What is 12 by 7?", "the example misses"),
+        ('value: "12"', 'value: "13"', "the example binds a=12, b=7"),
+        ("{a} plus {b}", "{a} times {b}", "is to be refused and binds"),
+    ],
+)
+def test_what_does_not_hold_is_told(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in MULTIPLICATION
+    path = write(tmp_path / "m.yaml", MULTIPLICATION.replace(old, new))
+    done = run("procedures", "test", str(path))
+    assert done.returncode == 1
+    assert said in done.stdout and f"error: {path}:" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_procedures_that_answer_one_request_overlap(tmp_path: Path) -> None:
+    write(tmp_path / "a.yaml", MULTIPLICATION)
+    write(tmp_path / "b.yaml", MULTIPLICATION.replace("name: multiplication", "name: product"))
+    done = run("procedures", "test", str(tmp_path))
+    assert done.returncode == 1
+    assert "the pattern matches what multiplication (" in done.stdout
+
+
+def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+    done = run("procedures", "validate", str(tmp_path / "none.yaml"), "--json")
+    assert done.returncode == 4
+    assert json.loads(done.stdout)["error"] == {
+        "message": "there is no such file or directory",
+        "where": str(tmp_path / "none.yaml"),
+        "remedy": "correct the path",
+        "exit_code": 4,
+    }
+    assert done.stderr == f"seglam: {tmp_path}/none.yaml: there is no such file or directory; correct the path\n"
+
+
+def test_without_an_engine_the_error_says_how_to_get_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.yaml", MULTIPLICATION)
+    done = run("procedures", "test", str(path), SEGLAM_ENGINE_DIR=str(tmp_path / "engines"))
+    assert done.returncode == 3
+    assert "make engine" in done.stderr and done.stderr.count("\n") == 1 and done.stdout == ""
