@@ -213,7 +213,7 @@ class Service:
             return answer
         settled = flight.settled.result()
         found = self.index.find(pending.request)
-        if isinstance(found, Hit):
+        if isinstance(found, Hit) and found.binding.revision.digest != answer.revision:
             return self._late(pending, found, Outcome.MISS, Mode.WARM)
         if settled.revision is not None and settled.revision.state == State.PROPOSED:
             alone = Index()
@@ -221,8 +221,11 @@ class Service:
             found = alone.find(pending.request)
             if isinstance(found, Hit):
                 return self._late(pending, found, Outcome.PROVISIONAL, Mode.SINGLE_USE)
+        late = replace(answer, stage=Stage.COMPILATION)
+        if answer.stage is Stage.RUN:
+            return replace(late, explained=f"{answer.explanation}; {settled.message}")
         reason = settled.outcome if settled.outcome in _EXPLAINING else answer.reason
-        return replace(answer, stage=Stage.COMPILATION, reason=reason, explained=settled.message)
+        return replace(late, reason=reason, explained=settled.message)
 
     def _late(self, pending: Pending, found: Hit, outcome: Outcome, mode: Mode) -> Answer:
         """Run what the compilation made; the request stays the miss that it was."""
