@@ -12,6 +12,7 @@ from seglam.gateway.problems import Problem
 from seglam.gateway.wire import loads
 from seglam.procedures import Attachment, Request
 from seglam.procedures.values.base import ValueProblem
+from seglam.procedures.values.jsonvalue import MAX_DEPTH
 
 MAX_BODY = 1 << 20
 MAX_INPUTS = 8
@@ -59,8 +60,10 @@ async def _bounded(request: HttpRequest) -> bytes:
     return bytes(body)
 
 
-def _check_text(value: object, where: str) -> None:
-    """Refuse lone surrogates and control characters in every string."""
+def _check_text(value: object, where: str, depth: int = 0) -> None:
+    """Refuse lone surrogates and control characters in every string, and what is nested too deeply to be kept."""
+    if depth > MAX_DEPTH:
+        raise Problem(400, "bad-json", f"the body is nested more deeply than {MAX_DEPTH} levels")
     match value:
         case str():
             place = where or "/"
@@ -81,10 +84,10 @@ def _check_text(value: object, where: str) -> None:
         case dict():
             for name, member in value.items():
                 _check_text(name, f"{where} (a member's name)")
-                _check_text(member, f"{where}/{name}")
+                _check_text(member, f"{where}/{name}", depth + 1)
         case list():
             for number, item in enumerate(value):
-                _check_text(item, f"{where}/{number}")
+                _check_text(item, f"{where}/{number}", depth + 1)
 
 
 def request_of(content: Mapping[str, Any]) -> Request:
