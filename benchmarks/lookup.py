@@ -36,10 +36,10 @@ def run(quick: bool) -> Report:
         _at_size(report, size, rounds, requests)
         _memory(report, size)
     report.notes += [
-        "Requests are distinct, so that the memo answers none; each pattern is as likely as any other, except `popular` "
-        "(Zipf). Of the requests of a miss half hold a common word too many, half an unknown one.",
-        "Processor time of the calling thread, so that other processes do not count; the clock itself takes 1 us of it.",
-        "A revision has three patterns on average. After the bulk load gc.freeze() is called once, as the gateway does.",
+        "Requests are distinct, so that the memo answers none; each procedure is as likely as any other, except for "
+        "`popular` (Zipf). Requests that miss are such with one word more, an unknown one or a common one.",
+        "Times are processor time of the thread, so that other processes do not count; reading it takes 1 us.",
+        "A revision has three patterns on average. gc.freeze() is called once, after the bulk load.",
     ]
     return report
 
