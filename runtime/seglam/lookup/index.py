@@ -24,9 +24,14 @@ MEMO_SIZE = 4096
 
 
 class Index:
-    """Active revisions, ready for lookup. Readers need no lock; writers take turns."""
+    """Active revisions, ready for lookup. Readers need no lock; writers take turns.
 
-    def __init__(self) -> None:
+    Args:
+        explains: whether a miss names the patterns near it, which costs far more than the decision.
+    """
+
+    def __init__(self, *, explains: bool = True) -> None:
+        self._explains = explains
         self._trie = Trie()
         self._near = Neighbours()
         self._templates: dict[str, list[Template]] = {}
@@ -156,6 +161,8 @@ class Index:
         )
 
     def _explained(self, text: Text) -> Miss:
+        if not self._explains:
+            return Miss(MissReason.UNKNOWN, "no pattern explains the whole text")
         near = self._near.near(text)
         shown = describe(near)
         for template, alignment in near:
