@@ -99,7 +99,7 @@ def with_examples(
 
     An argument that the author stated stays as stated, so that a wrong one is found by the gates.
     """
-    index = Index()
+    index = Index(explains=False)
     index.add(Revision.of(document))
     examples, dropped = list(document.spec.examples or ()), []
     known = {example.request for example in examples}
@@ -119,7 +119,7 @@ def with_examples(
 
 def with_request(document: ReasoningProcedure, request: Request, answer: str = UNKNOWN) -> ReasoningProcedure:
     """Add a request that the patterns match as an example; the document as it is if they do not match it."""
-    index = Index()
+    index = Index(explains=False)
     index.add(Revision.of(document))
     found = index.find(request)
     if not isinstance(found, Hit):

@@ -212,7 +212,7 @@ def binds(recording: AuthorRecording, subject: AuthorSubject) -> bool:
 
 
 def _hits(revision: Revision, missed: Missed) -> bool:
-    index = Index()
+    index = Index(explains=False)
     index.add(revision)
     return isinstance(index.find(missed.request), Hit)
 

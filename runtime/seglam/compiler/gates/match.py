@@ -94,7 +94,7 @@ _UNBOUND = "no pattern matches the missed request as a whole"
 
 
 def _index_of(document: ReasoningProcedure) -> tuple[Revision, Index]:
-    revision, index = Revision.of(document), Index()
+    revision, index = Revision.of(document), Index(explains=False)
     index.add(revision)
     return revision, index
 
