@@ -62,7 +62,7 @@ async def _bounded(request: HttpRequest) -> bytes:
 
 def _check_text(value: object, where: str, depth: int = 0) -> None:
     """Refuse lone surrogates and control characters in every string, and what is nested too deeply to be kept."""
-    if depth > MAX_DEPTH:
+    if depth >= MAX_DEPTH and isinstance(value, dict | list):
         raise Problem(400, "bad-json", f"the body is nested more deeply than {MAX_DEPTH} levels")
     match value:
         case str():

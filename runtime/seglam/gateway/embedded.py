@@ -83,6 +83,7 @@ def _compiler(settings: Settings, models: Models, sandbox: Sandbox, opened: Exit
         TracedModel(models.verifier, "verifier", verifier if models.live else "recorded"),
         bench,
         budget=budget,
+        choices=settings.choices,
     )
     return compiler, models.described
 

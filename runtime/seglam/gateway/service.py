@@ -13,7 +13,7 @@ from seglam import telemetry
 from seglam.compiler import Missed
 from seglam.compiler import Outcome as Compiled
 from seglam.gateway.catalog import Catalog
-from seglam.gateway.misses import Compiling, Declined, Flight, Misses
+from seglam.gateway.misses import FAILED, Compiling, Declined, Flight, Misses
 from seglam.gateway.outcomes import Answer, Outcome, Reason, Stage, Timings
 from seglam.gateway.restraint import Restraint
 from seglam.gateway.reviewing import Reviews
@@ -23,14 +23,13 @@ from seglam.gateway.source import Source
 from seglam.gateway.store import Change, CompilationRow, Decision, State, Store, revision_of
 from seglam.lookup import Binding, Hit, Index, Miss, MissReason, Near
 from seglam.procedures import Request, TextError
+from seglam.procedures.values import ValueProblem
 from seglam.sandbox import Mode, Sandbox
 from seglam.telemetry import names
 
 ANONYMOUS = "anonymous"
 GRACE = 2.0
-_EXPLAINING = frozenset(
-    {Compiled.NOT_COMPILABLE, Compiled.REJECTED, Compiled.NO_COMPLETION, Compiled.MODEL_FAILED, Compiled.BUDGET}
-)
+_EXPLAINING = frozenset({*Compiled, FAILED} - {Compiled.PROPOSED, Compiled.EXTENDED})
 """Outcomes of compilations that say more about a request than why it missed."""
 
 
@@ -165,9 +164,7 @@ class Service:
             with telemetry.lookup():
                 found = self.index.find(request)
         except TextError as error:
-            answer = Answer(identity, Outcome.ERROR, Stage.LOOKUP, Reason.BAD_REQUEST, explained=str(error))
-            self.store.counters.add({"errors": 1})
-            return Pending(answer, None, request, tenant)
+            return self._refused(identity, str(error), request, tenant)
         lookup_us = (perf_counter() - began) * 1e6
         telemetry.count_lookup(isinstance(found, Hit), lookup_us / 1e6)
         stage, run_us = Stage.LOOKUP, 0.0
@@ -182,7 +179,12 @@ class Service:
             miss = deoptimised(found.binding, ran)
         else:
             miss, reason = found, found.reason
-        following = self.misses.start(Missed(request, miss, tenant), requester, identity, only_if_cached=only_if_cached)
+        try:
+            following = self.misses.start(
+                Missed(request, miss, tenant), requester, identity, only_if_cached=only_if_cached
+            )
+        except ValueProblem as problem:  # a value that cannot be kept, or text that is none
+            return self._refused(identity, str(problem), request, tenant)
         answer = Answer(
             identity,
             Outcome.MISS,
@@ -205,6 +207,11 @@ class Service:
             answer = replace(answer, compilation=following.id, started=following.started)
         self.store.counters.add({"misses": 1, f"misses:{answer.reason}": 1}, answer.procedure or "")
         return Pending(answer, following if isinstance(following, Flight) else None, request, tenant)
+
+    def _refused(self, identity: str, words: str, request: Request, tenant: str) -> Pending:
+        self.store.counters.add({"errors": 1})
+        answer = Answer(identity, Outcome.ERROR, Stage.LOOKUP, Reason.BAD_REQUEST, explained=words)
+        return Pending(answer, None, request, tenant)
 
     def finish(self, pending: Pending) -> Answer:
         """The answer after the compilation has ended; at once what it is if it has not."""

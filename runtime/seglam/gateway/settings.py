@@ -31,6 +31,7 @@ class Settings:
         recordings: directory of recorded completions, used where no model is set. `SEGLAM_RECORDINGS`.
         engine_dir: where the engines are; None for the user's cache.
         strict: never call a model. `SEGLAM_STRICT=1`.
+        choices: how this tenant reads contested names, a sentence a line in the file `SEGLAM_CHOICES`.
         auto_approve: name under which every proposal is approved at once; for demonstrations and replays.
         workers, queue: compilations at one time, and how many more may wait.
         daily_tokens: tokens that live models may use in a day. `SEGLAM_DAILY_TOKENS`.
@@ -48,6 +49,7 @@ class Settings:
     recordings: Path | None = None
     engine_dir: Path | None = None
     strict: bool = False
+    choices: tuple[str, ...] = ()
     auto_approve: str | None = None
     workers: int = 2
     queue: int = 64
@@ -73,6 +75,7 @@ class Settings:
             recordings=Path(recordings).expanduser() if recordings else None,
             engine_dir=Path(engine).expanduser() if engine else None,
             strict=_switch(given, "SEGLAM_STRICT"),
+            choices=_lines(given, "SEGLAM_CHOICES"),
             daily_tokens=_whole(given, "SEGLAM_DAILY_TOKENS"),
             compile_tokens=_whole(given, "SEGLAM_COMPILE_TOKENS") or COMPILE_TOKENS,
             compile_seconds=_whole(given, "SEGLAM_COMPILE_SECONDS") or COMPILE_SECONDS,
@@ -96,6 +99,17 @@ def default_data_dir(environ: Mapping[str, str]) -> Path:
     # The specification says that a relative path is to be ignored.
     base = Path(home) if home.startswith("/") else Path("~/.local/share").expanduser()
     return base / "seglam"
+
+
+def _lines(given: Mapping[str, str], name: str) -> tuple[str, ...]:
+    if not given.get(name):
+        return ()
+    try:
+        text = Path(given[name]).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{name}: {given[name]} cannot be read ({error}); name a text file") from error
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
 
 
 def _switch(given: Mapping[str, str], name: str) -> bool:

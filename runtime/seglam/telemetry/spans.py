@@ -13,10 +13,11 @@ nothing, always the same, and no name or attribute is made.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
+from opentelemetry.context import Context
 from opentelemetry.trace import (
     INVALID_SPAN,
     Link,
@@ -33,7 +34,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 from seglam.telemetry import names
-from seglam.telemetry.state import active
+from seglam.telemetry.state import Active, active
 
 
 class SpanReference(NamedTuple):
@@ -65,9 +66,7 @@ def request(
     if on.values and text is not None:
         attributes[names.REQUEST_TEXT] = text
     parent = TraceContextTextMapPropagator().extract(headers) if headers else None
-    return on.tracer.start_as_current_span(
-        names.SPAN_REQUEST, context=parent, kind=SpanKind.SERVER, attributes=attributes
-    )
+    return _started(on, names.SPAN_REQUEST, context=parent, kind=SpanKind.SERVER, attributes=attributes)
 
 
 def lookup() -> AbstractContextManager[Span]:
@@ -98,7 +97,7 @@ def execution(
         attributes[names.TOOL_ARGUMENTS] = json.dumps(dict(arguments), ensure_ascii=False)
     origins = (("compilation", compiled), ("review", reviewed))
     links = [Link(_context(known), {names.LINK: what}) for what, known in origins if known is not None]
-    return on.tracer.start_as_current_span(f"{names.SPAN_EXECUTION} {procedure}", attributes=attributes, links=links)
+    return _started(on, f"{names.SPAN_EXECUTION} {procedure}", attributes=attributes, links=links)
 
 
 def compilation(identity: str, fingerprint: str) -> AbstractContextManager[Span]:
@@ -112,7 +111,7 @@ def chat(model: str, role: str, purpose: str) -> AbstractContextManager[Span]:
     if on is None:
         return _OFF
     attributes = {names.OPERATION: "chat", names.REQUEST_MODEL: model, names.ROLE: role, names.PURPOSE: purpose}
-    return on.tracer.start_as_current_span(f"{names.SPAN_CHAT} {model}", kind=SpanKind.CLIENT, attributes=attributes)
+    return _started(on, f"{names.SPAN_CHAT} {model}", kind=SpanKind.CLIENT, attributes=attributes)
 
 
 def gate(name: str) -> AbstractContextManager[Span]:
@@ -120,7 +119,7 @@ def gate(name: str) -> AbstractContextManager[Span]:
     on = active()
     if on is None:
         return _OFF
-    return on.tracer.start_as_current_span(f"{names.SPAN_GATE} {name}", attributes={names.GATE: name})
+    return _started(on, f"{names.SPAN_GATE} {name}", attributes={names.GATE: name})
 
 
 def review(
@@ -137,7 +136,7 @@ def review(
         names.DECISION: decision,
     }
     links = [] if compiled is None else [Link(_context(compiled), {names.LINK: "compilation"})]
-    return on.tracer.start_as_current_span(names.SPAN_REVIEW, attributes=attributes, links=links)
+    return _started(on, names.SPAN_REVIEW, attributes=attributes, links=links)
 
 
 def reference(span: Span) -> SpanReference | None:
@@ -160,9 +159,36 @@ def values_allowed() -> bool:
     return on is not None and on.values
 
 
+@contextmanager
+def _started(
+    on: Active,
+    name: str,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    context: Context | None = None,
+    attributes: Mapping[str, AttributeValue] | None = None,
+    links: Sequence[Link] = (),
+) -> Iterator[Span]:
+    """A current span. An error that leaves it is told by its type alone: its message may hold what users sent."""
+    with on.tracer.start_as_current_span(
+        name,
+        kind=kind,
+        context=context,
+        attributes=attributes,
+        links=links,
+        record_exception=on.values,
+        set_status_on_exception=False,
+    ) as span:
+        try:
+            yield span
+        except Exception as error:
+            failed(span, type(error).__name__, str(error) if on.values else "")
+            raise
+
+
 def _span(name: str, attributes: Mapping[str, AttributeValue] | None = None) -> AbstractContextManager[Span]:
     on = active()
-    return _OFF if on is None else on.tracer.start_as_current_span(name, attributes=attributes)
+    return _OFF if on is None else _started(on, name, attributes=attributes)
 
 
 def _context(known: SpanReference) -> SpanContext:

@@ -131,6 +131,14 @@ def test_a_failure_has_a_kind(exporter: InMemorySpanExporter) -> None:
     assert (finished.attributes or {})[names.ERROR_TYPE] == "rejected"
 
 
+def test_an_error_is_told_by_its_type_and_without_its_words(exporter: InMemorySpanExporter) -> None:
+    with pytest.raises(ValueError), telemetry.gate("static"):
+        raise ValueError("secret")
+    (finished,) = exporter.get_finished_spans()
+    assert (finished.attributes or {})[names.ERROR_TYPE] == "ValueError"
+    assert "secret" not in finished.to_json()
+
+
 def test_metrics_by_outcome_and_reason() -> None:
     reader = InMemoryMetricReader()
     telemetry.use(TracerProvider(), MeterProvider([reader]))
