@@ -75,7 +75,7 @@ def run(quick: bool) -> Report:
     for name in (FLOOR, "hit over HTTP", "hit in process"):
         _add(report, name, series[name], floor)
     report.notes.append(
-        f"One client with one connection kept alive in each round; {PATTERNS} other patterns are active; every answer is checked, "
+        f"One client, with one connection in each round; {PATTERNS} other patterns are active; each answer is checked, "
         "no request comes twice, and the store counts each hit."
     )
     return report

@@ -66,8 +66,9 @@ def _at_size(report: Report, size: int, rounds: int, requests: int) -> None:
         fresh = [Revision(old.name, old.spec, old.digest) for old in held_out]  # nothing computed before
         removed.rounds.append(_timed(index.remove, [revision.digest for revision in fresh]))
         with pauses.watched():
-            added.rounds.append(_timed(index.add, fresh))
-        return added.rounds[-1]
+            times = _timed(index.add, fresh)
+        added.rounds.append(times)
+        return times
 
     series = interleave(
         {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from seglam.lookup.results import Near
-from seglam.lookup.trie import Template
+from seglam.lookup.trie import Template, readings_at
 from seglam.procedures.patterns import FINAL_MARKS, State
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
@@ -86,10 +86,16 @@ class Neighbours:
                 for template in having:
                     ranked[template] += weight  # type: ignore[assignment]
         found: list[tuple[float, int, Template, Alignment]] = []
+        costs: dict[int, float] = {}  # the least of each owner
+        limit = math.inf
         for order, (template, _) in enumerate(ranked.most_common(CANDIDATES)):
-            aligned = align(template.start, text)
+            aligned = align(template.start, text, limit)
             if aligned is not None:
                 found.append((aligned[0], order, template, aligned[1]))
+                owner = id(template.owner)
+                costs[owner] = min(aligned[0], costs.get(owner, math.inf))
+                if len(costs) >= SHOWN:
+                    limit = sorted(costs.values())[SHOWN - 1]
         found.sort(key=lambda item: item[:2])
         nearest: dict[int, tuple[Template, Alignment]] = {}
         for _, _, template, alignment in found:
@@ -114,11 +120,15 @@ def _states(start: State) -> Iterator[State]:
                 waiting.append(after)
 
 
-_Path = tuple[tuple[str, str, str], ...]
+_Step = tuple[str, str, int, int]
+"""What is wrong: its kind; a parameter or a word of the pattern; the tokens of the text, first and end."""
+_Path = tuple[_Step, ...]
 
 
-def align(start: State, text: Text) -> tuple[float, Alignment] | None:
-    """The cheapest alignment and its cost, by uniform-cost search; None if the bound ends the search first."""
+def align(start: State, text: Text, limit: float = math.inf) -> tuple[float, Alignment] | None:
+    """The cheapest alignment and its cost, by uniform-cost search; None if it costs more than `limit`, or if the bound
+    ends the search first.
+    """
     order = count()
     queue: list[tuple[float, int, int, State, _Path]] = [(0.0, next(order), 0, start, ())]
     done: set[tuple[int, int]] = set()
@@ -130,40 +140,38 @@ def align(start: State, text: Text) -> tuple[float, Alignment] | None:
             continue
         done.add((at, id(state)))
         if state.accepts and (at == len(text) or (at == len(text) - 1 and text.tokens[at] in FINAL_MARKS)):
-            return cost, _alignment(path)
+            return cost, _alignment(path, text)
         for extra, after_at, after, step in _moves(state, text, at):
-            if (after_at, id(after)) not in done:
+            if cost + extra <= limit and (after_at, id(after)) not in done:
                 heapq.heappush(queue, (cost + extra, next(order), after_at, after, (*path, step) if step else path))
     return None
 
 
-def _moves(state: State, text: Text, at: int) -> Iterator[tuple[float, int, State, tuple[str, str, str] | None]]:
-    inside = at < len(text)
-    if inside and (after := state.literals.get(text.tokens[at])) is not None:
-        yield 0.0, at + 1, after, None
+def _moves(state: State, text: Text, at: int) -> Iterator[tuple[float, int, State, _Step | None]]:
+    inside = at < len(text.tokens)
     if inside:
-        yield 1.0, at + 1, state, ("unexplained", "", text.tokens[at])
-    for token, after in state.literals.items():
-        yield 1.0, at, after, ("missing", "", token)
+        token = text.tokens[at]
+        if (after := state.literals.get(token)) is not None:
+            yield 0.0, at + 1, after, None
+        yield 1.0, at + 1, state, ("unexplained", "", at, at + 1)
+    for word, after in state.literals.items():
+        yield 1.0, at, after, ("missing", word, at, at)
     for kind, name, after in state.slots:
         if inside:
-            readings = kind.scan(text, at)
+            readings = readings_at(text, kind, at)
             for end, _ in readings:
                 yield 0.0, end, after, None
             # Where a value does stand, what follows it is unexplained rather than part of a rejected value.
-            for end in range(at + 1, 0 if readings else min(len(text), at + MAX_REJECTED_TOKENS) + 1):
-                yield 0.9 + 0.01 * (end - at), end, after, ("rejected", name, text.slice(at, end))
-        yield 1.5, at, after, ("missing", "", f"{{{name}}}")
+            for end in range(at + 1, 0 if readings else min(len(text.tokens), at + MAX_REJECTED_TOKENS) + 1):
+                yield 0.9 + 0.01 * (end - at), end, after, ("rejected", name, at, end)
+        yield 1.5, at, after, ("missing", f"{{{name}}}", at, at)
 
 
-def _alignment(path: _Path) -> Alignment:
-    def of(kind: str) -> Iterator[tuple[str, str]]:
-        return ((name, text) for step, name, text in path if step == kind)
-
+def _alignment(path: _Path, text: Text) -> Alignment:
     return Alignment(
-        tuple(of("rejected")),
-        tuple(word for _, word in of("unexplained")),
-        tuple(word for _, word in of("missing")),
+        tuple((name, text.slice(start, end)) for step, name, start, end in path if step == "rejected"),
+        tuple(text.tokens[start] for step, _, start, _ in path if step == "unexplained"),
+        tuple(word for step, word, _, _ in path if step == "missing"),
     )
 
 

@@ -144,6 +144,15 @@ class Trie:
         return sum(1 for _ in _nodes(self._root))
 
 
+def readings_at(text: Text, kind: ValueType, at: int) -> Sequence[Reading]:
+    """All readings of a value at a token, made once for all patterns that ask."""
+    key = (kind.key, at)
+    known = text.memo.get(key)
+    if known is None:
+        known = text.memo[key] = kind.scan(text, at)
+    return known
+
+
 _END = State({}, (), True)
 
 
@@ -178,12 +187,10 @@ class _Reader:
         return self.found
 
     def _scan(self, kind: ValueType, at: int) -> Sequence[Reading]:
-        """All readings of a value at a token, made once for all patterns that ask."""
-        memo = self.text.memo
-        key = (kind.key, at)
-        known = memo.get(key)
+        """As `readings_at`; what was not known yet is a step."""
+        known = self.text.memo.get((kind.key, at))
         if known is None:
-            known = memo[key] = kind.scan(self.text, at)
+            known = readings_at(self.text, kind, at)
             self._step()
         return known
 
