@@ -46,13 +46,16 @@ def template_text(name: str) -> str:
     return resources.files(__package__).joinpath("prompts", name).read_text(encoding="utf-8")
 
 
-def author_prompt(missed: Missed, known: Sequence[Revision], modules: Sequence[str]) -> Prompt:
+def author_prompt(
+    missed: Missed, known: Sequence[Revision], modules: Sequence[str], choices: Sequence[str] = ()
+) -> Prompt:
     """Ask for a procedure, an extension or a refusal.
 
     Args:
         missed: the request, with the procedures near it.
         known: all active revisions; the first `MAX_OTHERS` of those not near are named.
         modules: what code may import.
+        choices: sentences that say how this tenant reads contested names.
     """
     near = [_near(near.revision, near.difference) for near in missed.miss.near]
     shown = {item["name"] for item in near}
@@ -69,6 +72,7 @@ def author_prompt(missed: Missed, known: Sequence[Revision], modules: Sequence[s
         modules=", ".join(modules),
         near=near,
         others=others[:MAX_OTHERS],
+        choices=choices,
         reason=missed.miss.explanation,
         context=sorted(missed.request.context.items()),
         mark=_mark(missed.request),
@@ -84,7 +88,9 @@ def repair_prompt(first: Prompt, earlier: BaseModel, gate: str, category: str) -
     return Prompt(first.system, first.user + text)
 
 
-def implementation_prompt(signature: Signature, request: Request, modules: Sequence[str], answer_name: str) -> Prompt:
+def implementation_prompt(
+    signature: Signature, request: Request, modules: Sequence[str], answer_name: str, choices: Sequence[str] = ()
+) -> Prompt:
     """Ask a verifier for its own implementation; it never sees the author's code."""
     names = list(signature.arguments)
     return _render(
@@ -104,6 +110,7 @@ def implementation_prompt(signature: Signature, request: Request, modules: Seque
             for name, values in signature.vocabularies.items()
         ],
         returns=signature.returns_line,
+        choices=choices,
         request=request.text if request.text is not None else _json(request.value),
         inputs=sorted(request.inputs.items()),
     )
