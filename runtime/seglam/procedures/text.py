@@ -16,9 +16,9 @@ SPACE = " \t\n\r\f\v\u00a0\u2000-\u200a\u202f\u3000"
 TOKEN = re.compile(rf"[^\W\d_]+|[0-9]+|[^{SPACE}]")
 """Letters, ASCII digits, or one other character: digits of other scripts never join a number."""
 
-_CUT = re.compile(f"({TOKEN.pattern})")
-_CUT_ASCII = re.compile(r"([a-z]+|[0-9]+|[^ \t\n\r\f\v])")
+_ASCII = re.compile(r"[a-z]+|[0-9]+|[^ \t\n\r\f\v]")
 """The same for a folded text of ASCII alone, at half the time."""
+_CUT, _CUT_ASCII = (re.compile(f"({token.pattern})") for token in (TOKEN, _ASCII))
 
 _PLAIN = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2212": "-"})
 """One character for one, so that positions in the folded form are positions in the text. No dash but the minus sign
@@ -39,6 +39,11 @@ def fold(text: str) -> str:
     if len(lowered) != len(text):  # a few capitals lower to two characters; those stay as they are
         lowered = "".join(low if len(low := c.lower()) == 1 else c for c in text)
     return lowered if lowered.isascii() else lowered.translate(_PLAIN)
+
+
+def tokens(folded: str) -> list[str]:
+    """The tokens of a text that is folded already."""
+    return (_ASCII if folded.isascii() else TOKEN).findall(folded)
 
 
 def _normal(text: str) -> str:

@@ -9,12 +9,13 @@ finitely many sentence forms.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count, product
 
-from seglam.procedures.text import TOKEN, fold
+from seglam.procedures.text import TOKEN, fold, tokens
 
 MAX_DEPTH = 12
 """Groups in groups and rules in rules, together."""
@@ -22,6 +23,8 @@ MAX_GLUED = 256
 MAX_PARTS = 20_000
 """Words, groups, slots and rules, those within rules included: rules that name rules grow exponentially."""
 SPECIAL = "()[]{}<>|\\"
+_PIECE = re.compile(r"[^\s()\[\]{}<>|\\]+|\\.?", re.DOTALL)
+"""Characters that stand for themselves, or one that a backslash makes do so."""
 
 
 class PatternError(ValueError):
@@ -103,7 +106,7 @@ _Raw = _Piece | Slot | Choice
 
 def tokens_of(text: str) -> tuple[str, ...]:
     """The tokens of literal text, as a request's text has them."""
-    return tuple(TOKEN.findall(fold(unicodedata.normalize("NFC", text))))
+    return tuple(tokens(fold(unicodedata.normalize("NFC", text))))
 
 
 def touching(left: str, right: str) -> bool:
@@ -213,14 +216,11 @@ class _Parser:
         if char == "<":
             return self._rule(start)
         text = ""
-        while self.at < len(self.pattern) and not (char := self.pattern[self.at]).isspace() and char not in "()[]{}<>|":
-            if char == "\\":
-                self.at += 1
-                if self.at == len(self.pattern):
-                    raise self._fail("a backslash ends the pattern", self.at - 1, "write \\\\ for a backslash")
-                char = self.pattern[self.at]
-            text += char
-            self.at += 1
+        while piece := _PIECE.match(self.pattern, self.at):
+            self.at = piece.end()
+            if piece.group() == "\\":
+                raise self._fail("a backslash ends the pattern", self.at - 1, "write \\\\ for a backslash")
+            text += piece.group().removeprefix("\\")
         return _Piece(text, start, self.at)
 
     def _slot(self, start: int) -> Slot:
