@@ -134,7 +134,7 @@ class _Generator:
                 yield Case("stranger", {**base.shown, name: STRANGER}, {**base.tagged, name: strange})
 
     def case(self, kind: str, arguments: Mapping[str, str]) -> Case:
-        complete = self._with_columns(dict(arguments))
+        complete = self._with_variables(kind, self._with_columns(dict(arguments)))
         for name, parameter in self.revision.parameters.items():
             if not self.revision.types[name].within(complete[name], parameter.minimum, parameter.maximum):
                 raise ValueProblem(f"{name} is outside its bounds")
@@ -146,6 +146,22 @@ class _Generator:
                     complete[parameter.source_as] = written
         tagged = {name: each.to_tagged(complete[name]) for name, each in self.revision.argument_types.items()}
         return Case(kind, complete, tagged)
+
+    def _with_variables(self, kind: str, arguments: dict[str, str]) -> dict[str, str]:
+        """Most generated variables are one of those in the expression or equation beside them, as requests have it."""
+        kinds = self.revision.types
+        letters = {
+            letter
+            for name in arguments
+            if name in kinds and kinds[name].name in ("expression", "equation")
+            for letter in arguments[name]
+            if letter.isalpha()
+        }
+        for name in arguments:
+            if letters and kind == "ordinary" and name in kinds and kinds[name].name == "variable":
+                if self.random.random() < 0.9:
+                    arguments[name] = self.random.choice(sorted(letters))
+        return arguments
 
     def _with_columns(self, arguments: dict[str, str]) -> dict[str, str]:
         """Columns are those of the table, as binding makes them."""

@@ -206,10 +206,29 @@ class EquationType(_Notation):
             yield Sample(boundary, boundary)
         yield Sample("2x+3=7", "2x + 3 = 7")
         while True:
+            linear = _linear_equation(random)
+            yield Sample(_respaced(random, linear), linear)
             letter = random.choice("xyz")
             left = f"{random.randint(1, 20)}{letter} {random.choice('+-')} {_random_expression(random, 1)}"
             canonical = f"{left} = {_random_expression(random, 1)}"
             yield Sample(_respaced(random, canonical), canonical)
+
+
+def _linear_equation(random: random.Random) -> str:
+    """A canonical linear equation with a whole solution, in one of the common forms."""
+    letter, root = random.choice("abnxyz"), random.randint(-60, 60)
+    factor, term = random.choice((1, -1)) * random.randint(1, 99), random.randint(1, 500)
+    product = f"{factor}{random.choice(('', '*'))}{letter}"
+    sign, value = random.choice((("+", factor * root + term), ("-", factor * root - term)))
+    turned = f"{term} - {abs(factor)}{letter} = {term - abs(factor) * root}"
+    return random.choice(
+        (
+            f"{product} {sign} {term} = {value}",
+            f"{product} = {factor * root}",
+            f"{value} = {product} {sign} {term}",
+            turned,
+        )
+    )
 
 
 def _random_expression(random: random.Random, depth: int) -> str:
