@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from seglam.compiler.endpoints import SettingsError, endpoint_of
 from seglam.compiler.model import Model
-from seglam.compiler.openai import OpenAIModel, SettingsError, endpoint_of
 from seglam.compiler.recordings import RecordedModel, Recorder, read_recordings
 
 
@@ -38,6 +38,8 @@ def models_of(recordings: Path | None, environ: Mapping[str, str] | None = None)
         found = read_recordings(recordings) if recordings is not None else {}
         words = f"{len(found)} completions recorded in {recordings}" if found else "no model and no recordings"
         return Models(RecordedModel(found, "author"), RecordedModel(found, "verifier"), words, live=False)
+    from seglam.compiler.openai import OpenAIModel  # its libraries take a second that recordings need not wait for
+
     models: tuple[Model, Model] = (OpenAIModel(author, "author"), OpenAIModel(verifier, "verifier"))
     if directory := given.get("SEGLAM_RECORD_DIR", "").strip():
         origin = given.get("SEGLAM_RECORD_ORIGIN", "").strip()
