@@ -32,10 +32,15 @@ class Catalog:
 
     A replacement adds the new revision before it removes the old one, so that in between a request that both match is
     ambiguous, which is a miss; there is never a moment at which the old one is gone and the new one not there.
+
+    Attributes:
+        index: decides requests.
+        changes: how often what is served has changed.
     """
 
     def __init__(self, store: Store) -> None:
         self.index = Index()
+        self.changes = 0
         self._store = store
         self._served: dict[str, Served] = {}
         self._turn = threading.Lock()
@@ -61,6 +66,7 @@ class Catalog:
                 if digest in self.index:
                     self.index.remove(digest)
                 self._served.pop(digest, None)
+            self.changes += 1
 
     def served(self, revision: Revision) -> Served:
         """How to run a revision; one that has just been removed, or is not active yet, has no origin."""

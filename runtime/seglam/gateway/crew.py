@@ -22,13 +22,13 @@ class Crew:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, work: Callable[[], None]) -> bool:
-        """Take on some work, which must not raise; False if too much waits already."""
-        try:
-            self._queue.put_nowait(work)
-        except queue.Full:
-            return False
-        return True
+    def has_room(self) -> bool:
+        """Whether more work may wait. Who asks first and submits then must be alone in doing so."""
+        return not self._queue.full()
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Take on some work, which must not raise. `queue.Full` if there is no room."""
+        self._queue.put_nowait(work)
 
     def close(self, grace: float) -> None:
         """Start nothing more, and wait `grace` seconds for what is at work."""

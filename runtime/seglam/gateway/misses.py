@@ -10,11 +10,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Protocol
 
 from seglam import telemetry
-from seglam.compiler import Compilation, Missed, NegativeIndex
+from seglam.compiler import Compilation, Missed, NegativeIndex, Outcome
 from seglam.gateway.catalog import Catalog
 from seglam.gateway.crew import Crew
 from seglam.gateway.outcomes import Reason
@@ -145,18 +146,17 @@ class Misses:
         print_ = fingerprint(missed.request)
         with self._lock:
             if (flight := self._flights.get(print_)) is None:
-                if (failure := self._restraint.resting(print_, len(self._catalog.index))) is not None:
-                    again = "no sooner than another procedure is active" if not failure.until else "later"
-                    return Declined(failure.outcome, f"{failure.message}; this type is tried again {again}")
+                if (failure := self._restraint.resting(print_, self._catalog.changes)) is not None:
+                    recorded = failure.outcome is Outcome.NO_COMPLETION
+                    when = "when other procedures are active" if recorded else "later"
+                    return Declined(failure.outcome, f"{failure.message}; this type is tried again {when}")
+                if not self._crew.has_room():
+                    return Declined(Reason.BUSY, "too many compilations wait already; try again later")
                 earlier = self._store.interrupted_of(print_)
                 flight = Flight(earlier.id if earlier else uuid.uuid4().hex, print_, _future())
                 self._store.open_compilation(flight.id, print_, missed, requester)
                 self._flights[print_] = flight
-                context, new = contextvars.copy_context(), flight
-                if not self._crew.submit(lambda: context.run(self._run, new, missed, requester)):
-                    del self._flights[print_]
-                    self._store.end_compilation(flight.id, Reason.BUSY, "too many compilations wait")
-                    return Declined(Reason.BUSY, "too many compilations wait already; try again later")
+                self._crew.submit(partial(contextvars.copy_context().run, self._run, flight, missed, requester))
                 return flight
         self._store.wait(request_id, flight.id, missed, requester)
         return replace(flight, started=False)
@@ -178,11 +178,11 @@ class Misses:
             message = f"{found.binding.revision.name} answers this type by now"
             self._store.end_compilation(flight.id, KNOWN_BY_NOW, message)
             return Settled(KNOWN_BY_NOW, message)
-        revisions, began = len(self._catalog.index), monotonic()
+        changes, began = self._catalog.changes, monotonic()
         made = self._compile(flight, missed)
         row = self._store.close_compilation(made, authors_of(made, requester))
         self._count(made, monotonic() - began)
-        self._restraint.note(flight.fingerprint, made.outcome, made.message, revisions)
+        self._restraint.note(flight.fingerprint, made.outcome, made.message, changes)
         if made.negative is not None:
             with self._lock:
                 self.negatives.add(made.negative)

@@ -17,19 +17,20 @@ LONGEST = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """How a type's last compilation failed, how often in a row, until when it rests, and the index it failed with."""
+    """How a type's last compilation failed, how often in a row, until when it rests, and after how many changes of
+    what is served it failed."""
 
     outcome: Outcome
     message: str
     times: int
     until: float
-    revisions: int
+    changes: int
 
 
 class Restraint:
     """Keeps a type that fails from asking again and again.
 
-    A recorded model answers the same until another revision is active, so `no-completion` rests until then. Other
+    A recorded model answers the same until other revisions are active, so `no-completion` rests until then. Other
     failures rest `pause_s`, twice as long each time; a model that was down may be asked again once at once.
 
     Args:
@@ -61,16 +62,16 @@ class Restraint:
             return None
         return f"{used} of today's {self._daily} tokens are used; models are asked again tomorrow (UTC)"
 
-    def resting(self, fingerprint: str, revisions: int) -> Failure | None:
+    def resting(self, fingerprint: str, changes: int) -> Failure | None:
         """The failure because of which a type is not tried now."""
         failure = self._failures.get(fingerprint)
         if failure is None:
             return None
         if failure.outcome is Outcome.NO_COMPLETION:
-            return failure if failure.revisions == revisions else None
+            return failure if failure.changes == changes else None
         return failure if self._clock() < failure.until else None
 
-    def note(self, fingerprint: str, outcome: Outcome, message: str, revisions: int) -> None:
+    def note(self, fingerprint: str, outcome: Outcome, message: str, changes: int) -> None:
         """A compilation of a type ended."""
         with self._lock:
             before = self._failures.pop(fingerprint, None)
@@ -81,4 +82,4 @@ class Restraint:
             pause = min(self._pause * 2.0 ** min(doublings, 16), LONGEST) if doublings >= 0 else 0.0
             while len(self._failures) >= MAX_TYPES:
                 self._failures.pop(next(iter(self._failures)))
-            self._failures[fingerprint] = Failure(outcome, message, times, self._clock() + pause, revisions)
+            self._failures[fingerprint] = Failure(outcome, message, times, self._clock() + pause, changes)

@@ -53,7 +53,10 @@ def missed_of(row: CompilationRow) -> Missed:
 
 
 def wait(session: Session, identity: str, compilation: str, missed: Missed, requester: str) -> None:
-    """Note that a request waits for a compilation."""
+    """Note that a request waits for a compilation, unless that has just ended."""
+    row = session.get(CompilationRow, compilation)
+    if row is None or row.progress == Progress.FINISHED:
+        return
     request = dump_request(missed.request)
     session.add(WaitingRow(id=identity, compilation=compilation, requester=requester, request=request, at=stamp()))
 
