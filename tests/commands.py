@@ -53,7 +53,9 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, **more}
 
 
-def run(*arguments: str, stdin: str | None = None, timeout: float = 240, **more: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, stdin: str | None = None, timeout: float = 240, **more: str
+) -> subprocess.CompletedProcess[str]:
     """`seglam ARGUMENTS` with environment variables by keyword."""
     return subprocess.run(
         [sys.executable, "-m", "seglam.cli.app", *arguments],

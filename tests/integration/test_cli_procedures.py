@@ -74,9 +74,12 @@ def test_what_does_not_hold_is_told(tmp_path: Path, old: str, new: str, said: st
 
 def test_procedures_that_answer_one_request_overlap(tmp_path: Path) -> None:
     write(tmp_path / "a.yaml", MULTIPLICATION)
-    write(tmp_path / "b.yaml", MULTIPLICATION.replace("name: multiplication", "name: product"))
+    other = MULTIPLICATION.replace("name: multiplication", "name: product")
+    write(tmp_path / "b.yaml", other)
+    write(tmp_path / "c.yaml", other.replace("name: product", "name: times").replace("[what is]", "[compute]"))
     done = run("procedures", "test", str(tmp_path))
     assert done.returncode == 1
+    assert "this is the procedure multiplication of" in done.stdout
     assert "the pattern matches what multiplication (" in done.stdout
 
 

@@ -14,7 +14,7 @@ from seglam.cli.output import Json, Output, Step, visible
 from seglam.cli.review import evidence_as_json, say_evidence, short
 
 if TYPE_CHECKING:
-    from seglam.gateway.service import Answer, Service
+    from seglam.gateway import Answer, Service
     from seglam.procedures import Request
 
 POLL_S = 0.1

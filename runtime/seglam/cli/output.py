@@ -109,7 +109,7 @@ class Step:
     def advance(self, title: str | None = None, by: int = 1) -> None:
         """A step done, and what is done now."""
         if self._bar is not None:
-            self._bar.update(self._task, advance=by, **({} if title is None else {"description": title}))
+            self._bar.update(self._task, advance=by, description=title)
 
 
 def json_line(value: object) -> str:

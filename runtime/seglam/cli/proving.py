@@ -112,6 +112,10 @@ def collisions(documents: Sequence[Loaded]) -> Iterator[Problem]:
     for loaded in documents:
         newcomer = Revision.of(loaded.document)
         of = {revision.digest: other for revision, other in elders}
+        if (same := of.get(newcomer.digest)) is not None:
+            what = f"this is the procedure {same.document.metadata.name} of {same.file} under another name"
+            yield loaded.problem(("metadata", "name"), what, "remove one of the two")
+            continue
         for overlap in overlaps(newcomer, (revision for revision, _ in elders)):
             number = overlap.newcomer_pattern
             path: tuple[str | int, ...] = ("spec", "match", "structured")
