@@ -157,9 +157,9 @@ class _Generator:
             for letter in arguments[name]
             if letter.isalpha()
         }
-        for name in arguments:
-            if letters and kind == "ordinary" and name in kinds and kinds[name].name == "variable":
-                if self.random.random() < 0.9:
+        if letters and kind == "ordinary" and self.random.random() < 0.9:
+            for name in arguments:
+                if name in kinds and kinds[name].name == "variable":
                     arguments[name] = self.random.choice(sorted(letters))
         return arguments
 

@@ -218,7 +218,7 @@ def _linear_equation(random: random.Random) -> str:
     """A canonical linear equation with a whole solution, in one of the common forms."""
     letter, root = random.choice("abnxyz"), random.randint(-60, 60)
     factor, term = random.choice((1, -1)) * random.randint(1, 99), random.randint(1, 500)
-    product = f"{factor}{random.choice(('', '*'))}{letter}"
+    product = f"{factor}{random.choice(('', ' * '))}{letter}"
     sign, value = random.choice((("+", factor * root + term), ("-", factor * root - term)))
     turned = f"{term} - {abs(factor)}{letter} = {term - abs(factor) * root}"
     return random.choice(
