@@ -7,7 +7,7 @@ and returns *every* parse.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from seglam.procedures.patterns import FINAL_MARKS, State
@@ -53,14 +53,43 @@ class Parse(NamedTuple):
 _Entry = tuple[Template, State, tuple[str, ...]]
 
 
+_NOTHING: dict[str, tuple[tuple[ValueType, _Node], ...]] = {}
+
+
+def _beginnings(kind: ValueType) -> Iterable[str]:
+    """First tokens or characters of a type's texts; the empty text if they may begin with anything."""
+    if kind.openers is not None:
+        return kind.openers
+    return ("",) if kind.first is None else kind.first
+
+
 class _Node:
-    __slots__ = ("entries", "literals", "slots", "split")
+    __slots__ = ("begins", "entries", "literals", "slots", "split")
 
     def __init__(self) -> None:
         self.entries: list[_Entry] = []  # unsplit: patterns and states; split: those that may end here
         self.literals: dict[str, _Node] | None = None
         self.slots: dict[str, tuple[ValueType, _Node]] | None = None
+        self.begins: dict[str, tuple[tuple[ValueType, _Node], ...]] = _NOTHING  # slots by what may begin a value
         self.split = False
+
+    def add_slot(self, kind: ValueType, child: _Node) -> None:
+        """Add a slot's edge."""
+        begins = dict(self.begins)
+        for beginning in _beginnings(kind):
+            begins[beginning] = (*begins.get(beginning, ()), (kind, child))
+        self.begins = begins
+        self.slots = {**(self.slots or {}), kind.key: (kind, child)}
+
+    def remove_slot(self, key: str) -> None:
+        """Remove a slot's edge."""
+        left = [edge for other, edge in (self.slots or {}).items() if other != key]
+        begins: dict[str, tuple[tuple[ValueType, _Node], ...]] = {}
+        for kind, child in left:
+            for beginning in _beginnings(kind):
+                begins[beginning] = (*begins.get(beginning, ()), (kind, child))
+        self.begins = begins
+        self.slots = {kind.key: (kind, child) for kind, child in left}
 
 
 class Trie:
@@ -99,7 +128,7 @@ class Trie:
         for entry in node.entries:
             entry[0].places -= 1
             self._hand_on(made, entry, depth)
-        node.literals, node.slots, node.split = made.literals, made.slots, True
+        node.literals, node.slots, node.begins, node.split = made.literals, made.slots, made.begins, True
         node.entries = made.entries  # last: a reader in between sees a pattern twice, which is no second binding
 
     def _hand_on(self, node: _Node, entry: _Entry, depth: int) -> None:
@@ -121,7 +150,7 @@ class Trie:
             child = known[1] if known else _Node()
             self._insert(child, (template, after, (*names, name)), depth + 1)
             if not known:
-                node.slots = {**(node.slots or {}), kind.key: (kind, child)}
+                node.add_slot(kind, child)
 
     def _discard(self, node: _Node, template: Template, state: State) -> None:
         if any(entry[0] is template for entry in node.entries):
@@ -137,7 +166,7 @@ class Trie:
             if node.slots and (known := node.slots.get(kind.key)) is not None:
                 self._discard(known[1], template, after)
                 if _empty(known[1]):
-                    node.slots = {key: edge for key, edge in node.slots.items() if key != kind.key}
+                    node.remove_slot(kind.key)
 
     def size(self) -> int:
         """Number of nodes."""
@@ -212,11 +241,9 @@ class _Reader:
             if not node.split or at >= length:
                 return
             token = tokens[at]
-            if node.slots:
-                for kind, child in node.slots.values():
-                    if (kind.first is None or token[0] in kind.first) and (
-                        kind.openers is None or token in kind.openers
-                    ):
+            if node.begins:
+                for beginning in (token[0], token, "") if len(token) > 1 else (token, ""):
+                    for kind, child in node.begins.get(beginning, ()):
                         for end, canonical in self._scan(kind, at):
                             self._step()
                             self._walk(child, end, (*values, (canonical, at, end)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from seglam.procedures.text import Text
@@ -123,7 +123,7 @@ class ValueType(ABC):
     name: str
     key: str
     first: frozenset[str] | None = None
-    openers: Container[str] | None = None
+    openers: Collection[str] | None = None
     exact: bool = True
     summary: str
     python: str
