@@ -26,13 +26,15 @@ from seglam.procedures.document import (
     Vocabulary,
     VocabularyValue,
 )
-from seglam.procedures.patterns import shared_rules
+from seglam.procedures.patterns import PatternError, escape, parse, shared_rules
 from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
+from seglam.procedures.values import ValueProblem, ValueType
 
 UNKNOWN = ""
 """Stands for an example's answer that nobody has stated, until the verified code gives it."""
 
+_SLOTS = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _RULE_NAMES = re.compile(r"(?<!\\)<([a-z][a-z0-9-]*)>")
 
 
@@ -45,6 +47,7 @@ def core_digest(spec: Spec) -> str:
 def document_of(reply: ProcedureReply, taken: Iterable[str] = ()) -> ReasoningProcedure:
     """The document that a reply states, without examples. `taken` are names that other procedures have."""
     patterns = _patterns(reply.patterns)
+    refuse = [_readable(text, reply) for text in reply.refuse]
     name, number = reply.name, 1
     while name in set(taken):
         number += 1
@@ -53,9 +56,9 @@ def document_of(reply: ProcedureReply, taken: Iterable[str] = ()) -> ReasoningPr
         summary=reply.summary,
         parameters=list(reply.parameters) or None,
         vocabularies=list(reply.vocabularies) or None,
-        rules=_rules([*(pattern.text for pattern in patterns), *reply.refuse], reply.rules) or None,
+        rules=_rules([*(pattern.text for pattern in patterns), *refuse], reply.rules) or None,
         returns=reply.returns,
-        match=Match(patterns=patterns, refuse=list(reply.refuse) or None),
+        match=Match(patterns=patterns, refuse=refuse or None),
         code=reply.code,
     )
     return ReasoningProcedure(api_version=API_VERSION, kind=KIND, metadata=Metadata(name=name), spec=spec)
@@ -99,8 +102,8 @@ def with_examples(
 
     An argument that the author stated stays as stated, so that a wrong one is found by the gates.
     """
-    index = Index(explains=False)
-    index.add(Revision.of(document))
+    revision, index = Revision.of(document), Index(explains=False)
+    index.add(revision)
     examples, dropped = list(document.spec.examples or ()), []
     known = {example.request for example in examples}
     for reply in replies:
@@ -112,9 +115,21 @@ def with_examples(
             dropped.append(reply.request)
             continue
         known.add(reply.request)
-        answer = UNKNOWN if reply.answer is None else reply.answer
-        examples.append(_completed(bare, {**found.binding.arguments, **reply.arguments}, answer))
+        answer = UNKNOWN if reply.answer is None else as_canonical(revision.returns, reply.answer)
+        types = revision.argument_types
+        stated = {n: as_canonical(types[n], text) if n in types else text for n, text in reply.arguments.items()}
+        examples.append(_completed(bare, {**found.binding.arguments, **stated}, answer))
     return with_spec(document, examples=examples or None), dropped
+
+
+def as_canonical(kind: ValueType, text: str) -> str:
+    """The canonical text of a value that a model wrote in another form of one reading; other texts as they are."""
+    try:
+        kind.check(text)
+    except ValueProblem:
+        readings = kind.readings(text)
+        return readings[0] if len(readings) == 1 else text
+    return text
 
 
 def with_request(document: ReasoningProcedure, request: Request, answer: str = UNKNOWN) -> ReasoningProcedure:
@@ -171,6 +186,16 @@ def _rules(texts: Iterable[str], own: Iterable[Rule]) -> list[Rule]:
                 used[name] = None
                 waiting.append(known[name])
     return [Rule(name=name, text=known[name]) for name in sorted(used)]
+
+
+def _readable(refusal: str, reply: ProcedureReply) -> str:
+    """A refusal as it is if it is in the notation of patterns, else as the literal text that its author meant."""
+    try:
+        parse(refusal, {**{rule.name: rule.text for rule in reply.rules}, **shared_rules()})
+    except PatternError:
+        pieces = _SLOTS.split(refusal)
+        return "".join(escape(piece) if number % 2 == 0 else "{" + piece + "}" for number, piece in enumerate(pieces))
+    return refusal
 
 
 def _grown(before: Sequence[Rule], more: Sequence[Rule]) -> list[Rule]:

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
+from seglam import telemetry
 from seglam.compiler import gates
 from seglam.compiler.assemble import document_of, extended, grew, with_examples, with_request
 from seglam.compiler.budget import Budget, BudgetExceeded, Spending
-from seglam.compiler.gates.differential import answer_name
+from seglam.compiler.gates.differential import FUEL, answer_name
 from seglam.compiler.model import Failure, Model, ModelFailed, NoRecording, Prompt, Question, R
 from seglam.compiler.negative import readable
 from seglam.compiler.prompting import author_prompt, contrasts_prompt, implementation_prompt, repair_prompt
@@ -28,7 +29,7 @@ from seglam.compiler.results import Compilation, Evidence, Gate, Missed, Negativ
 from seglam.compiler.running import Bench, answer_of, program_of
 from seglam.compiler.signature import signature_of
 from seglam.compiler.subjects import AuthorSubject, ContrastsSubject, ImplementationSubject
-from seglam.lookup import Hit, Index, fingerprint
+from seglam.lookup import Binding, Hit, Index, fingerprint
 from seglam.procedures.document import ReasoningProcedure
 from seglam.procedures.patterns import PatternError
 from seglam.procedures.revision import Revision
@@ -79,6 +80,7 @@ class Compiler:
         verifier: writes independent implementations and judges contrasts; never sees the author's code.
         bench: sandboxes on two engine builds.
         budget: limits of each compilation.
+        choices: sentences that say how this tenant reads contested names, such as "Korea means South Korea".
         clock: now, with a zone; for expiry dates only.
     """
 
@@ -89,12 +91,14 @@ class Compiler:
         bench: Bench,
         *,
         budget: Budget | None = None,
+        choices: Sequence[str] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._author = author
         self._verifier = verifier
         self._bench = bench
         self._budget = budget or Budget()
+        self._choices = tuple(choices)
         self._clock = clock
         self._skipped: frozenset[Gate] = frozenset()  # only the check that each gate matters sets it
 
@@ -145,7 +149,7 @@ class Compiler:
     # The author
 
     def _attempts(self, work: _Work, progress: Progress) -> _Made | NotCompilableReply:
-        prompt = author_prompt(work.missed, work.known, self._bench.modules)
+        prompt = author_prompt(work.missed, work.known, self._bench.modules, self._choices)
         asked, purpose, earlier = prompt, "author", list[AuthorReply]()
         while True:
             progress("asking the author" if not earlier else "asking the author once more")
@@ -227,7 +231,8 @@ class Compiler:
         request = work.missed.request
         if Gate.STATIC not in self._skipped:
             progress("gate static")
-            work.record(gates.static(document, self._bench.first))
+            with telemetry.gate(Gate.STATIC):
+                work.record(gates.static(document, self._bench.first))
         found = _find(document, work)
         if not isinstance(found, Hit):
             summary = f"the patterns do not bind the request that missed: {found}"
@@ -235,11 +240,13 @@ class Compiler:
         assert isinstance(found, Hit)
         if Gate.EXAMPLES not in self._skipped:
             progress("gate examples")
-            evidence, document = gates.examples(document, self._bench)
-            work.record(evidence)
+            with telemetry.gate(Gate.EXAMPLES):
+                evidence, document = gates.examples(document, self._bench)
+                work.record(evidence)
         if differential and Gate.DIFFERENTIAL not in self._skipped:
             progress("gate differential: asking the verifier")
-            work.record(self._differential(work, document, found.binding.arguments))
+            with telemetry.gate(Gate.DIFFERENTIAL):
+                work.record(self._differential(work, document, found.binding.arguments))
         if Gate.MATCH not in self._skipped:
             progress("gate match")
             elders = [revision for revision in work.known if base is None or revision.digest != base.digest]
@@ -248,14 +255,21 @@ class Compiler:
                 progress(f"asking the verifier about {len(pairs)} contrasts")
                 return self._judge(work, document.spec.summary, pairs)
 
-            evidence, document = gates.match(document, request, elders, judge, base.spec if base else None)
-            work.record(evidence)
+            program = program_of(document.spec.code, FUEL, Revision.of(document).memory_mib)
+
+            def serves(binding: Binding) -> bool:
+                run = self._bench.first.run(program, binding.tagged(), mode=Mode.SINGLE_USE)
+                return answer_of(binding.revision, run).text is not None
+
+            with telemetry.gate(Gate.MATCH):
+                evidence, document = gates.match(document, request, elders, judge, serves, base.spec if base else None)
+                work.record(evidence)
         return document
 
     def _differential(self, work: _Work, document: ReasoningProcedure, bound: Mapping[str, str]) -> Evidence:
         revision, signature = Revision.of(document), signature_of(document.spec)
         request = work.missed.request
-        prompt = implementation_prompt(signature, request, self._bench.modules, answer_name(signature))
+        prompt = implementation_prompt(signature, request, self._bench.modules, answer_name(signature), self._choices)
         question = Question("implementation", prompt, ImplementationReply, ImplementationSubject(signature, request))
         reply = self._ask(self._verifier, work, question)
         stated = [{a.name: a.value for a in example.arguments} for example in document.spec.examples or ()]
@@ -298,7 +312,8 @@ class Compiler:
         if not document.spec.examples:  # all went with alternatives that were taken out
             document = with_request(document, work.missed.request, answer.text)
         if Gate.AGREEMENT not in self._skipped:
-            work.record(gates.agreement(revision, answer.text, direct))
+            with telemetry.gate(Gate.AGREEMENT):
+                work.record(gates.agreement(revision, answer.text, direct))
         return _Made(outcome, document, answer.text, found.binding.arguments, replaces)
 
     def _negative(self, work: _Work, reply: NotCompilableReply, print_: str) -> Negative:

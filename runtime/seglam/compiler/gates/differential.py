@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from seglam.compiler.assemble import as_canonical
 from seglam.compiler.gates.inputs import Case, cases
 from seglam.compiler.replies import ImplementationReply
 from seglam.compiler.results import Evidence, Gate
@@ -120,17 +121,19 @@ def check_cases(revision: Revision, reply: ImplementationReply, bench: Bench) ->
     checked = []
     for case in reply.cases:
         try:
-            arguments = [tagged_of(revision, case.arguments)]
-            revision.returns.check(case.answer)
+            types = revision.argument_types
+            stated = {n: as_canonical(kind, case.arguments[n]) for n, kind in types.items()}
+            arguments, answer = [tagged_of(revision, stated)], as_canonical(revision.returns, case.answer)
+            revision.returns.check(answer)
         except (ValueProblem, KeyError) as problem:
             checked.append(HandCase(case.arguments, case.answer, f"it cannot be run: {problem}"))
             continue
         own = answers(bench.first, revision, verifier, arguments)[0].text
-        if own is None or not revision.returns.equal(own, case.answer):
+        if own is None or not revision.returns.equal(own, answer):
             checked.append(HandCase(case.arguments, case.answer, f"the verifier's own code answers {own!r}"))
             continue
         given = answers(bench.first, revision, author, arguments)[0].text
-        passed = given is not None and revision.returns.equal(given, case.answer)
+        passed = given is not None and revision.returns.equal(given, answer)
         checked.append(HandCase(case.arguments, case.answer, "passed" if passed else "failed"))
     return checked
 

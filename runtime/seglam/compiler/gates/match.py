@@ -15,7 +15,7 @@ from seglam.compiler.assemble import with_spec
 from seglam.compiler.gates.alternatives import questions, taken_by, without
 from seglam.compiler.gates.nearmisses import wrongly_bound
 from seglam.compiler.results import Evidence, Gate
-from seglam.lookup import Hit, Index
+from seglam.lookup import Binding, Hit, Index
 from seglam.lookup.newcomer import NothingRemains, yield_to
 from seglam.procedures.document import Example, Pattern, ReasoningProcedure, Spec
 from seglam.procedures.patterns import Node, parse
@@ -34,6 +34,9 @@ Pairs = Sequence[tuple[str, str]]
 Verdicts = Sequence[str]
 Judge = Callable[[Pairs], Verdicts]
 """Asks a blind verifier about pairs of sentences: `same`, `different` or `unsure` for each."""
+
+Serves = Callable[[Binding], bool]
+"""Whether the code answers a binding rather than refusing it."""
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ def match(
     request: Request,
     elders: Sequence[Revision],
     judge: Judge,
+    serves: Serves,
     base: Spec | None = None,
 ) -> tuple[Evidence, ReasoningProcedure]:
     """Decide, and return the document without what had to go.
@@ -63,6 +67,7 @@ def match(
         request: the request that missed.
         elders: active revisions, without the one that the newcomer replaces.
         judge: asks about contrasts.
+        serves: runs the code; a refusal that binds but that the code refuses is not answered, and so is refused.
         base: the revision that the newcomer extends, whose parts passed this gate before and raise no new questions.
     """
     findings = _Findings()
@@ -84,7 +89,7 @@ def match(
         return _evidence(findings), document
     document = _without_lost_examples(document, findings)
     _check_examples(document, findings)
-    _check_refusals(document, findings)
+    _check_refusals(document, serves, findings)
     _check_near_misses(document, request, base, findings)
     _check_elders(document, elders, findings)
     return _evidence(findings), document
@@ -159,7 +164,7 @@ def _equal(revision: Revision, bound: Mapping[str, str], stated: Mapping[str, st
     return bound.keys() == stated.keys() and all(types[name].equal(bound[name], stated[name]) for name in bound)
 
 
-def _check_refusals(document: ReasoningProcedure, findings: _Findings) -> None:
+def _check_refusals(document: ReasoningProcedure, serves: Serves, findings: _Findings) -> None:
     revision, index = _index_of(document)
     rules = {rule.name: rule.text for rule in document.spec.rules or ()}
     source, tried = random.Random(revision.digest), 0
@@ -170,9 +175,10 @@ def _check_refusals(document: ReasoningProcedure, findings: _Findings) -> None:
         for sentence in sentences(tree, slotted, source, limit=REFUSAL_SENTENCES):
             for base in [Request(text=sentence.text), *(_like(sentence.text, example) for example in examples[:1])]:
                 tried += 1
-                if isinstance(index.find(base), Hit):
+                found = index.find(base)
+                if isinstance(found, Hit) and serves(found.binding):
                     findings.fault(
-                        f"{base.text!r} is to be refused and binds", f"patterns match the refusal {refusal!r}"
+                        f"{base.text!r} is to be refused and is answered", f"patterns match the refusal {refusal!r}"
                     )
                     break
     findings.detail["refusalsTried"] = tried
