@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("requests", type=Path, help="JSON lines, or - for one request's text on standard input")
     parser.add_argument("--procedures", type=Path, required=True, help="where procedures are read from and written to")
     parser.add_argument("--recordings", type=Path, help="completions to use where no model is set")
+    parser.add_argument("--choices", type=Path, help="the tenant's choices of contested names, one sentence a line")
     parser.add_argument("--seconds", type=float, default=7200.0, help="time budget of one compilation")
     options = parser.parse_args()
     options.procedures.mkdir(parents=True, exist_ok=True)
@@ -34,8 +35,9 @@ def main() -> int:
     models = models_of(options.recordings)
     print(f"using {models.described}; {len(index)} procedures active", file=sys.stderr)
     bench = Bench(Sandbox(Engine.load(build="a")), Sandbox(Engine.load(build="b")))
+    choices = options.choices.read_text(encoding="utf-8").splitlines() if options.choices else []
     budget = Budget(tokens=2_000_000, seconds=options.seconds)
-    compiler = Compiler(models.author, models.verifier, bench, budget=budget)
+    compiler = Compiler(models.author, models.verifier, bench, budget=budget, choices=choices)
     if str(options.requests) == "-":
         texts = [sys.stdin.read()]
     else:

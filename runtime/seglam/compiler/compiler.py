@@ -269,14 +269,16 @@ class Compiler:
     def _differential(self, work: _Work, document: ReasoningProcedure, bound: Mapping[str, str]) -> Evidence:
         revision, signature = Revision.of(document), signature_of(document.spec)
         request = work.missed.request
-        prompt = implementation_prompt(signature, request, self._bench.modules, answer_name(signature), self._choices)
+        prompt = implementation_prompt(
+            signature, request, bound, self._bench.modules, answer_name(signature), self._choices
+        )
         question = Question("implementation", prompt, ImplementationReply, ImplementationSubject(signature, request))
         reply = self._ask(self._verifier, work, question)
         stated = [{a.name: a.value for a in example.arguments} for example in document.spec.examples or ()]
         return gates.differential(revision, signature, reply, [bound, *stated], self._bench)
 
     def _judge(self, work: _Work, summary: str, pairs: Sequence[tuple[str, str]]) -> list[str]:
-        prompt = contrasts_prompt(summary, pairs)
+        prompt = contrasts_prompt(summary, pairs, self._choices)
         subject = ContrastsSubject(summary, tuple(pairs))
         reply = self._ask(self._verifier, work, Question("contrasts", prompt, ContrastsReply, subject))
         verdicts = ["unsure"] * len(pairs)

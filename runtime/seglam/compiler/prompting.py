@@ -89,7 +89,12 @@ def repair_prompt(first: Prompt, earlier: BaseModel, gate: str, category: str) -
 
 
 def implementation_prompt(
-    signature: Signature, request: Request, modules: Sequence[str], answer_name: str, choices: Sequence[str] = ()
+    signature: Signature,
+    request: Request,
+    arguments: Mapping[str, str],
+    modules: Sequence[str],
+    answer_name: str,
+    choices: Sequence[str] = (),
 ) -> Prompt:
     """Ask a verifier for its own implementation; it never sees the author's code."""
     names = list(signature.arguments)
@@ -101,6 +106,7 @@ def implementation_prompt(
         call=f"solve({', '.join(names)})",
         check=f"check({', '.join([*names, answer_name])})",
         answer_name=answer_name,
+        arguments=[(name, value[:200]) for name, value in arguments.items()],
         mark=_mark(request),
         returns_type=signature.returns_type,
         summary=signature.summary,
@@ -116,7 +122,7 @@ def implementation_prompt(
     )
 
 
-def contrasts_prompt(summary: str, pairs: Sequence[tuple[str, str]]) -> Prompt:
+def contrasts_prompt(summary: str, pairs: Sequence[tuple[str, str]], choices: Sequence[str] = ()) -> Prompt:
     """Ask a verifier whether the sentences of each pair mean the same."""
     groups: list[dict[str, Any]] = []
     for number, (left, right) in enumerate(pairs, 1):
@@ -124,7 +130,7 @@ def contrasts_prompt(summary: str, pairs: Sequence[tuple[str, str]]) -> Prompt:
             groups.append({"left": left, "first": number, "rights": []})
         groups[-1]["last"] = number
         groups[-1]["rights"].append((number, elided(left, right)))
-    return _render("contrasts.md", ContrastsReply, summary=summary, groups=groups, mark=_mark(pairs))
+    return _render("contrasts.md", ContrastsReply, summary=summary, groups=groups, choices=choices, mark=_mark(pairs))
 
 
 def elided(left: str, right: str) -> str:

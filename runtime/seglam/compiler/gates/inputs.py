@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -59,6 +60,36 @@ def cases(revision: Revision, exemplars: Sequence[Mapping[str, str]], count: int
     return [*made.values(), *generator.strangers(list(made.values()))]
 
 
+def other_numbers(value: str, source: random.Random) -> str:
+    """Some numbers in the text replaced, by small ones more often than by large ones."""
+
+    def other(match: re.Match[str]) -> str:
+        if source.random() < 0.4:
+            return match[0]
+        number = str(source.randrange(10 ** source.choice((1, 1, 2, len(match[0])))))
+        return number.zfill(len(match[0])) if len(match[0]) > 1 and match[0].startswith("0") else number
+
+    return re.sub(r"[0-9]+", other, value)
+
+
+def other_letters(value: str, source: random.Random) -> str:
+    """Some letters replaced by others of the text."""
+    letters = [char for char in value if char.isalpha()]
+    return "".join(source.choice(letters) if char.isalpha() and source.random() < 0.2 else char for char in value)
+
+
+def other_members(value: str, source: random.Random) -> str:
+    """A list with its members shuffled, repeated, or more or fewer of them."""
+    try:
+        members = json.loads(value)
+    except ValueError:
+        return value
+    if not isinstance(members, list) or not members:
+        return value
+    chosen = [source.choice(members) for _ in range(source.randint(1, len(members) + 2))]
+    return json.dumps(chosen, separators=(",", ":"), ensure_ascii=False)
+
+
 class _Generator:
     def __init__(self, revision: Revision, source: random.Random) -> None:
         self.revision = revision
@@ -111,11 +142,23 @@ class _Generator:
                     yield "equal", {**base, right: base[left]}
 
     def ordinary(self, exemplars: Sequence[Mapping[str, str]]) -> dict[str, str]:
-        fresh = {name: self.draw(name) for name in self.streams}
-        if exemplars and self.random.random() < 0.3:  # some values of an exemplar, which are known to go together
-            base = self.random.choice(exemplars)
-            fresh |= {name: base[name] for name in fresh if self.random.random() < 0.5}
-        return fresh
+        """Independent values, or neighbours of values that are known to go together."""
+        if not exemplars or self.random.random() < 0.4:
+            return {name: self.draw(name) for name in self.streams}
+        base = self.random.choice(exemplars)
+        return {name: self.beside(name, base[name]) for name in self.streams}
+
+    def beside(self, name: str, value: str) -> str:
+        """A value like this one, with other numbers, letters or members."""
+        kind = self.revision.types[name]
+        for _ in range(4):
+            changed = self.random.choice((other_numbers, other_letters, other_members))(value, self.random)
+            try:
+                kind.check(changed)
+            except ValueProblem:
+                continue
+            return changed
+        return value if self.random.random() < 0.7 else self.draw(name)
 
     def strangers(self, known: Sequence[Case]) -> Iterator[Case]:
         """Values outside each vocabulary, which no lookup binds; code must not have a default for them."""
@@ -140,10 +183,8 @@ class _Generator:
                 raise ValueProblem(f"{name} is outside its bounds")
             if parameter.one_of and complete[name] not in parameter.one_of:
                 raise ValueProblem(f"{name} is not one of its values")
-            if parameter.source_as:
-                written = self.written.get((name, complete[name]), complete[name])
-                if arguments.get(name) != complete[name] or parameter.source_as not in arguments or kind != "exemplar":
-                    complete[parameter.source_as] = written
+            if parameter.source_as and not (kind == "exemplar" and parameter.source_as in arguments):
+                complete[parameter.source_as] = self.written.get((name, complete[name]), complete[name])
         tagged = {name: each.to_tagged(complete[name]) for name, each in self.revision.argument_types.items()}
         return Case(kind, complete, tagged)
 
