@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +18,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from seglam.gateway import Service, State
+from seglam.compiler import Bench
+from seglam.gateway import Service, State, Store
 from seglam.gateway.bodies import MAX_BODY
 from seglam.gateway.server import ListenError, bind
-from tests.compilations import SUM, procedure, scripted
+from seglam.sandbox import Engine, Sandbox
+from tests.compilations import SUM, compiler_for, procedure, scripted
 from tests.documents import capital, document
 from tests.openai_server import Server, completion, serving
 from tests.services import listening, running
@@ -345,6 +351,64 @@ def test_the_essays_pair(tmp_path: Path) -> None:
             found = ask(wording)
             assert (found["answer"], found["arguments"]) == ("Seoul", {"country": "South Korea"})
         assert ask("What is the capital gain of Korea?")["outcome"] == "miss"
+
+
+# A store that cannot be used
+
+
+def test_a_store_that_is_locked_is_a_503_and_hits_go_on(tmp_path: Path) -> None:
+    with running(tmp_path, documents=[document()]) as first:
+        path = first.store.path
+    with (
+        Sandbox(Engine.load()) as sandbox,
+        scripted([procedure()]) as model,
+        Service(Store(path, busy_ms=50), sandbox, compiler_for(model, Bench(sandbox, sandbox))) as service,
+        listening(service) as client,
+    ):
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        content = problem(client.post("/v1/requests", json={"text": SUM}), 503, "store-locked")
+        assert "stop it" in content["detail"]
+        assert client.post("/v1/requests", json={"text": "double 4"}).json()["answer"] == "8"
+        other.execute("ROLLBACK")
+        other.close()
+        assert client.post("/v1/requests", json={"text": SUM}).status_code == 202
+        assert client.get("/v1/procedures").status_code == 200
+
+
+FULL = """
+    import json, resource, signal, sys
+    from pathlib import Path
+    from tests.compilations import procedure, scripted
+    from tests.documents import document
+    from tests.services import listening, running
+
+    with scripted([procedure()]) as model, running(Path(sys.argv[1]), model, documents=[document()]) as service:
+        with listening(service) as client:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+            body = {"text": "a type of request that nobody knows " + "x" * 60_000}
+            for number in range(20):
+                body["text"] += "y"
+                failed = client.post("/v1/requests", json=body)
+                if failed.status_code != 202:
+                    break
+            hit = client.post("/v1/requests", json={"text": "double 4"}).json()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+            later = client.post("/v1/requests", json={"text": "double 5"}).json()
+    print(json.dumps({"status": failed.status_code, "problem": failed.json(), "hit": hit, "later": later}))
+"""
+
+
+def test_a_full_disk_is_a_507_and_hits_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(FULL), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["status"], found["problem"]["code"]) == (507, "store-full")
+    assert "free space" in found["problem"]["detail"]
+    assert (found["hit"]["answer"], found["later"]["answer"]) == ("8", "10")
 
 
 # Addresses

@@ -49,7 +49,6 @@ ROLE = "seglam.model.role"
 PURPOSE = "seglam.model.purpose"
 RECORDED = "seglam.model.recorded"
 GATE = "seglam.gate.name"
-GATE_PASSED = "seglam.gate.passed"
 REVIEWER = "seglam.review.reviewer"
 DECISION = "seglam.review.decision"
 LINK = "seglam.link"  # on a link: compilation or review

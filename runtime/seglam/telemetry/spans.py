@@ -182,7 +182,7 @@ def _started(
         try:
             yield span
         except Exception as error:
-            failed(span, type(error).__name__, str(error) if on.values else "")
+            failed(span, type(error).__name__.lstrip("_"), str(error) if on.values else "")
             raise
 
 
