@@ -11,7 +11,6 @@ from seglam.lookup import Binding
 from seglam.procedures.answers import PostConditionFailed, canonical_answer
 from seglam.procedures.values import ValueProblem
 from seglam.sandbox import Fault, FaultKind, Mode, Run, Sandbox
-from seglam.telemetry import names
 
 _REASONS = {
     FaultKind.REFUSED: Reason.GUARD,
@@ -70,13 +69,19 @@ class Runner:
             kind = result.reason if isinstance(result, Deoptimised) else None
             telemetry.count_execution(revision.name, kind, run.elapsed_us / 1e6)
             if span.is_recording():
-                span.set_attributes({names.ENGINE: run.engine, names.SANDBOX_MODE: mode, names.FUEL: run.fuel_used})
+                span.set_attributes(
+                    {
+                        telemetry.names.ENGINE: run.engine,
+                        telemetry.names.SANDBOX_MODE: mode,
+                        telemetry.names.FUEL: run.fuel_used,
+                    }
+                )
                 if isinstance(result, Deoptimised):
                     # The words are the procedure's own and may hold what users sent.
                     fault = run.fault.kind if run.fault else result.reason
                     telemetry.failed(span, fault, result.explanation if telemetry.values_allowed() else "")
                 elif telemetry.values_allowed():
-                    span.set_attribute(names.TOOL_RESULT, result.answer)
+                    span.set_attribute(telemetry.names.TOOL_RESULT, result.answer)
             return result
 
     def _judged(self, binding: Binding, run: Run) -> Ran | Deoptimised:

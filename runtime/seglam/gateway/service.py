@@ -25,7 +25,6 @@ from seglam.lookup import Binding, Hit, Index, Miss, MissReason, Near
 from seglam.procedures import Request, TextError
 from seglam.procedures.values import ValueProblem
 from seglam.sandbox import Mode, Sandbox
-from seglam.telemetry import names
 
 ANONYMOUS = "anonymous"
 GRACE = 2.0
@@ -152,9 +151,9 @@ class Service:
             pending = self._begin(request, identity, tenant, requester, only_if_cached)
             answer = pending.answer
             if span.is_recording():
-                span.set_attributes({names.REQUEST_ID: identity, names.OUTCOME: answer.outcome})
+                span.set_attributes({telemetry.names.REQUEST_ID: identity, telemetry.names.OUTCOME: answer.outcome})
                 if answer.reason is not None:
-                    span.set_attribute(names.REASON, answer.reason)
+                    span.set_attribute(telemetry.names.REASON, answer.reason)
         telemetry.count_request(answer.outcome, answer.reason, answer.procedure, perf_counter() - began)
         return pending
 

@@ -8,7 +8,6 @@ from seglam import telemetry
 from seglam.compiler import Completion, Model, ModelCall, ModelFailed, Question
 from seglam.compiler.budget import Allowance
 from seglam.compiler.model import R
-from seglam.telemetry import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,10 @@ class TracedModel:
             if span.is_recording():
                 span.set_attributes(
                     {
-                        names.RESPONSE_MODEL: completion.calls[-1].model,
-                        names.INPUT_TOKENS: sum(call.input_tokens for call in completion.calls),
-                        names.OUTPUT_TOKENS: sum(call.output_tokens for call in completion.calls),
-                        names.RECORDED: completion.calls[-1].recording is not None,
+                        telemetry.names.RESPONSE_MODEL: completion.calls[-1].model,
+                        telemetry.names.INPUT_TOKENS: sum(call.input_tokens for call in completion.calls),
+                        telemetry.names.OUTPUT_TOKENS: sum(call.output_tokens for call in completion.calls),
+                        telemetry.names.RECORDED: completion.calls[-1].recording is not None,
                     }
                 )
             return completion
