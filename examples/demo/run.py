@@ -2,8 +2,8 @@
 
 Starts `seglam serve` on a throw-away store, sends it a seeded, Zipf-distributed stream with known answers, and prints
 while it runs and at the end: requests, hits, model calls and wrong answers for each slice of the stream, and the time
-of a hit beside that of a model call. Without a model (SEGLAM_MODEL) the completions recorded in examples/recordings stand
-in for one. The exit code is 0 only if no answer was wrong.
+of a hit beside that of a model call. Without a model (SEGLAM_MODEL) the completions recorded in examples/recordings
+stand in for one. The exit code is 0 only if no answer was wrong.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     out = Output(as_json=False)
     live = bool(os.environ.get("SEGLAM_MODEL"))
-    if not live and not options.recordings.is_dir():
-        fault = f"there is neither a model nor {options.recordings}; set SEGLAM_MODEL or name --recordings"
+    if not live and not any(options.recordings.glob("author/*.json")):
+        fault = f"there is neither a model nor a recording in {options.recordings}; set SEGLAM_MODEL or --recordings"
         sys.stderr.write(f"demo: {fault}\n")
         return 3
     served = ["--auto-approve", REVIEWER, *([] if live else ["--recordings", str(options.recordings)])]

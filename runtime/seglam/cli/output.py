@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 
+WIDTH = 128
+"""Columns of what is not read on a terminal."""
 _BREAKING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -37,7 +39,7 @@ def console(stream: IO[str]) -> Console:
         force_terminal=terminal,
         color_system="auto" if colour else None,
         no_color=not colour,
-        width=None if terminal else int(os.environ.get("COLUMNS") or 120),
+        width=None if terminal else WIDTH,
         highlight=False,
         markup=False,
         emoji=False,

@@ -20,9 +20,11 @@ def table(*columns: str, title: str | None = None, left: int = 1) -> Table:
     from rich import box
     from rich.table import Table
 
-    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE, pad_edge=False)
+    made = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for number, name in enumerate(columns):
-        made.add_column(name, justify="left" if number < left else "right", no_wrap=number > 0, overflow="fold")
+        made.add_column(name, justify="left" if number < left else "right", no_wrap=True, overflow="fold")
     return made
 
 
@@ -51,8 +53,8 @@ def micros(value: float | None) -> str:
 
 
 def bar(share: float | None, width: int = BAR) -> str:
-    """A share as a bar of `width` characters."""
-    full = round((share or 0.0) * width)
+    """A share as a bar of `width` characters; only a whole one is full, and only nothing is empty."""
+    full = min(max(int(share * width), 1), width) if share else 0
     return "#" * full + "." * (width - full)
 
 
@@ -80,16 +82,18 @@ def curve(slices: Sequence[Mapping[str, Any]], p50: Sequence[float | None], mode
     )
 
 
-def families(figures: Mapping[str, Mapping[str, Any]], not_compilable: Iterable[str] = ()) -> Table:
-    """A row for each family; `not_compilable` are those that a model declined to compile."""
+def families(figures: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A row for each family.
+
+    Calls are the author's and repairs; hit rates leave out requests that must miss.
+    """
     start, end = WINDOW
     made = table(
-        "family", "requests", "must miss", "hits", "hit rate", "author", "repair", "after 1st", "after 4th",
-        f"{start}-{end}", "wrong", "", title="By family",
+        "family", "requests", "must miss", "hits", "hit rate", "calls", "after 1st", "after 4th", f"{start}-{end}",
+        "wrong", "", title="By family",
     )  # fmt: skip
     made.columns[-1].justify = "left"
-    declined = set(not_compilable)
-    return rows(made, ((name, *_family(each), _remark(name, each, declined)) for name, each in figures.items()))
+    return rows(made, ((name, *_family(each), _remark(each)) for name, each in figures.items()))
 
 
 def _family(each: Mapping[str, Any]) -> tuple[object, ...]:
@@ -100,8 +104,7 @@ def _family(each: Mapping[str, Any]) -> tuple[object, ...]:
         each["requests"] - each["answerable"],
         each["hits"],
         percent(each["answerable_hit_rate"]),
-        each["author_calls"],
-        each["repair_calls"],
+        each["model_calls"],
         _after(each["after_first_call"]),
         _after(each["after_fourth_call"]),
         NOTHING if window is None else percent(window["answerable_hit_rate"]),
@@ -113,11 +116,9 @@ def _after(figures: Mapping[str, Any] | None) -> str:
     return NOTHING if figures is None else percent(figures["answerable_hit_rate"])
 
 
-def _remark(name: str, each: Mapping[str, Any], declined: set[str]) -> str:
-    reasons = each["misses_by_reason"]
-    if name in declined or (reasons.get("not-compilable", 0) and not each["hits"]):
-        return "not compilable: always a miss"
-    return ""
+def _remark(each: Mapping[str, Any]) -> str:
+    declined = each["misses_by_reason"].get("not-compilable", 0)
+    return "not compilable" if declined and not each["hits"] else ""
 
 
 def counted(title: str, counts: Mapping[str, int], names: tuple[str, str]) -> Table:
