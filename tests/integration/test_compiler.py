@@ -211,6 +211,29 @@ def test_a_member_that_the_code_does_not_know_is_rejected(bench: Bench) -> None:
     assert made.outcome is Outcome.REJECTED
 
 
+ANT: dict[str, Any] = {
+    "procedure": "legs",
+    "vocabularies": [{"name": "animal", "values": [{"value": "ant"}]}],
+    "code": "LEGS = {'dog': 4, 'bird': 2, 'spider': 8, 'ant': 6}\n\n\ndef solve(animal):\n    return LEGS[animal]\n",
+}
+
+
+@pytest.mark.parametrize(("dog", "outcome"), [("4", Outcome.EXTENDED), ("5", Outcome.REJECTED)])
+def test_a_new_member_may_need_new_code_that_answers_as_before(dog: str, outcome: Outcome, bench: Bench) -> None:
+    first = {"decision": "procedure", "procedure": LEGS}
+    old = compiled(bench, [first], LEGS_IMPLEMENTATION, request="how many legs has dog")
+    assert old.document is not None
+    code = ANT["code"].replace("'dog': 4", f"'dog': {dog}")
+    author = {"decision": "extend", "extend": {**ANT, "code": code}}
+    agreeing = {"code": LEGS_IMPLEMENTATION["code"].replace("('dog', 4)", f"('dog', {dog})")}
+    made = compiled(bench, [author], agreeing, request="how many legs has ant", active=[old.document])
+    assert made.outcome is outcome, made.message
+    if outcome is Outcome.EXTENDED:
+        assert made.answer == "6" and made.replaces == old.digest
+    else:
+        assert made.evidence[-1].gate is Gate.EXAMPLES or "as the old code" in made.message
+
+
 def test_a_name_that_means_something_else_leaves_the_vocabulary(bench: Bench) -> None:
     made = compiled(
         bench,

@@ -81,6 +81,7 @@ def extended(base: Revision, reply: ExtensionReply) -> ReasoningProcedure:
             "vocabularies": _merged(spec.vocabularies or (), reply.vocabularies) or None,
             "rules": _rules([*(pattern.text for pattern in patterns), *refuse], own) or None,
             "match": spec.match.model_copy(update={"patterns": patterns, "refuse": refuse or None}),
+            "code": reply.code or spec.code,
         }
     )
     metadata = Metadata(name=base.name)

@@ -209,7 +209,8 @@ class Compiler:
             document = with_request(document, work.missed.request)
         except (ValidationError, PatternError, ValueProblem, ValueError) as problem:
             raise self._faulty(work, problem) from None
-        document = self._verify(work, document, progress, differential=grew(base.spec, document.spec), base=base)
+        new = grew(base.spec, document.spec) or document.spec.code != base.spec.code
+        document = self._verify(work, document, progress, differential=new, base=base)
         return self._finish(work, document, Outcome.EXTENDED, None, replaces=base.digest)
 
     def _faulty(self, work: _Work, problem: Exception) -> _Rejected:
@@ -246,7 +247,7 @@ class Compiler:
         if differential and Gate.DIFFERENTIAL not in self._skipped:
             progress("gate differential: asking the verifier")
             with telemetry.gate(Gate.DIFFERENTIAL):
-                work.record(self._differential(work, document, found.binding.arguments))
+                work.record(self._differential(work, document, found.binding.arguments, base))
         if Gate.MATCH not in self._skipped:
             progress("gate match")
             elders = [revision for revision in work.known if base is None or revision.digest != base.digest]
@@ -266,13 +267,19 @@ class Compiler:
                 work.record(evidence)
         return document
 
-    def _differential(self, work: _Work, document: ReasoningProcedure, bound: Mapping[str, str]) -> Evidence:
+    def _differential(
+        self, work: _Work, document: ReasoningProcedure, bound: Mapping[str, str], base: Revision | None
+    ) -> Evidence:
         revision, signature = Revision.of(document), signature_of(document.spec)
         request = work.missed.request
         prompt = implementation_prompt(
             signature, request, bound, self._bench.modules, answer_name(signature), self._choices
         )
         question = Question("implementation", prompt, ImplementationReply, ImplementationSubject(signature, request))
+        if base is not None and base.spec.code != revision.spec.code:
+            regression = gates.regression(base, revision, self._bench)
+            if not regression.passed:
+                return regression
         reply = self._ask(self._verifier, work, question)
         stated = [{a.name: a.value for a in example.arguments} for example in document.spec.examples or ()]
         return gates.differential(revision, signature, reply, [bound, *stated], self._bench)

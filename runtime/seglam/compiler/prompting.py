@@ -29,6 +29,8 @@ DIVIDER = "<!-- the request -->"
 MAX_OTHERS = 40
 MAX_SHOWN_VALUES = 60
 KEPT_AROUND = 60
+CODES_SHOWN = 1
+MAX_SHOWN_CODE = 12_000
 
 
 @cache
@@ -57,7 +59,10 @@ def author_prompt(
         modules: what code may import.
         choices: sentences that say how this tenant reads contested names.
     """
-    near = [_near(near.revision, near.difference) for near in missed.miss.near]
+    near = [
+        _near(near.revision, near.difference, shows_code=number < CODES_SHOWN)
+        for number, near in enumerate(missed.miss.near)
+    ]
     shown = {item["name"] for item in near}
     others = [
         {"name": revision.name, "summary": revision.spec.summary, "signature": str(signature_of(revision.spec))}
@@ -202,9 +207,10 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1, default=str)
 
 
-def _near(revision: Revision, difference: str) -> dict[str, Any]:
+def _near(revision: Revision, difference: str, *, shows_code: bool) -> dict[str, Any]:
     spec = revision.spec
     return {
+        "code": spec.code if shows_code and len(spec.code) <= MAX_SHOWN_CODE else None,
         "name": revision.name,
         "summary": spec.summary,
         "signature": str(signature_of(spec)),

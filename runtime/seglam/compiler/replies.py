@@ -76,13 +76,14 @@ class ProcedureReply(_Part):
 
 
 class ExtensionReply(_Part):
-    """Additions to a known procedure, whose code stays as it is."""
+    """Additions to a known procedure. `code` is given only where the code must know members that it did not."""
 
     procedure: ResourceName
     patterns: list[Line | PatternReply] = Field(default_factory=list, max_length=512)
     vocabularies: list[Vocabulary] = Field(default_factory=list, max_length=16)
     rules: list[Rule] = Field(default_factory=list, max_length=32)
     refuse: list[Line] = Field(default_factory=list, max_length=128)
+    code: str | None = Field(default=None, min_length=1, max_length=MAX_CODE_BYTES)
     arguments: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")

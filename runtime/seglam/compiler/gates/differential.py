@@ -69,6 +69,29 @@ def differential(
     return judge(revision, compared, untried, broken, hand, facts)
 
 
+def regression(old: Revision, new: Revision, bench: Bench) -> Evidence:
+    """New code of a procedure answers as its old code did, wherever that answered."""
+    stated = [{a.name: a.value for a in example.arguments} for example in old.spec.examples or ()]
+    inputs = [case for case in cases(old, stated) if case.kind != "stranger"]
+    programs = (program_of(each.spec.code, min(each.fuel, FUEL), each.memory_mib) for each in (old, new))
+    before, after = (answers(bench.first, old, program, [case.tagged for case in inputs]) for program in programs)
+    lost = [
+        (case, was, now)
+        for case, was, now in zip(inputs, before, after, strict=True)
+        if was.text is not None and not now.limited and was.text != now.text
+    ]
+    answered = sum(answer.text is not None for answer in before)
+    changed = [
+        {"arguments": dict(case.shown), "before": was.text, "after": now.text or now.fault}
+        for case, was, now in lost[:20]
+    ]
+    detail = {"compared": len(inputs), "answered": answered, "changed": changed}
+    if lost:
+        category = "the new code does not answer as the old code did"
+        return _failed(f"{category} on {len(lost)} of {len(inputs)} inputs", category, detail)
+    return Evidence(Gate.DIFFERENTIAL, True, f"the new code answers {answered} inputs as before", detail)
+
+
 def compare(revision: Revision, code: str, inputs: Sequence[Case], bench: Bench) -> tuple[list[Compared], list[Case]]:
     """Run the author's code on both builds and the verifier's on the first; also the inputs that were not tried."""
     author = program_of(revision.spec.code, min(revision.fuel, FUEL), revision.memory_mib)
