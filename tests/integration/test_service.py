@@ -184,6 +184,29 @@ def test_too_many_waiting_compilations_are_declined(tmp_path: Path) -> None:
         gate.set()
 
 
+def test_a_type_that_waits_for_review_is_not_compiled_again(tmp_path: Path) -> None:
+    with scripted([procedure()]) as model:
+        with running(tmp_path, model) as service:
+            first = service.handle(text(SUM), wait_s=120)
+            asked = len(model.requests)
+            other = service.handle(text("compute the sum of 20 and 5"))
+            assert (other.outcome, other.compilation, other.started) == (Outcome.MISS, first.compilation, False)
+            assert service.handle(text("compute the sum of 20 and 5"), wait_s=120).answer == "25"
+        with running(tmp_path, model) as service:
+            late = service.handle(text("compute the sum of 20 and 6"), wait_s=120)
+            assert (late.outcome, late.answer) == (Outcome.PROVISIONAL, "26"), "nor after a restart"
+            assert service.handle(text(SUM), only_if_cached=True, wait_s=120).answer is None
+            assert len(model.requests) == asked
+            (row,) = service.store.revisions(State.PROPOSED)
+            service.decide(row.digest, "eve", Decision.REJECT, "not what was meant")
+            rejected = service.handle(text(SUM), wait_s=120)
+            assert (rejected.outcome, rejected.reason) == (Outcome.MISS, "rejected")
+            assert "is Rejected in the very form" in rejected.explanation
+            asked = len(model.requests)
+            assert service.handle(text(SUM), wait_s=120).reason == "rejected"
+            assert len(model.requests) == asked, "what was rejected is not compiled again and again"
+
+
 # Never a model
 
 

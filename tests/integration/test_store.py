@@ -16,6 +16,7 @@ import pytest
 
 from seglam.compiler import Compilation, Evidence, Gate, Missed, ModelCall, Negative, Outcome
 from seglam.gateway.store import (
+    Change,
     Decision,
     Progress,
     ReviewRefused,
@@ -178,16 +179,16 @@ def test_a_quarantined_revision_does_not_come_back(store: Store) -> None:
 def test_a_file_is_active_as_it_is_until_something_else_is_decided(store: Store) -> None:
     old, new = document(), document(patterns=("double {n}", "twice {n}"))
     change = store.place("gcd.yaml", old)
-    assert change is not None and change.added is not None
-    assert store.place("gcd.yaml", old) is None, "read again, unchanged"
+    assert change.added is not None
+    assert store.place("gcd.yaml", old) == Change(), "read again, unchanged"
     digest = propose(store, "c1", new, replaces=change.added.digest)
     store.decide(digest, "eve", Decision.APPROVE, "more wordings")
-    assert store.place("gcd.yaml", old) is None, "a restart does not undo a decision"
+    assert store.place("gcd.yaml", old) == Change(), "a restart does not undo a decision"
     assert [row.digest for row in store.active()] == [digest]
     edited = store.place("gcd.yaml", document(patterns=("double {n} now",)))
-    assert edited is not None and edited.removed == (digest,), "an edit is a decision of the file's owner"
+    assert edited.removed == (digest,), "an edit is a decision of the file's owner"
     reverted = store.place("gcd.yaml", old)
-    assert reverted is not None and reverted.added is not None and reverted.added.digest == change.added.digest
+    assert reverted.added is not None and reverted.added.digest == change.added.digest
     assert store.withdraw("gcd.yaml").removed == (change.added.digest,)
     assert store.active() == []
 

@@ -43,7 +43,7 @@ class Catalog:
         self.changes = 0
         self._store = store
         self._served: dict[str, Served] = {}
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
 
     def load(self, report: Callable[[str], None]) -> None:
         """Take in what the store says is active. What this release cannot read is reported, and its requests miss."""
@@ -55,6 +55,14 @@ class Catalog:
                 report(
                     f"{row.name} ({row.digest}) is active but cannot be read: {error}; retire it or fix its document"
                 )
+
+    def change(self, decide: Callable[[], Change]) -> Change:
+        """Serve what a decision says, which is taken here, so that two are applied in the order in which they are
+        kept."""
+        with self._turn:
+            change = decide()
+            self.apply(change)
+            return change
 
     def apply(self, change: Change) -> None:
         """Serve what a change added, and no longer what it removed."""

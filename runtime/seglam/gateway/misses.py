@@ -21,7 +21,7 @@ from seglam.gateway.crew import Crew
 from seglam.gateway.outcomes import Reason
 from seglam.gateway.restraint import Restraint
 from seglam.gateway.reviewing import Reviews
-from seglam.gateway.store import CompilationRow, RevisionRow, Store, StoreError
+from seglam.gateway.store import CompilationRow, RevisionRow, State, Store, StoreError
 from seglam.gateway.store.compilations import missed_of
 from seglam.lookup import Hit, Index, MissReason, fingerprint
 
@@ -110,6 +110,8 @@ class Misses:
             )
         if only_if_cached or self._strict:
             return Declined(missed.miss.reason, missed.miss.explanation)
+        if (waiting := self._reviews.proposals.answering(missed.request)) is not None and waiting.compilation:
+            return _landed(waiting, waiting.compilation)
         if missed.miss.reason is MissReason.TOO_LARGE:
             return Declined(missed.miss.reason, missed.miss.explanation)
         if self._compiler is None:
@@ -182,11 +184,14 @@ class Misses:
         made = self._compile(flight, missed)
         row = self._store.close_compilation(made, authors_of(made, requester))
         self._count(made, monotonic() - began)
+        if row is not None and row.state not in (State.PROPOSED, State.ACTIVE):
+            words = f"{row.name} is {row.state} in the very form that was compiled now"
+            made = replace(made, outcome=Outcome.REJECTED, message=words)
         self._restraint.note(flight.fingerprint, made.outcome, made.message, changes)
         if made.negative is not None:
             with self._lock:
                 self.negatives.add(made.negative)
-        if row is not None:
+        if row is not None and row.state == State.PROPOSED:
             self._reviews.proposed(row)
             row = self._store.revision(row.digest)
         return Settled(made.outcome, made.message, row)
@@ -238,6 +243,13 @@ def _future() -> Future[Settled]:
     made: Future[Settled] = Future()
     made.set_running_or_notify_cancel()
     return made
+
+
+def _landed(row: RevisionRow, compilation: str) -> Flight:
+    """The compilation of a revision that waits for review."""
+    flight = Flight(compilation, "", _future(), started=False)
+    flight.settled.set_result(Settled(Outcome.PROPOSED, f"{row.name} answers this type and waits for review", row))
+    return flight
 
 
 def authors_of(made: Compilation, requester: str) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from seglam import telemetry
 from seglam.gateway.catalog import Catalog, span_of
+from seglam.gateway.proposals import Proposals
 from seglam.gateway.store import Change, Decision, ReviewRefused, RevisionRow, Store, revision_of
 from seglam.lookup.overlap import Overlap, overlaps
 
@@ -18,6 +18,9 @@ class Reviews:
     Args:
         auto_approve: name of the reviewer under which every proposal is approved at once, for demonstrations and
             replays; None leaves proposals to people.
+
+    Attributes:
+        proposals: the revisions that wait.
     """
 
     def __init__(
@@ -27,7 +30,7 @@ class Reviews:
         self._catalog = catalog
         self._auto = auto_approve
         self._report = report
-        self._turn = threading.Lock()
+        self.proposals = Proposals(store, report)
 
     def decide(self, digest: str, reviewer: str, decision: Decision, reason: str) -> Change:
         """Record a decision, and serve what it says.
@@ -36,18 +39,21 @@ class Reviews:
             ReviewRefused: it may not be taken; `code` says why.
             StoreError: it could not be kept; nothing has changed.
         """
-        with self._turn:
-            row = self._store.revision(digest)
-            if row is not None and decision is Decision.APPROVE:
-                self._check(row)
-            name, compiled = (row.name, span_of(row)) if row else ("", None)
-            with telemetry.review(name, digest, reviewer, decision, compiled=compiled) as span:
-                change = self._store.decide(digest, reviewer, decision, reason, telemetry.reference(span))
-            self._catalog.apply(change)
-            return change
+        change = self._catalog.change(lambda: self._decide(digest, reviewer, decision, reason))
+        self.proposals.discard(digest)
+        return change
+
+    def _decide(self, digest: str, reviewer: str, decision: Decision, reason: str) -> Change:
+        row = self._store.revision(digest)
+        if row is not None and decision is Decision.APPROVE:
+            self._check(row)
+        name, compiled = (row.name, span_of(row)) if row else ("", None)
+        with telemetry.review(name, digest, reviewer, decision, compiled=compiled) as span:
+            return self._store.decide(digest, reviewer, decision, reason, telemetry.reference(span))
 
     def proposed(self, row: RevisionRow) -> None:
         """A revision was proposed. Approves it if proposals are approved without a person."""
+        self.proposals.add(row)
         if self._auto is None:
             return
         try:

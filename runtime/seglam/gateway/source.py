@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from watchfiles import watch
@@ -103,7 +104,7 @@ class _Reader:
         files = sorted(path for path in directory.iterdir() if path.suffix in SUFFIXES)
         present = {str(path) for path in files}
         for file in sorted(self._known(directory) - present):
-            self._catalog.apply(self._store.withdraw(file))
+            self._catalog.change(partial(self._store.withdraw, file))
             self._source.note(file, [])
         self._seen[directory] = present
         for path in files:
@@ -123,16 +124,14 @@ class _Reader:
             for each in loaded:
                 problems += self._place(file, each)
             names = [each.document.metadata.name for each in loaded]
-            self._catalog.apply(self._store.withdraw(file, names))
+            self._catalog.change(partial(self._store.withdraw, file, names))
         self._source.note(file, problems)
 
     def _place(self, file: str, loaded: Loaded) -> list[Problem]:
         revision = Revision.of(loaded.document)
         try:
             Index().add(revision)  # whatever validation has not seen must not reach the store
-            change = self._store.place(file, loaded.document)
+            self._catalog.change(partial(self._store.place, file, loaded.document))
         except (ReviewRefused, ValueError) as error:
             return [loaded.problem((), str(error), "the revision that was active before stays")]
-        if change is not None:
-            self._catalog.apply(change)
         return []

@@ -173,20 +173,19 @@ def activate(session: Session, row: RevisionRow) -> Change:
     return Change(revision_of(row), tuple(retired))
 
 
-def place(session: Session, file: str, document: ReasoningProcedure) -> Change | None:
+def place(session: Session, file: str, document: ReasoningProcedure) -> Change:
     """A file holds a document. Its owner reviewed it by putting it there, so it becomes active if the file changed.
 
-    A file that is as it was read last leaves everything as it is: what has been decided since then stands. Returns None
-    in that case.
+    A file that is as it was read last changes nothing: what has been decided since then stands.
     """
     name, authors = document.metadata.name, [f"file:{file}"]
     known = session.get(SourceRow, (file, name))
     row = put(session, document, state=State.RETIRED, origin="file", authors=authors)
     if known is not None and known.digest == row.digest:
-        return None
+        return Change()
     session.merge(SourceRow(file=file, name=name, digest=row.digest))
     if row.state == State.ACTIVE:
-        return None
+        return Change()
     if row.state in (State.QUARANTINED, State.REJECTED):
         raise ReviewRefused(
             "wrong-state", f"{name} in {file} is {row.state} as {row.digest}; change the document, or remove the file"

@@ -97,7 +97,7 @@ class Store:
         """Record a decision; see `revisions.decide`."""
         return self._database.write(lambda session: revisions.decide(session, digest, reviewer, decision, reason, span))
 
-    def place(self, file: str, document: ReasoningProcedure) -> Change | None:
+    def place(self, file: str, document: ReasoningProcedure) -> Change:
         """A watched file holds a document; see `revisions.place`."""
         return self._database.write(lambda session: revisions.place(session, file, document))
 
