@@ -31,7 +31,7 @@ HELD_OUT = 300
 def run(quick: bool) -> Report:
     """All sizes; `quick` leaves out the largest and takes fewer rounds and requests."""
     report = Report("lookup")
-    rounds, requests = (5, 300) if quick else (15, 1000)
+    rounds, requests = (5, 300) if quick else (15, 500)
     for size in SIZES[:2] if quick else SIZES:
         _at_size(report, size, rounds, requests)
         _memory(report, size)
@@ -54,10 +54,10 @@ def _at_size(report: Report, size: int, rounds: int, requests: int) -> None:
     gc.freeze()
     hits = _rounds_of(corpus.requests(rounds * requests, seed=2))
     popular = _rounds_of(corpus.requests(rounds * requests, seed=3, popular=True))
-    misses = _rounds_of(corpus.misses(rounds * requests // 4, seed=4))
+    misses = _rounds_of(corpus.misses(rounds * requests // 10, seed=4))
     again = [Request(text=text) for text in corpus.requests(200, seed=5)]
-    table = {text: number for number, text in enumerate(corpus.requests(min(20_000, 10 * size), seed=6))}
-    keys = list(table)[:requests]
+    keys = corpus.requests(requests, seed=6)
+    table = {f"{text} {number}" if number else text: text for number in range(100) for text in keys}
     served = [index.find(request) for request in again]
     pauses = Pauses()
     added, removed = Series(), Series()
@@ -75,7 +75,7 @@ def _at_size(report: Report, size: int, rounds: int, requests: int) -> None:
             FLOOR: lambda: together(table.get, keys),
             "hit": lambda: _timed(index.find, hits(requests)),
             "popular hit": lambda: _timed(index.find, popular(requests)),
-            "miss": lambda: _timed(index.find, misses(requests // 4)),
+            "miss": lambda: _timed(index.find, misses(requests // 10)),
             "insertion": insert,
             "memo": lambda: _again(index.find, again),
         },

@@ -28,10 +28,10 @@ def circumstances(arguments: list[str]) -> dict[str, object]:
     }
 
 
-def resident_kib() -> int:
-    """Resident memory of this process, in KiB. Needs Linux."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+def resident_kib(field: str = "Rss") -> int:
+    """Resident memory of this process in KiB; `Anonymous` leaves out pages of files, which mappings share. Linux."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 
 
 def _processor() -> str:
