@@ -138,7 +138,7 @@ class Compiler:
             return result(Outcome.NOT_COMPILABLE, made.reason, negative=self._negative(work, made, print_))
         return result(
             made.outcome,
-            f"{made.document.metadata.name} passed {len(work.evidence)} gates and waits for review",
+            f"{made.document.metadata.name} passed its gates and waits for review",
             document=made.document,
             digest=Revision.of(made.document).digest,
             replaces=made.replaces,

@@ -124,8 +124,8 @@ class RecordedModel:
         """See `Model.complete`; raises `NoRecording` where nothing fits."""
         subject = question.subject
         if isinstance(subject, AuthorSubject):
-            name, author = self._author(subject)
-            return self._completion(question, author.reply, name, author)
+            name, author, fitting = self._author(subject)
+            return self._completion(question, fitting, name, author)
         if isinstance(subject, ImplementationSubject):
             name, implementation = self._implementation(subject.signature)
             return self._completion(question, implementation.reply, name, implementation)
@@ -146,12 +146,13 @@ class RecordedModel:
         )
         return Completion(reply, (call,))
 
-    def _author(self, subject: AuthorSubject) -> tuple[str, AuthorRecording]:
+    def _author(self, subject: AuthorSubject) -> tuple[str, AuthorRecording, AuthorReply]:
         for decision in ("procedure", "extend", "not-compilable"):
             for name, recording in self._authors.items():
-                reply = recording.reply
-                if reply.decision == decision and reply not in subject.earlier and binds(recording, subject):
-                    return name, recording
+                if recording.reply.decision == decision:
+                    reply = fitting(recording, subject)
+                    if reply is not None and reply not in subject.earlier:
+                        return name, recording, reply
         raise NoRecording("no recorded completion's own patterns bind the request")
 
     def _implementation(self, signature: Signature) -> tuple[str, ImplementationRecording]:
@@ -190,25 +191,29 @@ class RecordedModel:
         return Completion(reply, calls[:1])
 
 
-def binds(recording: AuthorRecording, subject: AuthorSubject) -> bool:
-    """Whether the recording's own patterns bind the request that missed."""
-    reply, request = recording.reply, subject.missed.request
+def fitting(recording: AuthorRecording, subject: AuthorSubject) -> AuthorReply | None:
+    """The recording's reply if its own patterns bind the request that missed; an extension names its base as it is
+    named now.
+    """
+    reply = recording.reply
     try:
         if reply.procedure is not None:
             document = document_of(reply.procedure)
             core = core_digest(document.spec)
             if any(core_digest(revision.spec) == core for revision in subject.known):
-                return False  # it is active already, and yet the request missed
-            return _hits(Revision.of(document), subject.missed)
+                return None  # it is active already, and yet the request missed
+            return reply if _hits(Revision.of(document), subject.missed) else None
         if reply.extend is not None:
             base = next((each for each in subject.known if core_digest(each.spec) == recording.base), None)
-            return base is not None and _hits(Revision.of(extended(base, reply.extend)), subject.missed)
+            if base is None or not _hits(Revision.of(extended(base, reply.extend)), subject.missed):
+                return None
+            return reply.model_copy(update={"extend": reply.extend.model_copy(update={"procedure": base.name})})
         assert reply.not_compilable is not None
         parameters = [{"name": each.name, "type": each.type} for each in reply.not_compilable.parameters]
         patterns = readable(reply.not_compilable.patterns, parameters)
-        return matches(compile_all(patterns, parameters), request)
+        return reply if matches(compile_all(patterns, parameters), subject.missed.request) else None
     except (PatternError, ValueProblem, ValueError):
-        return False  # a reply that was recorded although its document is faulty
+        return None  # a reply that was recorded although its document is faulty
 
 
 def _hits(revision: Revision, missed: Missed) -> bool:

@@ -24,7 +24,7 @@ MAX_DRAWS = 4000
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One input. `kind` is exemplar, boundary, ordinary, swapped, equal or stranger (a value outside a vocabulary)."""
+    """One input. `kind` is exemplar, boundary, member, swapped, equal, ordinary or stranger (no vocabulary has it)."""
 
     kind: str
     shown: Mapping[str, str]
@@ -135,11 +135,26 @@ class _Generator:
             for base in bases[:2]:
                 for value in [*bounds[name], *edges[name]]:
                     yield "boundary", {**base, name: value}
+        for name in names:  # a table in the code is right only if it is right for every member
+            for value in self.members(name):
+                yield "member", {**bases[0], name: value}
         for left, right in combinations(names, 2):
             if self.revision.types[left].key == self.revision.types[right].key:
                 for base in bases[:4]:
                     yield "swapped", {**base, left: base[right], right: base[left]}
                     yield "equal", {**base, right: base[left]}
+
+    def members(self, name: str) -> Iterator[str]:
+        """A value for each member of the parameter's vocabulary."""
+        kind, vocabulary = self.revision.types[name].name, self.revision.parameters[name].vocabulary
+        for each in self.revision.spec.vocabularies or ():
+            for member in each.values if each.name == vocabulary else ():
+                parts: object = [["3", member.value]] if kind == "records" else [member.value]
+                yield (
+                    member.value
+                    if kind == "vocabulary"
+                    else json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+                )
 
     def ordinary(self, exemplars: Sequence[Mapping[str, str]]) -> dict[str, str]:
         """Independent values, or neighbours of values that are known to go together."""
