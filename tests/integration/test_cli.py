@@ -10,13 +10,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.commands import MULTIPLICATION, ROOT, environment, run, write
+from tests.commands import MULTIPLICATION, ROOT, environment, run, serving, write
 
 HEAVY = ("wasmtime", "fastapi", "uvicorn", "pydantic_ai", "openai", "sqlalchemy", "pydantic", "yaml", "rich")
 
@@ -161,20 +159,6 @@ def test_the_doctor_finds_a_whole_installation(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert found["engine a"][0] == found["engine b"][0] == "ok" and found["sandbox"][1].startswith("12 times 7 is 84")
     assert found["author"][0] == "note" and not (tmp_path / "data").exists()
-
-
-@contextmanager
-def serving(data: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    command = [sys.executable, "-m", "seglam.cli.app", "serve", "--json", "--port", "0", "--data-dir", str(data)]
-    process = subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT
-    )
-    try:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())["url"], process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_a_server_is_asked_over_http_and_ends_when_told(tmp_path: Path, procedures: Path) -> None:

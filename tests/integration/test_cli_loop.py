@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.commands import MULTIPLICATION, run, write
+from tests.commands import MULTIPLICATION, run, serving, write
 from tests.compilations import SUM, procedure, scripted
 
 NOT_COMPILABLE = {
@@ -105,7 +105,7 @@ def test_proposals_wait_where_nobody_approves(tmp_path: Path, recordings: Path) 
     assert summary["approved_as"] is None and summary["hits"] == 0
     assert lines(out)[0]["outcome"] == "provisional" and lines(out)[0]["answer"] == "7"
     listed = run("review", "list", "--json", "--data-dir", str(tmp_path / "data"))
-    assert [json.loads(line)["procedure"] for line in listed.stdout.splitlines()] == ["sum-of-two"]
+    assert [json.loads(line)["name"] for line in listed.stdout.splitlines()] == ["sum-of-two"]
 
 
 def test_a_review_from_proposal_to_hit(tmp_path: Path, recordings: Path) -> None:
@@ -148,6 +148,21 @@ def test_a_review_from_proposal_to_hit(tmp_path: Path, recordings: Path) -> None
 
     rejected = run("review", "reject", content["digest"], "--as", "ada", "--reason", "no", *store)
     assert rejected.returncode == 1 and "the revision is Active" in rejected.stderr
+
+
+def test_a_running_server_takes_decisions(tmp_path: Path, recordings: Path) -> None:
+    with serving(tmp_path / "data", "--recordings", str(recordings)) as (url, _):
+        provisional = run("ask", SUM, "--server", url)
+        assert (provisional.returncode, provisional.stdout) == (0, "7\n") and "provisional" in provisional.stderr
+        (waiting,) = [json.loads(line) for line in run("review", "list", "--json", "--server", url).stdout.splitlines()]
+        shown = run("review", "show", "sum-of-two", "--server", url)
+        assert "passed  differential" in shown.stdout and "return a + b" in shown.stdout
+        decision = ("--as", "anonymous", "--reason", "mine", "--server", url)
+        own = run("review", "approve", waiting["digest"], *decision)
+        assert own.returncode == 1 and "is an author of this revision" in own.stderr
+        done = run("review", "approve", waiting["digest"][:15], "--as", "ada", "--reason", "read", "--server", url)
+        assert (done.returncode, done.stdout) == (0, f"sum-of-two {waiting['digest'][:19]} is Active\n")
+        assert run("ask", "What is the sum of 3 and 9?", "--server", url).stderr.startswith("hit sum-of-two")
 
 
 def test_a_type_that_no_code_can_answer_is_not_asked_about_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from seglam.cli.exits import CliError, Exit
@@ -13,18 +14,26 @@ if TYPE_CHECKING:
 MARGIN_S = 30.0
 """What an exchange may take beyond the time that the server was asked to wait."""
 
+CODES = {400: Exit.USAGE, 404: Exit.DATA, 413: Exit.USAGE, 415: Exit.USAGE, 421: Exit.USAGE}
+"""Exit codes by the status of a refusal."""
+
 
 def ask(server: str, request: Request, *, only_if_cached: bool, wait_s: float) -> dict[str, Any]:
     """`POST /v1/requests`; a miss is an answer too."""
     headers = {"Prefer": f"wait={round(wait_s)}"}
     if only_if_cached:
         headers["Cache-Control"] = "only-if-cached"
-    return _exchange("POST", server, "/v1/requests", request=request, headers=headers, wait_s=wait_s)
+    return _exchange("POST", server, "/v1/requests", content=body_of(request), headers=headers, wait_s=wait_s)
 
 
-def savings(server: str) -> dict[str, Any]:
-    """`GET /v1/savings`."""
-    return _exchange("GET", server, "/v1/savings")
+def get(server: str, path: str) -> dict[str, Any]:
+    """`GET` of an address of the API."""
+    return _exchange("GET", server, path)
+
+
+def post(server: str, path: str, body: dict[str, str]) -> dict[str, Any]:
+    """`POST` of an object of texts to an address of the API."""
+    return _exchange("POST", server, path, content=json.dumps(body))
 
 
 def body_of(request: Request) -> str:
@@ -41,14 +50,13 @@ def _exchange(
     server: str,
     path: str,
     *,
-    request: Request | None = None,
+    content: str | None = None,
     headers: dict[str, str] | None = None,
     wait_s: float = 0.0,
 ) -> dict[str, Any]:
     import httpx2
 
     url = server.rstrip("/") + path
-    content = None if request is None else body_of(request).encode()
     sent = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
     try:
         reply = httpx2.request(method, url, content=content, headers=sent, timeout=wait_s + MARGIN_S)
@@ -65,6 +73,6 @@ def _exchange(
         what = f"the reply is not SEGLAM's (HTTP {reply.status_code})"
         raise CliError(what, "correct --server", Exit.MISSING, where=url)
     if "outcome" not in answer and reply.status_code >= 400:
-        code = Exit.MISSING if reply.status_code >= 500 else Exit.USAGE
+        code = CODES.get(reply.status_code, Exit.MISSING if reply.status_code >= 500 else Exit.NEGATIVE)
         raise split(str(answer.get("detail", f"HTTP {reply.status_code}")), "correct the request", code)
     return answer

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seglam.cli.asking import Inputs, Locale, Now, TextArgument, Value, request_of
+from seglam.cli.desk import evidence_as_json
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.opening import DataDir, Recordings, service, settings_of
 from seglam.cli.output import Json, Output, Step, visible
-from seglam.cli.review import evidence_as_json, say_evidence, short
+from seglam.cli.review import say_evidence, short
 
 if TYPE_CHECKING:
     from seglam.gateway import Answer, Service
@@ -41,7 +42,9 @@ def compile_(
     recordings: Recordings = None,
     as_json: Json = False,
 ) -> None:
-    """Compile the type of a request now, with the evidence of every gate. What passes waits for `seglam review`.
+    """Compile the type of a request now.
+
+    The evidence of every gate is shown; what passes all of them waits for `seglam review`.
 
     Exit code 0 if a revision is proposed or one answers already, 1 if the type cannot be compiled or a gate rejected
     the code, 3 if there is no model or it failed.
@@ -61,7 +64,7 @@ def compile_(
         row = running.store.compilation(answer.compilation)
         if row is None:
             raise CliError("the compilation is not in the store", "look at the service's log", where=answer.compilation)
-        evidence = running.store.evidence(row.id)
+        evidence = [evidence_as_json(each) for each in running.store.evidence(row.id)]
         calls = running.store.calls(row.id)
     content: dict[str, Any] = {
         "compilation": row.id,
@@ -70,7 +73,7 @@ def compile_(
         "digest": row.digest,
         "replaces": row.replaces,
         "answer": row.answer,
-        "evidence": [evidence_as_json(each) for each in evidence],
+        "evidence": evidence,
         "calls": [call.model_dump(exclude={"compilation"}) for call in calls],
     }
     out.json(content)

@@ -40,7 +40,10 @@ def doctor(
     port: Port = None,
     as_json: Json = False,
 ) -> None:
-    """Check Python, engine, sandbox, store, model, recordings and port. Exit code 0 if nothing failed, else 3.
+    """Check what is there and what is missing.
+
+    Python, engine, sandbox, store, model, recordings and port, each with a remedy. Exit code 0 if nothing failed, else
+    3.
 
     \b
     Example:

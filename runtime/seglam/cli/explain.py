@@ -28,9 +28,10 @@ def explain(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Say whether a request hits or misses, and why: arguments with their types, near procedures, what differs.
+    """Say why a request hits or misses.
 
-    Nothing runs, nothing is counted and no model is called. Exit code 0 for a hit, 1 for a miss.
+    A hit is shown with its arguments and their types, a miss with the near procedures and what differs. Nothing runs,
+    nothing is counted and no model is called. Exit code 0 for a hit, 1 for a miss.
 
     \b
     Examples:

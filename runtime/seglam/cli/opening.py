@@ -71,7 +71,7 @@ def service(settings: Settings) -> Iterator[Service]:
 
     with _store_errors(), _telemetry():
         try:
-            opened = build_service(settings, _report)
+            opened = build_service(settings, report)
         except EngineError as error:
             raise split(str(error), "run `make engine`", Exit.MISSING) from error
         except SettingsError as error:
@@ -93,7 +93,7 @@ def store(data_dir: Path | None) -> Iterator[Store]:
 
     settings = settings_of(data_dir=data_dir)
     with _store_errors():
-        opened = Store(settings.store_path, report=_report)
+        opened = Store(settings.store_path, report=report)
         try:
             yield opened
         finally:
@@ -144,7 +144,8 @@ def split(text: str, remedy: str, code: Exit) -> CliError:
     return CliError(what, stated, code) if found else CliError(text, remedy, code)
 
 
-def _report(message: str) -> None:
+def report(message: str) -> None:
+    """A remark of something in the background, on stderr."""
     from seglam.cli.output import Output
 
     Output(as_json=False).note(message)

@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from seglam.cli import documents
+from seglam.cli.desk import find
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.files import atomic
 from seglam.cli.opening import DataDir, sandbox, store
 from seglam.cli.output import Json, Output, one_line, visible
-from seglam.cli.review import find, short
+from seglam.cli.review import short
 from seglam.cli.tables import rows, table
 
 app = typer.Typer(
-    help="Look at the procedures of a store, or check procedure documents in files.",
+    help="Look at procedures, or check documents.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

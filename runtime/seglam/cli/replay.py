@@ -88,10 +88,10 @@ def replay(
     data_dir: OptionalDataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Send a log of requests through the loop, in process on a throw-away store, and report.
+    """Send a log of requests through the loop.
 
-    The report has the hit rate over time, wrong answers where the log has expected ones, misses by reason, model calls
-    and tokens, and latencies.
+    It runs in this process on a throw-away store. The report has the hit rate over time, wrong answers where the log
+    has expected ones, misses by reason, model calls and tokens, and latencies.
     """
     from seglam.cli import report
     from seglam.cli.loop import Loop

@@ -20,7 +20,9 @@ def savings(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Model calls, tokens, time and money not spent, with the counts and the prices that they come from.
+    """Show what the model did not have to do.
+
+    Model calls, tokens, time and money not spent, with the counts and the prices that they come from.
 
     \b
     Example:
@@ -30,7 +32,7 @@ def savings(
 
     out = Output(as_json)
     if server is not None:
-        content = client.savings(server)
+        content = client.get(server, "/v1/savings")
     else:
         settings = settings_of(data_dir=data_dir)
         with store(data_dir) as opened:

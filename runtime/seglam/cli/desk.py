@@ -1,0 +1,170 @@
+"""Where revisions are looked at and decided on: the store of a data directory, or a running server.
+
+Both give the same JSON: a revision is `{"digest", "name", "state", "origin", "authors", "replaces", "created",
+"document", "evidence", "calls", "reviews"}`, in a list without the last four and with its summary.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from seglam.cli import client
+from seglam.cli.exits import CliError, Exit
+from seglam.cli.opening import report, split, store
+
+if TYPE_CHECKING:
+    from seglam.gateway.store import EvidenceRow, RevisionRow, Store
+
+Json = dict[str, Any]
+
+
+class Desk(Protocol):
+    """What a reviewer needs."""
+
+    def revisions(self, everything: bool) -> list[Json]:
+        """Revisions that wait for a decision, or those in every state."""
+
+    def revision(self, digest: str) -> Json:
+        """One revision by its digest, the digest's first characters, or its procedure's name."""
+
+    def decide(self, digest: str, reviewer: str, decision: str, reason: str) -> Json:
+        """Take a decision; the revision as it is then."""
+
+
+@contextmanager
+def desk(server: str | None, data_dir: Path | None) -> Iterator[Desk]:
+    """The desk of a server if one is named, else that of a data directory."""
+    if server is not None:
+        yield ServerDesk(server)
+        return
+    with store(data_dir) as opened:
+        yield StoreDesk(opened)
+
+
+class StoreDesk:
+    """The store itself; nobody else may have it open."""
+
+    def __init__(self, opened: Store) -> None:
+        self._store = opened
+
+    def revisions(self, everything: bool) -> list[Json]:
+        """See `Desk`."""
+        from seglam.gateway.store import State, document_of
+
+        rows = self._store.revisions(None if everything else State.PROPOSED)
+        return [{**_brief(row), "summary": document_of(row).spec.summary} for row in rows]
+
+    def revision(self, digest: str) -> Json:
+        """See `Desk`."""
+        row = find(self._store, digest)
+        evidence = self._store.evidence(row.compilation) if row.compilation else []
+        calls = self._store.calls(row.compilation) if row.compilation else []
+        return {
+            **_brief(row),
+            "document": json.loads(row.document),
+            "evidence": [evidence_as_json(each) for each in evidence],
+            "calls": [call.model_dump(exclude={"compilation", "number"}) for call in calls],
+            "reviews": [
+                {"reviewer": each.reviewer, "decision": each.decision, "reason": each.reason, "at": each.at}
+                for each in self._store.reviews(row.digest)
+            ],
+        }
+
+    def decide(self, digest: str, reviewer: str, decision: str, reason: str) -> Json:
+        """See `Desk`."""
+        from seglam.gateway.catalog import Catalog
+        from seglam.gateway.reviewing import Reviews, decision_of
+        from seglam.gateway.store import ReviewRefused
+
+        row, catalog = find(self._store, digest), Catalog(self._store)
+        catalog.load(report)  # what is approved may overlap with nothing that is served
+        try:
+            Reviews(self._store, catalog, report=report).decide(row.digest, reviewer, decision_of(decision), reason)
+        except ReviewRefused as refused:
+            raise split(str(refused), "see `seglam review show`", Exit.NEGATIVE) from refused
+        return self.revision(row.digest)
+
+
+class ServerDesk:
+    """A server's API."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+
+    def revisions(self, everything: bool) -> list[Json]:
+        """See `Desk`."""
+        if everything:
+            raise CliError(
+                "a server lists only what waits", "leave --all out, or stop it and use the store", Exit.USAGE
+            )
+        waiting: list[Json] = client.get(self._server, "/v1/reviews")["reviews"]
+        return waiting
+
+    def revision(self, digest: str) -> Json:
+        """See `Desk`."""
+        found = client.get(self._server, f"/v1/revisions/{self._whole(digest)}")
+        compilation = found.pop("compilation") or {}
+        return {**found, "evidence": compilation.get("evidence", []), "calls": compilation.get("calls", [])}
+
+    def decide(self, digest: str, reviewer: str, decision: str, reason: str) -> Json:
+        """See `Desk`."""
+        whole = self._whole(digest)
+        body = {"decision": decision, "reviewer": reviewer, "reason": reason}
+        client.post(self._server, f"/v1/revisions/{whole}/reviews", body)
+        return self.revision(whole)
+
+    def _whole(self, digest: str) -> str:
+        """The digest that some characters begin, among what waits and what is served."""
+        served = client.get(self._server, "/v1/procedures")["procedures"]
+        known = {each["digest"]: each["name"] for each in self.revisions(everything=False)}
+        known |= {each["revision"]: each["name"] for each in served}
+        return chosen(digest, known)
+
+
+def find(opened: Store, digest: str) -> RevisionRow:
+    """The row of `chosen` among all revisions of a store, active ones before newer ones before older ones."""
+    rows = sorted(opened.revisions(), key=lambda row: row.state == "Active")
+    wanted = chosen(digest, {row.digest: row.name for row in rows})
+    return next(row for row in rows if row.digest == wanted)
+
+
+def chosen(wanted: str, known: dict[str, str]) -> str:
+    """The digest that is meant by a digest, its first characters, or a name; of several of one name the last.
+
+    Args:
+        known: names by digest.
+
+    Raises:
+        CliError: none is meant, or more than one.
+    """
+    start = wanted.removeprefix("sha256:")
+    fitting = [digest for digest in known if start and digest.removeprefix("sha256:").startswith(start)]
+    if len(fitting) > 1:
+        raise CliError(f"{len(fitting)} revisions begin with that", "give more characters", where=wanted)
+    fitting = fitting or [digest for digest, name in known.items() if name == wanted][-1:]
+    if not fitting:
+        raise CliError("there is no such revision", "see `seglam review list`", where=wanted or "an empty digest")
+    return fitting[0]
+
+
+def evidence_as_json(row: EvidenceRow) -> Json:
+    """What one gate found."""
+    return {"gate": row.gate, "passed": row.passed, "summary": row.summary, "detail": json.loads(row.detail)}
+
+
+def _brief(row: RevisionRow) -> Json:
+    from seglam.gateway.store import authors_of
+
+    return {
+        "digest": row.digest,
+        "name": row.name,
+        "state": str(row.state),
+        "origin": row.origin,
+        "authors": authors_of(row),
+        "replaces": row.replaces,
+        "created": row.created,
+    }
