@@ -26,7 +26,7 @@ MAX_OPAQUE_TOKENS = 1024
 _QUOTE = lit('"', "'", "`", "\u201e", "\u00ab", "\u00bb")
 _ONE = cls("letter", "digits1", "mark")
 
-_WORD = re.compile(r"[^\W_]+(?:[-_'\u2019][^\W_]+)*")
+_WORD = re.compile(r"_*[^\W_]+(?:[-_'\u2019][^\W_]+)*_*")
 _POSSESSIVE = re.compile(r"['\u2019][sS]\Z")
 _RUN = re.compile(rf"[^{SPACE}]+")
 _CLOSERS = frozenset(".,;:!?)]}\"'`\u2019\u201d\u00bb")
@@ -145,17 +145,17 @@ class CharacterType(AsWritten):
 
 
 class WordType(AsWritten):
-    """Letters and digits, with single `-`, `_` and apostrophes inside; canonical as written.
+    """Letters and digits, with single `-`, `_` and apostrophes inside and `_` around; canonical as written.
 
     A possessive ending is also read without: "Alice's" is `Alice's` and `Alice`.
     """
 
     name = key = "word"
     exact = False
-    summary = "One word: letters and digits, with - _ ' inside."
-    accepts = ("hello", "well-known", "don't", "x2", "snake_case", "Ünïcödé", "日本語")
+    summary = "One word: letters and digits, with - _ ' inside and _ around."
+    accepts = ("hello", "well-known", "don't", "x2", "snake_case", "_emphasis_", "Ünïcödé", "日本語")
     rejects = ("two words", "a--b", "-a", "'quoted'", "3.5")
-    expected = "letters and digits, with single - _ or ' inside"
+    expected = "letters and digits, with single - _ or ' inside and _ around"
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
         if after_word(text, start):
@@ -178,7 +178,7 @@ class WordType(AsWritten):
         return seq(part, Star(cls("word", "digits", "mark", glued=True)))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
-        for written in ("a", "Z", "don't", "well-known", "snake_case", "x2", "2nd", "Ünïcödé", "日本語", "a1-b2_c3"):
+        for written in ("a", "Z", "don't", "well-known", "snake_case", "_x_", "x2", "2nd", "Ünïcödé", "日本語", "a1-b2_c3"):
             yield Sample(written, written)
         while True:
             written = "".join(random.choices(string.ascii_letters, k=random.randint(1, 12)))
