@@ -117,7 +117,7 @@ def implementation_prompt(
         summary=signature.summary,
         parameters=signature.parameter_lines,
         vocabularies=[
-            {"name": name, "values": json.dumps(values, ensure_ascii=False)}
+            {"name": name, "members": json.dumps(values, ensure_ascii=False)}
             for name, values in signature.vocabularies.items()
         ],
         returns=signature.returns_line,
@@ -220,7 +220,7 @@ def _near(revision: Revision, difference: str, *, shows_code: bool) -> dict[str,
             {"name": rule.name, "text": rule.text} for rule in spec.rules or () if rule.name not in shared_rules()
         ],
         "vocabularies": [
-            {"name": each.name, "values": _members([[v.value, *(v.names or ())] for v in each.values])}
+            {"name": each.name, "members": _members([[v.value, *(v.names or ())] for v in each.values])}
             for each in spec.vocabularies or ()
         ],
     }
