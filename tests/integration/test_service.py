@@ -98,7 +98,7 @@ def test_even_then_an_author_does_not_approve(tmp_path: Path) -> None:
         answer = service.handle(text(SUM), requester="ana", wait_s=120)
         assert answer.outcome is Outcome.PROVISIONAL
         assert len(service.store.revisions(State.PROPOSED)) == 1
-    assert any("waits for a person" in report for report in reports)
+    assert any("not approved without a person" in report for report in reports)
 
 
 def test_neither_the_requester_nor_the_model_approves(tmp_path: Path) -> None:
@@ -400,6 +400,22 @@ def test_a_proposal_made_from_an_elder_that_is_gone_is_not_approved(tmp_path: Pa
             service.decide(digests[1], "eve", Decision.APPROVE, "fine too")
         assert refused.value.code == "outdated"
         assert service.handle(text("twice 4")).answer == "8"
+
+
+def test_without_a_person_what_no_longer_fits_is_rejected_so_that_its_type_is_compiled_anew(tmp_path: Path) -> None:
+    one = document(patterns=("double {n}", "twice {n}"))
+    two = document(patterns=("double {n}", "two times {n}"))
+    with running(tmp_path, documents=[document()], auto_approve="replay") as service:
+        elder = Revision.of(document()).digest
+        digests = [_propose(service.store, f"c{number}", each, elder) for number, each in enumerate((one, two))]
+        for digest in digests:
+            row = service.store.revision(digest)
+            assert row is not None
+            service.reviews.proposed(row)
+        assert [row.digest for row in service.store.active()] == digests[:1]
+        assert [row.digest for row in service.store.revisions(State.REJECTED)] == digests[1:]
+        assert "rejected without a person" in service.store.reviews(digests[1])[0].reason
+        assert service.reviews.proposals.answering(text("two times 4")) is None
 
 
 def test_an_approval_never_makes_two_revisions_match_one_request(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""The native HTTP API. Everything that blocks runs in threads; the event loop only waits."""
+"""The native HTTP API. Everything that blocks runs in threads; the event loop only waits.
+
+On one machine names are stated, not proved: who asks is in `Seglam-User`, who decides in the body of a review. That is
+why the API listens on loopback only, unless it is told otherwise.
+"""
 
 from __future__ import annotations
 

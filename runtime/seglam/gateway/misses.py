@@ -231,6 +231,8 @@ class Misses:
         words = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}, see the service's log"
         message = f"the compilation failed: {words}"
         logger.error("compilation %s failed", flight.id, exc_info=error)
+        if not isinstance(error, StoreError):  # it would fail again, and tokens with it
+            self._restraint.note(flight.fingerprint, Outcome.REJECTED, message, self._catalog.changes)
         try:
             self._store.end_compilation(flight.id, FAILED, message)
         except StoreError as problem:

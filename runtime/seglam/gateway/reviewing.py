@@ -11,6 +11,9 @@ from seglam.gateway.proposals import Proposals
 from seglam.gateway.store import Change, Decision, ReviewRefused, RevisionRow, Store, revision_of
 from seglam.lookup.overlap import Overlap, overlaps
 
+UNFITTING = frozenset({"overlap", "outdated"})
+"""Why a proposal does not fit what is served now, though it passed all gates when it was compiled."""
+
 
 class Reviews:
     """Takes decisions. One at a time, so that what is checked still holds when it is decided.
@@ -52,14 +55,17 @@ class Reviews:
             return self._store.decide(digest, reviewer, decision, reason, telemetry.reference(span))
 
     def proposed(self, row: RevisionRow) -> None:
-        """A revision was proposed. Approves it if proposals are approved without a person."""
+        """A revision was proposed. Approves it if proposals are approved without a person; one that does not fit what
+        is served meanwhile is rejected, so that its type is compiled anew."""
         self.proposals.add(row)
         if self._auto is None:
             return
         try:
             self.decide(row.digest, self._auto, Decision.APPROVE, "approved without a person: it passed all gates")
         except ReviewRefused as refused:
-            self._report(f"{row.name} waits for a person: {refused}")
+            self._report(f"{row.name} is not approved without a person: {refused}")
+            if refused.code in UNFITTING:
+                self.decide(row.digest, self._auto, Decision.REJECT, f"rejected without a person: {refused}")
 
     def _check(self, row: RevisionRow) -> None:
         """No request may match two active revisions; the gates have seen only what was active then."""

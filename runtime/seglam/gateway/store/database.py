@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from sqlalchemy import Engine, event, text
-from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 from sqlmodel import Session, SQLModel, create_engine
 
 from seglam.gateway.store import tables
@@ -43,8 +43,8 @@ class Database:
         try:
             with clear(path):
                 whole = _check(path, busy_ms)
-                self._writing = _engine(path, busy_ms, "BEGIN IMMEDIATE", StaticPool)
-                self._reading = _engine(path, busy_ms, "BEGIN", QueuePool, query_only=True)
+                self._writing = _engine(path, busy_ms, "BEGIN IMMEDIATE")
+                self._reading = _engine(path, busy_ms, "BEGIN", query_only=True)
                 if not whole:
                     self._create()
         except BaseException:
@@ -131,17 +131,13 @@ def _own(path: Path) -> IO[str]:
     return file
 
 
-def _engine(
-    path: Path,
-    busy_ms: int,
-    begin: str,
-    pool: type[NullPool] | type[QueuePool] | type[StaticPool],
-    *,
-    query_only: bool = False,
-) -> Engine:
-    engine = create_engine(
-        f"sqlite:///{path}", poolclass=pool, connect_args={"check_same_thread": False, "timeout": busy_ms / 1000}
-    )
+def _engine(path: Path, busy_ms: int, begin: str, *, query_only: bool = False) -> Engine:
+    """One connection for the writer; for readers as many as ask, of which a few are kept."""
+    pool: dict[str, Any] = {"poolclass": StaticPool}
+    if query_only:
+        pool = {"poolclass": QueuePool, "pool_size": 4, "max_overflow": -1}
+    waiting = {"check_same_thread": False, "timeout": busy_ms / 1000}
+    engine = create_engine(f"sqlite:///{path}", connect_args=waiting, **pool)
 
     @event.listens_for(engine, "connect")
     def connected(connection: sqlite3.Connection, _: object) -> None:
