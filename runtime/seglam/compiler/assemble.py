@@ -223,3 +223,20 @@ def _merged(before: Sequence[Vocabulary], more: Sequence[Vocabulary]) -> list[Vo
         values = [VocabularyValue(value=value, names=names or None) for value, names in members.items()]
         merged[addition.name] = Vocabulary(name=addition.name, values=values)
     return list(merged.values())
+
+
+def without_members(document: ReasoningProcedure, members: Mapping[str, frozenset[str]]) -> ReasoningProcedure:
+    """The document without some values of its vocabularies, and without the examples that hold them."""
+    if not members:
+        return document
+    vocabularies = [
+        each.model_copy(update={"values": [v for v in each.values if v.value not in members.get(each.name, ())]})
+        for each in document.spec.vocabularies or ()
+    ]
+    of = {parameter.name: members.get(parameter.vocabulary or "", ()) for parameter in document.spec.parameters or ()}
+    examples = [
+        example
+        for example in document.spec.examples or ()
+        if not any(argument.value in of.get(argument.name, ()) for argument in example.arguments)
+    ]
+    return with_spec(document, vocabularies=vocabularies, examples=examples or None)

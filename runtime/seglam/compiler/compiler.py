@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from seglam import telemetry
 from seglam.compiler import gates
-from seglam.compiler.assemble import document_of, extended, grew, with_examples, with_request
+from seglam.compiler.assemble import document_of, extended, grew, with_examples, with_request, without_members
 from seglam.compiler.budget import Budget, BudgetExceeded, Spending
 from seglam.compiler.gates.differential import FUEL, answer_name
 from seglam.compiler.model import Failure, Model, ModelFailed, NoRecording, Prompt, Question, R
@@ -247,7 +247,9 @@ class Compiler:
         if differential and Gate.DIFFERENTIAL not in self._skipped:
             progress("gate differential: asking the verifier")
             with telemetry.gate(Gate.DIFFERENTIAL):
-                work.record(self._differential(work, document, found.binding.arguments, base))
+                evidence, disputed = self._differential(work, document, found.binding.arguments, base)
+                work.record(evidence)
+                document = without_members(document, disputed)
         if Gate.MATCH not in self._skipped:
             progress("gate match")
             elders = [revision for revision in work.known if base is None or revision.digest != base.digest]
@@ -269,7 +271,7 @@ class Compiler:
 
     def _differential(
         self, work: _Work, document: ReasoningProcedure, bound: Mapping[str, str], base: Revision | None
-    ) -> Evidence:
+    ) -> tuple[Evidence, Mapping[str, frozenset[str]]]:
         revision, signature = Revision.of(document), signature_of(document.spec)
         request = work.missed.request
         prompt = implementation_prompt(
@@ -279,7 +281,7 @@ class Compiler:
         if base is not None and base.spec.code != revision.spec.code:
             regression = gates.regression(base, revision, self._bench)
             if not regression.passed:
-                return regression
+                return regression, {}
         reply = self._ask(self._verifier, work, question)
         stated = [{a.name: a.value for a in example.arguments} for example in document.spec.examples or ()]
         return gates.differential(revision, signature, reply, [bound, *stated], self._bench)

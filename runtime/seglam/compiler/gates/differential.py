@@ -32,6 +32,10 @@ MIN_ANSWERED = 10
 _OPEN = "the request has a reading that its text does not exclude: refuse where it matters, or narrow the patterns"
 
 
+Disputed = Mapping[str, frozenset[str]]
+"""Values by the name of their vocabulary."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """One input with the author's answers on both engine builds and the verifier's."""
@@ -56,17 +60,51 @@ def differential(
     reply: ImplementationReply,
     exemplars: Sequence[Mapping[str, str]],
     bench: Bench,
-) -> Evidence:
-    """Run both implementations, the verifier's properties and its hand cases, and decide."""
+) -> tuple[Evidence, Disputed]:
+    """Run both implementations, the verifier's properties and its hand cases, and decide.
+
+    Members of a vocabulary about which the two disagree are set aside, if they are few; the caller takes them out.
+    """
     open_readings = [r.reading for r in reply.readings if r.fixed_by is None and not r.guarded]
     readings = [r.model_dump(mode="json", by_alias=True) for r in reply.readings]
     facts: dict[str, object] = {"readings": readings, "implementation": reply.code, "engines": list(bench.engines)}
     if open_readings:
-        return _failed(f"readings that nothing fixes: {'; '.join(open_readings)}", _OPEN, facts)
+        return _failed(f"readings that nothing fixes: {'; '.join(open_readings)}", _OPEN, facts), {}
     compared, untried = compare(revision, reply.code, cases(revision, exemplars), bench)
+    members = disputed(revision, compared)
+    facts["disputedMembers"] = {name: sorted(values) for name, values in members.items()}
+    compared = [each for each in compared if not _concerns(revision, each, members)]
     broken = check_properties(revision, signature, reply.properties, compared, bench)
     hand = check_cases(revision, reply, bench)
-    return judge(revision, compared, untried, broken, hand, facts)
+    return judge(revision, compared, untried, broken, hand, facts), members
+
+
+def disputed(revision: Revision, compared: Sequence[Compared]) -> Disputed:
+    """Values by vocabulary, if these alone explain every difference and are at most a tenth of their vocabulary.
+
+    A value is disputed if the implementations differ wherever it stands and agree on an answer nowhere.
+    """
+    differing = [each for each in compared if difference(revision, each) is not None]
+    found: dict[str, frozenset[str]] = {}
+    for name, parameter in revision.parameters.items():
+        if parameter.type == "vocabulary" and parameter.vocabulary is not None:
+            settled = {
+                each.case.shown[name]
+                for each in compared
+                if each.author.text is not None and difference(revision, each) is None
+            }
+            values = {each.case.shown[name] for each in differing if each.case.kind != "stranger"} - settled
+            vocabulary = next(v for v in revision.spec.vocabularies or () if v.name == parameter.vocabulary)
+            if values and len(values) <= max(1, len(vocabulary.values) // 10) < len(vocabulary.values):
+                found[parameter.vocabulary] = found.get(parameter.vocabulary, frozenset()) | values
+    return found if all(_concerns(revision, each, found) for each in differing) else {}
+
+
+def _concerns(revision: Revision, each: Compared, members: Disputed) -> bool:
+    return any(
+        each.case.kind != "stranger" and each.case.shown[name] in members.get(parameter.vocabulary or "", ())
+        for name, parameter in revision.parameters.items()
+    )
 
 
 def regression(old: Revision, new: Revision, bench: Bench) -> Evidence:

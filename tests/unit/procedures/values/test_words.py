@@ -55,7 +55,7 @@ CHARACTER, WORD, TOKEN, VARIABLE, QUOTED, TEXT = KINDS = (
         (WORD, "snake_case_2", ("snake_case_2",)),
         (WORD, "2nd", ("2nd",)),
         (WORD, "Alice's", ("Alice's",)),
-        (WORD, "_a", ()),
+        (WORD, "_a", ("_a",)),
         (WORD, "a-", ()),
         (WORD, "a--b", ()),
         (WORD, "a b", ()),
@@ -109,7 +109,7 @@ def test_reads_a_text(kind: AsWritten, text: str, readings: tuple[str, ...]) -> 
     [
         (WORD, "Alice's age", 0, [(1, "Alice"), (3, "Alice's")]),
         (WORD, "3rd", 1, []),
-        (WORD, "_word_", 1, [(2, "word")]),
+        (WORD, "_word_", 1, [(3, "word_")]),
         (TOKEN, "(ab).", 1, [(4, "ab)."), (3, "ab)"), (2, "ab")]),
         (TOKEN, "3rd", 1, []),
         (TOKEN, "?", 0, [(1, "?")]),
