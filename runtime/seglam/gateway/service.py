@@ -166,46 +166,44 @@ class Service:
             return self._refused(identity, str(error), request, tenant)
         lookup_us = (perf_counter() - began) * 1e6
         telemetry.count_lookup(isinstance(found, Hit), lookup_us / 1e6)
-        stage, run_us = Stage.LOOKUP, 0.0
-        reason: str
-        if isinstance(found, Hit):
-            ran = self._runner.run(found.binding, tenant)
-            if isinstance(ran, Ran):
-                answer = _answered(identity, Outcome.HIT, Stage.RUN, found, ran, lookup_us)
-                self._count_hit(request, answer)
-                return Pending(answer, None, request, tenant)
-            stage, reason, run_us = Stage.RUN, ran.reason, ran.run_us
-            miss = deoptimised(found.binding, ran)
-        else:
-            miss, reason = found, found.reason
-        try:
-            following = self.misses.start(
-                Missed(request, miss, tenant), requester, identity, only_if_cached=only_if_cached
-            )
-        except ValueProblem as problem:  # a value that cannot be kept, or text that is none
-            return self._refused(identity, str(problem), request, tenant)
+        if isinstance(found, Miss):
+            answer = Answer(identity, Outcome.MISS, Stage.LOOKUP, found.reason, timings=Timings(lookup_us))
+            return self._missed(Missed(request, found, tenant), answer, requester, only_if_cached)
+        binding = found.binding
+        ran = self._runner.run(binding, tenant)
+        if isinstance(ran, Ran):
+            answer = _answered(identity, Outcome.HIT, Stage.RUN, found, ran, lookup_us)
+            self._count_hit(request, answer)
+            return Pending(answer, None, request, tenant)
         answer = Answer(
             identity,
             Outcome.MISS,
-            stage,
-            reason,
-            procedure=miss.bindings[0].revision.name if stage is Stage.RUN else None,
-            revision=miss.bindings[0].revision.digest if stage is Stage.RUN else None,
-            arguments=dict(miss.bindings[0].arguments) if stage is Stage.RUN else {},
-            explained=miss.explanation,
-            timings=Timings(lookup_us, run_us),
+            Stage.RUN,
+            ran.reason,
+            procedure=binding.revision.name,
+            revision=binding.revision.digest,
+            arguments=binding.arguments,
+            timings=Timings(lookup_us, ran.run_us),
         )
-        if isinstance(following, Declined):
-            # Why a hit could not be served says more than that nothing else will answer it.
-            kept = answer.reason if stage is Stage.RUN else following.reason
-            words = following.explanation
-            if stage is Stage.RUN and words != miss.explanation:
-                words = f"{miss.explanation}; {words}"
-            answer = replace(answer, reason=kept, explained=words)
-        else:
-            answer = replace(answer, compilation=following.id, started=following.started)
+        return self._missed(Missed(request, deoptimised(binding, ran), tenant), answer, requester, only_if_cached)
+
+    def _missed(self, missed: Missed, answer: Answer, requester: str, only_if_cached: bool) -> Pending:
+        """Go the way of a miss; `answer` says so far what missed and why."""
+        why = missed.miss.explanation
+        try:
+            following = self.misses.start(missed, requester, answer.id, only_if_cached=only_if_cached)
+        except ValueProblem as problem:  # a value that cannot be kept, or text that is none
+            return self._refused(answer.id, str(problem), missed.request, missed.tenant)
+        if isinstance(following, Flight):
+            answer = replace(answer, explained=why, compilation=following.id, started=following.started)
+        elif answer.stage is Stage.LOOKUP:
+            answer = replace(answer, explained=following.explanation, reason=following.reason)
+        else:  # why a hit could not be served says more than that nothing else will answer it
+            more = "" if following.explanation == why else f"; {following.explanation}"
+            answer = replace(answer, explained=why + more)
         self.store.counters.add({"misses": 1, f"misses:{answer.reason}": 1}, answer.procedure or "")
-        return Pending(answer, following if isinstance(following, Flight) else None, request, tenant)
+        flight = following if isinstance(following, Flight) else None
+        return Pending(answer, flight, missed.request, missed.tenant)
 
     def _refused(self, identity: str, words: str, request: Request, tenant: str) -> Pending:
         self.store.counters.add({"errors": 1})
