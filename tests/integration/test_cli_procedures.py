@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.commands import MULTIPLICATION, run, write
 
 
@@ -50,26 +48,12 @@ def test_examples_and_refusals_hold(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ('answer: "84"', 'answer: "85"', "the code answers '84', the example states '85'"),
-        ("return a * b", "return 1 / 0", "the code gives no answer"),
-        ("return a * b", "while True: pass", "the code gives no answer"),
-        ("def solve(a, b)", "def solve(a)", "solve takes (a), but the arguments are (a, b)"),
-        ("return a * b", "import socket\n      return a * b", "no module socket"),
-        ("What is 12 times 7?", "What is 12 by 7?", "the example misses"),
-        ('value: "12"', 'value: "13"', "the example binds a=12, b=7"),
-        ("{a} plus {b}", "{a} times {b}", "is to be refused and binds"),
-    ],
-)
-def test_what_does_not_hold_is_told(tmp_path: Path, old: str, new: str, said: str) -> None:
-    assert old in MULTIPLICATION
-    path = write(tmp_path / "m.yaml", MULTIPLICATION.replace(old, new))
+def test_an_example_that_does_not_hold_is_exit_code_1(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.yaml", MULTIPLICATION.replace('answer: "84"', 'answer: "85"'))
     done = run("procedures", "test", str(path))
+    line = 1 + MULTIPLICATION[: MULTIPLICATION.index('answer: "84"')].count("\n")
     assert done.returncode == 1
-    assert said in done.stdout and f"error: {path}:" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stdout.startswith(f"error: {path}:{line}:16: spec.examples[0].answer: the code answers '84'")
 
 
 def test_procedures_that_answer_one_request_overlap(tmp_path: Path) -> None:
