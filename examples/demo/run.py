@@ -30,6 +30,8 @@ from seglam.cli import report, tables  # noqa: E402
 from seglam.cli.output import Output, one_line, visible  # noqa: E402
 from seglam.cli.report import NO_CALLS, Calls, Record, Verdict, judge  # noqa: E402
 
+CHOICES = ROOT / "examples" / "choices.txt"
+"""How this team reads names that are contested elsewhere; SEGLAM_CHOICES names another file."""
 REVIEWER = "demo-reviewer"
 MODEL_S = 2.0
 MAX_SHOWN = 20
@@ -95,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="seglam-demo-") as thrown_away:
             directory = options.keep or Path(thrown_away)
             directory.mkdir(parents=True, exist_ok=True)
-            with serving(directory, served) as (client, described):
+            with serving(directory, served, {"SEGLAM_CHOICES": str(CHOICES), **os.environ}) as (client, described):
                 _introduce(out, options, described, live)
                 began = perf_counter()
                 run = send(out, client, options)
@@ -119,6 +121,7 @@ def _introduce(out: Output, options: argparse.Namespace, described: Sequence[str
         f" each in the context of locale {options.locale}, as a team's gateway would set it"
     )
     out.say(f"  review: what passes all gates is approved by {REVIEWER!r} without a person; a team would review it")
+    out.say(f"  choices of contested names: {os.environ.get('SEGLAM_CHOICES', CHOICES.relative_to(ROOT))}")
     if not live:
         out.say("  model:  none is set; completions recorded in this repository stand in for one")
     out.say("")

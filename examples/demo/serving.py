@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,14 @@ class ServiceFailed(RuntimeError):
 
 
 @contextmanager
-def serving(data_dir: Path, options: Sequence[str]) -> Iterator[tuple[Client, list[str]]]:
+def serving(
+    data_dir: Path, options: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[tuple[Client, list[str]]]:
     """`seglam serve` on a free loopback port until the block ends; with what it says about itself."""
     command = [sys.executable, "-m", "seglam.cli.app", "serve", "--json", "--port", "0", "--data-dir", str(data_dir)]
     log = data_dir / LOG
     with log.open("wb") as errors:
-        process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=errors)
+        process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=errors, env=environment)
     try:
         assert process.stdout is not None
         first = process.stdout.readline()

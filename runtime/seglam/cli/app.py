@@ -29,7 +29,9 @@ Exit codes:
 \b
 Environment:
   SEGLAM_MODEL, SEGLAM_VERIFIER_MODEL, OPENAI_BASE_URL, OPENAI_API_KEY   the model; none: recordings only
-  SEGLAM_DATA_DIR, SEGLAM_ENGINE_DIR                                     store and engine
+  SEGLAM_RECORDINGS                                                      recorded completions, used without a model
+  SEGLAM_DATA_DIR, SEGLAM_ENGINE_DIR, SEGLAM_PROCEDURES                  store, engine, directories of YAML files
+  SEGLAM_CHOICES                                                         how contested names are read, a line each
   NO_COLOR                                                               no colour
   SEGLAM_DEBUG=1                                                         tracebacks
 """
