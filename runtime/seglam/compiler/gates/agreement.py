@@ -5,6 +5,7 @@ A model's own computation is no oracle, so a difference is shown, not judged.
 
 from __future__ import annotations
 
+from seglam.compiler.assemble import as_canonical
 from seglam.compiler.results import Evidence, Gate
 from seglam.procedures.revision import Revision
 from seglam.procedures.values import ValueProblem
@@ -15,7 +16,9 @@ def agreement(revision: Revision, answer: str, direct: str | None) -> Evidence:
     if direct is None:
         return Evidence(Gate.AGREEMENT, True, "the model gave no direct answer", {"compared": False})
     try:
-        agrees = revision.returns.equal(answer, direct)
+        stated = as_canonical(revision.returns, direct)
+        revision.returns.check(stated)
+        agrees = revision.returns.equal(answer, stated)
     except ValueProblem:
         agrees = answer == direct
     detail = {"compared": True, "agrees": agrees, "code": answer, "direct": direct}

@@ -1,0 +1,397 @@
+"""The gates' decisions over facts; that they run real code is tested with the engine."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from seglam.compiler.gates.agreement import agreement
+from seglam.compiler.gates.differential import Compared, HandCase, answer_name, difference, judge
+from seglam.compiler.gates.examples import Tried
+from seglam.compiler.gates.examples import judge as judge_examples
+from seglam.compiler.gates.inputs import STRANGER, Case, cases, other_letters, other_members, other_numbers
+from seglam.compiler.gates.match import match
+from seglam.compiler.gates.nearmisses import filled, lexicon, near_misses, wrongly_bound
+from seglam.compiler.gates.static import example_values, faults
+from seglam.compiler.running import Answer
+from seglam.compiler.signature import signature_of
+from seglam.lookup import Binding
+from seglam.procedures import ReasoningProcedure, Request, Revision
+from seglam.procedures.document import Rule
+from seglam.procedures.patterns import parse
+from seglam.procedures.values import Sample
+from seglam.sandbox import Fault, FaultKind, Finding, FunctionInfo, Inspection
+from tests.documents import COUNTRIES, document
+
+SUM = document(
+    "sum",
+    patterns=["sum of {a} and {b}"],
+    parameters=[{"name": "a", "type": "integer"}, {"name": "b", "type": "integer"}],
+    code="def solve(a, b):\n    return str(a + b)\n",
+    examples=[
+        {
+            "request": "sum of 1 and 2",
+            "arguments": [{"name": "a", "value": "1"}, {"name": "b", "value": "2"}],
+            "answer": "3",
+        }
+    ],
+)
+REVISION = Revision.of(SUM)
+GOOD = Inspection(None, functions=(FunctionInfo("solve", ("a", "b"), (), 1),))
+
+
+# Static
+
+
+def test_code_that_keeps_the_rules_has_no_faults() -> None:
+    assert faults(GOOD, REVISION) == []
+
+
+@pytest.mark.parametrize(
+    ("inspection", "words"),
+    [
+        (Inspection(Fault(FaultKind.SYNTAX, "invalid syntax", 3)), "does not parse"),
+        (Inspection(None, functions=(FunctionInfo("other", (), (), 1),)), "defines no solve(a, b)"),
+        (Inspection(None, functions=(FunctionInfo("solve", ("a",), (), 1),)), "solve takes (a)"),
+        (Inspection(None, functions=GOOD.functions, unavailable_imports=("numpy",)), "no module numpy"),
+        (Inspection(None, functions=GOOD.functions, findings=(Finding("clock", "now", 2),)), "line 2: clock"),
+    ],
+)
+def test_what_breaks_a_rule_is_said(inspection: Inspection, words: str) -> None:
+    (fault,) = faults(inspection, REVISION)
+    assert words in fault
+
+
+def test_members_of_closed_sets_are_no_example_values() -> None:
+    found = document(
+        parameters=[
+            {"name": "n", "type": "integer"},
+            {"name": "day", "type": "weekday"},
+            {"name": "country", "type": "vocabulary", "vocabulary": "country"},
+        ],
+        vocabularies=[{"name": "country", "values": COUNTRIES}],
+        patterns=["{n} {day} {country}"],
+        examples=[
+            {
+                "request": "77 Monday France",
+                "arguments": [
+                    {"name": "n", "value": "77"},
+                    {"name": "day", "value": "Monday"},
+                    {"name": "country", "value": "France"},
+                ],
+                "answer": "x77",
+            }
+        ],
+    )
+    assert example_values(found.spec) == ["77", "x77"]
+
+
+# Examples
+
+
+def ran(text: str | None, fault: str | None = None, **more: bool) -> Answer:
+    return Answer(text, text, fault, **more)
+
+
+@pytest.mark.parametrize(
+    ("stated", "answers", "category"),
+    [
+        ("3", ["3", "3", "3", "3"], ""),
+        (None, ["3", "3", "3", "3"], ""),
+        ("4", ["3", "3", "3", "3"], "not the answer"),
+        ("3", ["3", "3", "3", "4"], "not deterministic"),
+        ("3", ["3", "3", "4", "4"], "not deterministic"),
+        ("3", ["3", None, "3", "3"], "no answer"),
+    ],
+)
+def test_examples_agree_four_times(stated: str | None, answers: list[str | None], category: str) -> None:
+    tried = Tried("sum of 1 and 2", stated, tuple(ran(text, None if text else "fuel") for text in answers))
+    found, said = judge_examples(REVISION, [tried])
+    assert bool(found) == bool(category) and category in said
+
+
+def test_an_answer_that_returns_does_not_allow_is_said() -> None:
+    improper = ran(None, "post-condition: too long", improper=True)
+    assert "breaks what `returns` states" in judge_examples(REVISION, [Tried("x", "3", (improper,) * 4)])[1]
+
+
+def test_no_example_is_a_fault() -> None:
+    assert judge_examples(REVISION, [])[0]
+
+
+# Differential
+
+CASE = Case("ordinary", {"a": "1", "b": "2"}, {"a": 1, "b": 2})
+OUTSIDE = Case("stranger", {"a": STRANGER, "b": "2"}, {"a": STRANGER, "b": 2})
+YES, NO, OTHER, LIMIT = ran("3"), ran(None, "refused"), ran("4"), ran(None, "fuel", limited=True)
+IMPROPER = ran(None, "post-condition", improper=True)
+
+
+@pytest.mark.parametrize(
+    ("case", "author", "again", "verifier", "differs"),
+    [
+        (CASE, YES, YES, YES, None),
+        (CASE, NO, NO, NO, None),
+        (CASE, YES, YES, OTHER, "the answers differ"),
+        (CASE, NO, NO, YES, "gives no answer"),
+        (CASE, YES, YES, NO, "has no answer"),
+        (CASE, YES, OTHER, YES, "two engine builds"),
+        (CASE, YES, NO, YES, "two engine builds"),
+        (CASE, IMPROPER, IMPROPER, NO, "`returns`"),
+        (CASE, LIMIT, LIMIT, YES, None),
+        (CASE, YES, YES, LIMIT, None),
+        (OUTSIDE, NO, NO, YES, None),
+        (OUTSIDE, YES, YES, NO, "outside a vocabulary"),
+        (OUTSIDE, YES, YES, OTHER, "the answers differ"),
+    ],
+)
+def test_two_implementations(case: Case, author: Answer, again: Answer, verifier: Answer, differs: str | None) -> None:
+    found = difference(REVISION, Compared(case, author, again, verifier))
+    assert found == differs if differs is None else differs in (found or "")
+
+
+def compared(count: int, author: Answer = YES, verifier: Answer = YES) -> list[Compared]:
+    return [Compared(CASE, author, author, verifier)] * count
+
+
+def test_agreement_on_all_inputs_passes() -> None:
+    found = judge(REVISION, compared(200), [], [], [HandCase({}, "3", "passed"), HandCase({}, "x", "cannot run")], {})
+    assert found.passed and found.detail["answered"] == 200 and "category" not in found.detail
+
+
+@pytest.mark.parametrize(
+    ("runs", "untried", "broken", "hand", "category"),
+    [
+        (compared(199) + compared(1, YES, OTHER), [], [], [], "the answers differ (ordinary inputs)"),
+        (compared(200), [], compared(1), [], "break a property"),
+        (compared(200), [], [], [HandCase({}, "9", "failed")], "worked out by hand"),
+        (compared(9) + compared(191, NO, NO), [], [], [], "too few"),
+        (compared(90) + compared(110, LIMIT), [], [], [], "too slow"),
+        (compared(200), [CASE], [], [], "too slow"),
+        ([], [], [], [], "too few"),
+    ],
+)
+def test_what_rejects(
+    runs: list[Compared], untried: list[Case], broken: list[Compared], hand: list[HandCase], category: str
+) -> None:
+    found = judge(REVISION, runs, untried, broken, hand, {})
+    assert not found.passed and category in found.detail["category"]
+
+
+def test_the_category_tells_no_input() -> None:
+    secret = Case("boundary", {"a": "987654"}, {"a": 987654})
+    found = judge(REVISION, [Compared(secret, YES, YES, OTHER)], [], [], [], {})
+    assert "987654" not in found.detail["category"] and "987654" not in found.summary
+    assert found.detail["differences"][0]["arguments"] == {"a": "987654"}
+
+
+def test_properties_receive_the_answer_under_a_free_name() -> None:
+    clash = document(parameters=[{"name": "answer", "type": "integer"}], patterns=["{answer}"])
+    assert answer_name(signature_of(SUM.spec)) == "answer" and answer_name(signature_of(clash.spec)) == "answer_"
+
+
+# Inputs
+
+
+def of_parameters(*parameters: Mapping[str, Any], **spec: Any) -> Revision:
+    text = " ".join("{" + p["name"] + "}" for p in parameters if "origin" not in p) or "all"
+    return Revision.of(document(parameters=parameters, patterns=[f"take {text}"], **spec))
+
+
+def test_inputs_are_many_distinct_and_the_same_each_time() -> None:
+    made = cases(REVISION, [{"a": "1", "b": "2"}])
+    assert len(made) >= 200 and len({str(case.tagged) for case in made}) == len(made)
+    assert made == cases(REVISION, [{"a": "1", "b": "2"}])
+    assert made[0].kind == "exemplar" and {"a": 2, "b": 1} in [case.tagged for case in made if case.kind == "swapped"]
+
+
+def test_bounds_hold_and_are_tried() -> None:
+    bounded = of_parameters({"name": "n", "type": "integer", "minimum": "5", "maximum": "300"})
+    numbers = [case.tagged["n"] for case in cases(bounded, [{"n": "7"}])]
+    assert all(isinstance(n, int) and 5 <= n <= 300 for n in numbers) and {5, 300} <= set(numbers)
+
+
+def test_narrow_bounds_far_from_any_sample_are_reached() -> None:
+    bounded = of_parameters({"name": "n", "type": "integer", "minimum": "123456789", "maximum": "123456799"})
+    assert {case.tagged["n"] for case in cases(bounded, [])} == set(range(123456789, 123456800))
+
+
+def test_only_listed_values_are_tried() -> None:
+    listed = of_parameters({"name": "n", "type": "integer", "oneOf": ["90", "180"]})
+    assert {case.tagged["n"] for case in cases(listed, [])} == {90, 180}
+
+
+def test_every_member_and_a_stranger_are_tried() -> None:
+    vocabularies = [{"name": "country", "values": COUNTRIES}]
+    for kind, stranger in (
+        ("vocabulary", STRANGER),
+        ("list[vocabulary]", [STRANGER]),
+        ("records", [{"$record": [3, STRANGER]}]),
+    ):
+        made = cases(of_parameters({"name": "c", "type": kind, "vocabulary": "country"}, vocabularies=vocabularies), [])
+        values = [case.tagged["c"] for case in made]
+        single = {"vocabulary": "France", "list[vocabulary]": ["France"], "records": [{"$record": [3, "France"]}]}[kind]
+        assert single in values
+        assert [case.tagged["c"] for case in made if case.kind == "stranger"] == [stranger]
+
+
+def test_columns_are_those_of_the_table_and_sources_are_as_written() -> None:
+    table = of_parameters(
+        {"name": "t", "type": "table", "origin": "input", "key": "text/csv"}, {"name": "c", "type": "column"}
+    )
+    for case in cases(table, [], count=40):
+        shown = case.tagged["t"]
+        assert isinstance(shown, dict) and case.tagged["c"] in shown["$table"]["columns"]
+    sourced = of_parameters({"name": "f", "type": "fraction", "sourceAs": "f_text"})
+    made = cases(sourced, [{"f": "1/2", "f_text": r"\frac{1}{2}"}], count=40)
+    assert made[0].tagged["f_text"] == r"\frac{1}{2}" and all(case.tagged["f_text"] for case in made)
+
+
+def test_neighbours_are_like_the_value() -> None:
+    source = random.Random(1)
+    assert {len(other_letters("abcab", source)) for _ in range(20)} == {5}
+    assert any(other_numbers("3*x + 12 = 24", source) != "3*x + 12 = 24" for _ in range(5))
+    assert other_members("no list", source) == "no list" and other_members("[]", source) == "[]"
+    assert set(eval_json(other_members('["1","2"]', source))) <= {"1", "2"}
+
+
+def eval_json(text: str) -> list[str]:
+    found = json.loads(text)
+    assert isinstance(found, list)
+    return found
+
+
+# Near misses
+
+
+def test_near_misses_change_words_of_meaning_only() -> None:
+    changes = dict(near_misses("the sum of {a} and {b} is not zero", lexicon()))
+    assert changes["sum -> difference"] == "the difference of {a} and {b} is not zero"
+    assert changes["without not"] == "the sum of {a} and {b} is zero"
+    assert changes["a and b swapped"] == "the sum of {b} and {a} is not zero"
+    assert any(text.endswith("is not zero, rounded to two decimals?") for text in changes.values())
+    assert not any("{not" in text or "{b not" in text for text in changes.values())
+
+
+def test_values_are_filled_in_last() -> None:
+    assert filled("{a} and {b}", {"a": Sample("sum {b}", "x")}) == "sum {b} and {b}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wrong"),
+    [
+        ("(sum|total) of {a} and {b}", 0),
+        ("(sum|difference) of {a} and {b}", 1),
+        ("[not] the sum of {a} and {b}", 1),
+        ("sum of {a} and {b} [, rounded to two decimals]", 1),
+        ("sum of {a} (and|or) {b}", 1),
+    ],
+)
+def test_a_pattern_that_explains_another_meaning_is_found(pattern: str, wrong: int) -> None:
+    revision = Revision.of(SUM.model_copy(update={"spec": SUM.spec.model_copy(update={"match": match_of(pattern)})}))
+    values = {"a": Sample("3", "3"), "b": Sample("4", "4")}
+    tried, found = wrongly_bound(revision, [parse(pattern, {})], values, Request(text="x"))
+    assert tried > 100 and bool(found) == bool(wrong)
+
+
+def match_of(*patterns: str) -> Any:
+    return document(patterns=patterns).spec.match
+
+
+# Match
+
+
+def decided(
+    found: ReasoningProcedure, text: str, *elders: ReasoningProcedure, base: Any = None, judge: Any = None
+) -> Any:
+    asked: list[tuple[str, str]] = []
+
+    def verdicts(pairs: Any) -> list[str]:
+        asked.extend(pairs)
+        return [(judge or (lambda left, right: "same"))(*pair) for pair in pairs]
+
+    def serves(binding: Binding) -> bool:
+        return binding.arguments.get("a") != "13"  # as if the code refused thirteen
+
+    revisions = [Revision.of(elder) for elder in elders]
+    evidence, left = match(found, Request(text=text), revisions, verdicts, serves, base)
+    return evidence, left, asked
+
+
+def changed(*patterns: str, refuse: list[str] | None = None, **parts: Any) -> ReasoningProcedure:
+    spec = SUM.spec.model_copy(update={"match": match_of(*patterns).model_copy(update={"refuse": refuse}), **parts})
+    return SUM.model_copy(update={"spec": spec})
+
+
+def test_a_refusal_that_the_code_refuses_is_refused() -> None:
+    found, _, _ = decided(changed("sum of {a} and {b}", refuse=["sum of 13 and {b}"]), "sum of 1 and 2")
+    assert found.passed, found.summary
+    found, _, _ = decided(changed("sum of {a} and {b}", refuse=["sum of 14 and {b}"]), "sum of 1 and 2")
+    assert not found.passed and "sum of 14 and {b}" in found.detail["category"]
+
+
+def test_a_request_that_does_not_bind_ends_it() -> None:
+    found, _, _ = decided(SUM, "difference of 1 and 2")
+    assert not found.passed and "no pattern matches the missed request" in found.detail["category"]
+
+
+def test_nothing_but_an_elders_requests_is_rejected() -> None:
+    elder = document(
+        "adder",
+        patterns=["sum of {a} and {b}"],
+        parameters=[{"name": "a", "type": "integer"}, {"name": "b", "type": "integer"}],
+    )
+    found, _, _ = decided(SUM, "sum of 1 and 2", elder)
+    assert not found.passed and "known procedure" in found.detail["category"]
+
+
+def test_rules_are_contrasted_within_a_sentence_and_cut_in_their_own_text() -> None:
+    rules = [Rule(name="end", text="(at once|in words)")]
+    found, left, asked = decided(
+        changed("[compute the] sum of {a} and {b} [<end>]", rules=rules),
+        "compute the sum of 1 and 2",
+        judge=lambda left, right: "different" if "in words" in right else "same",
+    )
+    assert ("sum of {a} and {b} at once", "sum of {a} and {b} in words") in asked
+    assert found.passed and left.spec.rules[0].text == "at once"
+
+
+def test_a_rule_that_grows_is_asked_about_for_what_is_new() -> None:
+    before = changed("sum of {a} and {b} [<end>]", rules=[Rule(name="end", text="at once|(right now|today)")])
+    after = changed("sum of {a} and {b} [<end>]", rules=[Rule(name="end", text="at once|(right now|today)|quickly")])
+    _, _, asked = decided(after, "sum of 1 and 2", base=before.spec)
+    assert asked == [("sum of {a} and {b} at once", "sum of {a} and {b} quickly")]
+
+
+def test_examples_go_with_the_alternatives_that_bound_them() -> None:
+    found, left, _ = decided(
+        changed("(the sum of|sum of) {a} (and|plus) {b}"),
+        "the sum of 1 plus 2",
+        judge=lambda left, right: "unsure",
+    )
+    assert found.passed and found.detail["examplesDropped"] == 1
+    assert [pattern.text for pattern in left.spec.match.patterns] == ["(the sum of|sum of) {a} plus {b}"]
+    assert left.spec.examples is None
+
+
+# Agreement
+
+
+@pytest.mark.parametrize(("direct", "agrees"), [("3", True), ("4", False)])
+def test_a_difference_is_shown_and_rejects_nothing(direct: str, agrees: bool) -> None:
+    found = agreement(REVISION, "3", direct)
+    assert found.passed and found.detail["agrees"] is agrees and ("review" in found.summary) is not agrees
+
+
+def test_a_direct_answer_of_another_form_differs() -> None:
+    number = Revision.of(document(returns="decimal", code="def solve(n):\n    return n\n"))
+    assert agreement(number, "1.50", "1.5").detail["agrees"] is True
+    assert agreement(number, "1.50", "one and a half").detail["agrees"] is False
+
+
+def test_no_direct_answer_is_nothing_to_compare() -> None:
+    assert agreement(REVISION, "3", None).detail == {"compared": False}
