@@ -183,6 +183,7 @@ def _lean(schema: Any) -> Any:
     }
 
 
+@cache
 def _types() -> str:
     return "\n".join(
         f"- `{entry.name}`: {entry.summary} Received as {entry.python}."

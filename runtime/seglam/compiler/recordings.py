@@ -21,18 +21,15 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from seglam.compiler.assemble import core_digest, document_of, extended
+from seglam.compiler.assemble import core_digest
 from seglam.compiler.budget import Allowance
+from seglam.compiler.fitting import Fitting
 from seglam.compiler.model import Completion, Model, NoRecording, Question, R
-from seglam.compiler.negative import compile_all, matches, readable
 from seglam.compiler.replies import AuthorReply, ContrastsReply, ImplementationReply, JudgementReply
-from seglam.compiler.results import Missed, ModelCall
+from seglam.compiler.results import ModelCall
 from seglam.compiler.signature import Signature
 from seglam.compiler.subjects import AuthorSubject, ContrastsSubject, ImplementationSubject, request_as_json
-from seglam.lookup import Hit, Index
-from seglam.procedures.patterns import PatternError
 from seglam.procedures.revision import Revision
-from seglam.procedures.values import ValueProblem
 
 UNCERTAIN = "never judged"
 
@@ -114,6 +111,7 @@ class RecordedModel:
         self._authors = _only(recordings, AuthorRecording)
         self._implementations = _only(recordings, ImplementationRecording)
         self._contrasts = _only(recordings, ContrastsRecording)
+        self._fitting = Fitting()
 
     @classmethod
     def of(cls, directory: Path, role: str) -> RecordedModel:
@@ -124,8 +122,8 @@ class RecordedModel:
         """See `Model.complete`; raises `NoRecording` where nothing fits."""
         subject = question.subject
         if isinstance(subject, AuthorSubject):
-            name, author, fitting = self._author(subject)
-            return self._completion(question, fitting, name, author)
+            name, author, reply = self._author(subject)
+            return self._completion(question, reply, name, author)
         if isinstance(subject, ImplementationSubject):
             name, implementation = self._implementation(subject.signature)
             return self._completion(question, implementation.reply, name, implementation)
@@ -150,7 +148,7 @@ class RecordedModel:
         for decision in ("procedure", "extend", "not-compilable"):
             for name, recording in self._authors.items():
                 if recording.reply.decision == decision:
-                    reply = fitting(recording, subject)
+                    reply = self._fitting.fit(name, recording.reply, recording.base, subject)
                     if reply is not None and reply not in subject.earlier:
                         return name, recording, reply
         raise NoRecording("no recorded completion's own patterns bind the request")
@@ -189,37 +187,6 @@ class RecordedModel:
         reply = ContrastsReply(judgements=judged)
         assert isinstance(reply, question.reply)
         return Completion(reply, calls[:1])
-
-
-def fitting(recording: AuthorRecording, subject: AuthorSubject) -> AuthorReply | None:
-    """The recording's reply if its own patterns bind the request that missed; an extension names its base as it is
-    named now.
-    """
-    reply = recording.reply
-    try:
-        if reply.procedure is not None:
-            document = document_of(reply.procedure)
-            core = core_digest(document.spec)
-            if any(core_digest(revision.spec) == core for revision in subject.known):
-                return None  # it is active already, and yet the request missed
-            return reply if _hits(Revision.of(document), subject.missed) else None
-        if reply.extend is not None:
-            base = next((each for each in subject.known if core_digest(each.spec) == recording.base), None)
-            if base is None or not _hits(Revision.of(extended(base, reply.extend)), subject.missed):
-                return None
-            return reply.model_copy(update={"extend": reply.extend.model_copy(update={"procedure": base.name})})
-        assert reply.not_compilable is not None
-        parameters = [{"name": each.name, "type": each.type} for each in reply.not_compilable.parameters]
-        patterns = readable(reply.not_compilable.patterns, parameters)
-        return reply if matches(compile_all(patterns, parameters), subject.missed.request) else None
-    except (PatternError, ValueProblem, ValueError):
-        return None  # a reply that was recorded although its document is faulty
-
-
-def _hits(revision: Revision, missed: Missed) -> bool:
-    index = Index(explains=False)
-    index.add(revision)
-    return isinstance(index.find(missed.request), Hit)
 
 
 def _only(recordings: Mapping[str, _File], kind: type[T]) -> dict[str, T]:
