@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from seglam.compiler.assemble import as_canonical
@@ -28,6 +29,7 @@ VERIFIER_MEMORY_MIB = 128
 MAX_LIMITED = 40
 """Inputs that may run into a limit before the rest is not tried any more; each costs up to a second."""
 
+BATCH = 20
 MIN_ANSWERED = 10
 _OPEN = "the request has a reading that its text does not exclude: refuse where it matters, or narrow the patterns"
 
@@ -131,21 +133,30 @@ def regression(old: Revision, new: Revision, bench: Bench) -> Evidence:
 
 
 def compare(revision: Revision, code: str, inputs: Sequence[Case], bench: Bench) -> tuple[list[Compared], list[Case]]:
-    """Run the author's code on both builds and the verifier's on the first; also the inputs that were not tried."""
+    """Run the author's code on both builds, the verifier's half on each; also the inputs that were not tried."""
     author = program_of(revision.spec.code, min(revision.fuel, FUEL), revision.memory_mib)
     verifier = program_of(code, VERIFIER_FUEL, max(revision.memory_mib, VERIFIER_MEMORY_MIB))
     compared: list[Compared] = []
     limited = 0
-    for at in range(0, len(inputs), 20):  # in small batches, so that slow code is noticed early
-        batch = inputs[at : at + 20]
-        tagged = [case.tagged for case in batch]
-        mine = answers(bench.first, revision, author, tagged)
-        again = answers(bench.second, revision, author, tagged)
-        theirs = answers(bench.first, revision, verifier, tagged)
-        compared += map(Compared, batch, mine, again, theirs)
-        limited += sum(a.limited or v.limited for a, v in zip(mine, theirs, strict=True))
-        if limited > MAX_LIMITED:
-            return compared, list(inputs[at + 20 :])
+    with ThreadPoolExecutor(max_workers=2) as pool:  # the engine runs outside the interpreter's lock
+        for at in range(0, len(inputs), BATCH):  # in small batches, so that slow code is noticed early
+            batch = inputs[at : at + BATCH]
+            tagged = [case.tagged for case in batch]
+            half = len(tagged) // 2
+            runs = [
+                pool.submit(answers, sandbox, revision, program, some)
+                for sandbox, program, some in (
+                    (bench.first, verifier, tagged[:half]),
+                    (bench.second, verifier, tagged[half:]),
+                    (bench.first, author, tagged),
+                    (bench.second, author, tagged),
+                )
+            ]
+            front, back, mine, again = (run.result() for run in runs)
+            compared += map(Compared, batch, mine, again, [*front, *back])
+            limited += sum(each.author.limited or each.verifier.limited for each in compared[at:])
+            if limited > MAX_LIMITED:
+                return compared, list(inputs[at + BATCH :])
     return compared, []
 
 
