@@ -34,6 +34,9 @@ from seglam.procedures.values import ValueProblem, ValueType
 UNKNOWN = ""
 """Stands for an example's answer that nobody has stated, until the verified code gives it."""
 
+MAX_EXAMPLES = 40
+"""Examples that extensions grow a document to; a document may have some more."""
+
 _SLOTS = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _RULE_NAMES = re.compile(r"(?<!\\)<([a-z][a-z0-9-]*)>")
 
@@ -134,7 +137,11 @@ def as_canonical(kind: ValueType, text: str) -> str:
 
 
 def with_request(document: ReasoningProcedure, request: Request, answer: str = UNKNOWN) -> ReasoningProcedure:
-    """Add a request that the patterns match as an example; the document as it is if they do not match it."""
+    """Add a request that the patterns match as an example; the document as it is if they do not match it, or if it has
+    many examples already.
+    """
+    if len(document.spec.examples or ()) >= MAX_EXAMPLES:
+        return document
     index = Index(explains=False)
     index.add(Revision.of(document))
     found = index.find(request)

@@ -105,6 +105,13 @@ def test_a_request_with_inputs_becomes_an_example() -> None:
     assert with_request(reader, Request(text="count the columns")) is reader
 
 
+def test_examples_do_not_grow_for_ever() -> None:
+    found = made()
+    for number in range(60):
+        found = with_request(found, Request(text=f"compute the sum of {number} and 1"))
+    assert len(found.spec.examples or ()) == 40
+
+
 CAPITAL = Revision.of(
     document(
         "capital",

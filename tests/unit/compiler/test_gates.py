@@ -16,7 +16,7 @@ from seglam.compiler.gates.examples import judge as judge_examples
 from seglam.compiler.gates.inputs import STRANGER, Case, cases, other_letters, other_members, other_numbers
 from seglam.compiler.gates.match import match
 from seglam.compiler.gates.nearmisses import filled, lexicon, near_misses, wrongly_bound
-from seglam.compiler.gates.static import example_values, faults
+from seglam.compiler.gates.static import example_values, faults, out_of_bounds
 from seglam.compiler.running import Answer
 from seglam.compiler.signature import signature_of
 from seglam.lookup import Binding
@@ -88,6 +88,15 @@ def test_members_of_closed_sets_are_no_example_values() -> None:
         ],
     )
     assert example_values(found.spec) == ["77", "x77"]
+
+
+def test_a_document_that_could_not_be_read_again_is_said() -> None:
+    assert out_of_bounds(SUM) is None
+    many = [example for example in SUM.spec.examples or () for _ in range(65)]
+    found = out_of_bounds(SUM.model_copy(update={"spec": SUM.spec.model_copy(update={"examples": many})}))
+    assert found is not None and found.startswith("document spec.examples: ")
+    patterns = [f"sum number {n} of {{a}} and {{b}} {'please ' * 500}" for n in range(60)]
+    assert "more than" in (out_of_bounds(changed(*patterns)) or "")
 
 
 # Examples

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from seglam.compiler.assemble import UNKNOWN, with_spec
 from seglam.compiler.results import Evidence, Gate
-from seglam.procedures.document import MAX_CODE_BYTES, ReasoningProcedure, Spec
-from seglam.procedures.load import Loaded
+from seglam.procedures.document import MAX_CODE_BYTES, MAX_DOCUMENT_BYTES, ReasoningProcedure, Spec
+from seglam.procedures.load import Loaded, dump, field_of
 from seglam.procedures.revision import Revision
 from seglam.procedures.validate import validate
 from seglam.sandbox import Inspection, Sandbox
@@ -13,6 +15,8 @@ from seglam.sandbox import Inspection, Sandbox
 
 def static(document: ReasoningProcedure, sandbox: Sandbox) -> Evidence:
     """The document's parts fit together; the code parses in the engine, imports what it has, and breaks no rule."""
+    if (problem := out_of_bounds(document)) is not None:
+        return _evidence([problem], ())
     # An example whose answer is to be computed has none yet that could be checked.
     stated = [example for example in document.spec.examples or () if example.answer != UNKNOWN]
     checked = Loaded(with_spec(document, examples=stated or None), "", {})
@@ -22,6 +26,17 @@ def static(document: ReasoningProcedure, sandbox: Sandbox) -> Evidence:
     values = example_values(document.spec)
     inspection = sandbox.inspect(document.spec.code, values)
     return _evidence(faults(inspection, Revision.of(document)), inspection.imports)
+
+
+def out_of_bounds(document: ReasoningProcedure) -> str | None:
+    """How a document is too large to be read again, if it is."""
+    try:
+        ReasoningProcedure.model_validate(document.model_dump(mode="json", by_alias=True, exclude_none=True))
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"document {field_of(tuple(first['loc']))}: {first['msg']}"
+    size = len(dump(document).encode())
+    return None if size <= MAX_DOCUMENT_BYTES else f"the document has {size} bytes, more than {MAX_DOCUMENT_BYTES}"
 
 
 def example_values(spec: Spec) -> list[object]:
