@@ -37,6 +37,9 @@ UNKNOWN = ""
 MAX_EXAMPLES = 40
 """Examples that extensions grow a document to; a document may have some more."""
 
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+"""Names that an example's context may have; `timeZone` is not one of them."""
+
 _SLOTS = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _RULE_NAMES = re.compile(r"(?<!\\)<([a-z][a-z0-9-]*)>")
 
@@ -151,7 +154,7 @@ def with_request(document: ReasoningProcedure, request: Request, answer: str = U
         request=request.text,
         value=None if request.text is not None else dumps(request.value),
         inputs=[Input(name=n, media_type=i.media_type, text=i.text) for n, i in request.inputs.items()] or None,
-        context=[NamedValue(name=name, value=value) for name, value in request.context.items()] or None,
+        context=[NamedValue(name=n, value=v) for n, v in request.context.items() if _NAME.fullmatch(n)] or None,
         arguments=[],
         answer=UNKNOWN,
     )

@@ -98,10 +98,13 @@ def test_a_request_with_inputs_becomes_an_example() -> None:
         code="def solve(table):\n    return str(len(table.rows))\n",
     )
     request = Request(
-        text="Count the rows", inputs={"a.csv": Attachment("text/csv", "x,y\n1,2\n")}, context={"locale": "en"}
+        text="Count the rows",
+        inputs={"a.csv": Attachment("text/csv", "x,y\n1,2\n")},
+        context={"locale": "en", "timeZone": "UTC"},
     )
     (example,) = with_request(reader, request).spec.examples or []
     assert example.inputs is not None and example.inputs[0].text == "x,y\n1,2\n" and example.context is not None
+    assert [entry.name for entry in example.context] == ["locale"]
     assert with_request(reader, Request(text="count the columns")) is reader
 
 
