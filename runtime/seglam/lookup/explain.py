@@ -11,7 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 
 from seglam.lookup.results import Near
 from seglam.lookup.trie import Template, readings_at
@@ -19,10 +19,11 @@ from seglam.procedures.patterns import FINAL_MARKS, State
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
 
-CANDIDATES = 24
+CANDIDATES = 12
 SHOWN = 5
 MAX_TOKENS = 400
-MAX_EXPANSIONS = 4000
+MAX_EXPANSIONS = 6000
+"""Steps of one explanation, over all candidates: it bounds what a miss costs."""
 MAX_REJECTED_TOKENS = 12
 
 
@@ -88,8 +89,9 @@ class Neighbours:
         found: list[tuple[float, int, Template, Alignment]] = []
         costs: dict[int, float] = {}  # the least of each owner
         limit = math.inf
+        steps = iter(range(MAX_EXPANSIONS))  # one bound for all candidates
         for order, (template, _) in enumerate(ranked.most_common(CANDIDATES)):
-            aligned = align(template.start, text, limit)
+            aligned = align(template.start, text, limit, islice(steps, MAX_EXPANSIONS // 2))
             if aligned is not None:
                 found.append((aligned[0], order, template, aligned[1]))
                 owner = id(template.owner)
@@ -125,14 +127,16 @@ _Step = tuple[str, str, int, int]
 _Path = tuple[_Step, ...]
 
 
-def align(start: State, text: Text, limit: float = math.inf) -> tuple[float, Alignment] | None:
-    """The cheapest alignment and its cost, by uniform-cost search; None if it costs more than `limit`, or if the bound
-    ends the search first.
+def align(
+    start: State, text: Text, limit: float = math.inf, steps: Iterable[int] = range(MAX_EXPANSIONS)
+) -> tuple[float, Alignment] | None:
+    """The cheapest alignment and its cost, by uniform-cost search; None if it costs more than `limit`, or if `steps`
+    end before the search does.
     """
     order = count()
     queue: list[tuple[float, int, int, State, _Path]] = [(0.0, next(order), 0, start, ())]
     done: set[tuple[int, int]] = set()
-    for _ in range(MAX_EXPANSIONS):
+    for _ in steps:
         if not queue:
             return None
         cost, _, at, state, path = heapq.heappop(queue)
