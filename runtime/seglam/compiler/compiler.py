@@ -32,6 +32,7 @@ from seglam.compiler.subjects import AuthorSubject, ContrastsSubject, Implementa
 from seglam.lookup import Binding, Hit, Index, fingerprint
 from seglam.procedures.document import ReasoningProcedure
 from seglam.procedures.patterns import PatternError
+from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
 from seglam.procedures.values import ValueProblem
 from seglam.sandbox import Mode
@@ -54,6 +55,7 @@ class _Work:
     known: tuple[Revision, ...]
     spending: Spending
     evidence: list[Evidence] = field(default_factory=list)
+    wording: Request | None = None  # what the author saw, where that is another request of the type
 
     def record(self, evidence: Evidence) -> None:
         self.evidence.append(evidence)
@@ -177,6 +179,8 @@ class Compiler:
             work.spending.record(problem.calls)
             raise
         work.spending.record(completion.calls)
+        if model is self._author:
+            work.wording = completion.wording
         return completion.output
 
     def _check(self, work: _Work, reply: AuthorReply, progress: Progress) -> _Made | NotCompilableReply:
@@ -265,7 +269,9 @@ class Compiler:
                 return answer_of(binding.revision, run).text is not None
 
             with telemetry.gate(Gate.MATCH):
-                evidence, document = gates.match(document, request, elders, judge, serves, base.spec if base else None)
+                evidence, document = gates.match(
+                    document, request, elders, judge, serves, base.spec if base else None, work.wording
+                )
                 work.record(evidence)
         return document
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from seglam.compiler.budget import Allowance
 from seglam.compiler.results import ModelCall
+from seglam.procedures.request import Request
 
 Reply = TypeVar("Reply", bound=BaseModel)
 R = TypeVar("R", bound=BaseModel)
@@ -45,10 +46,15 @@ class Question(Generic[Reply]):
 
 @dataclass(frozen=True, slots=True)
 class Completion(Generic[Reply]):
-    """A reply of the asked shape, and every call that it took (a reply of another shape is asked for again)."""
+    """A reply of the asked shape, and every call that it took (a reply of another shape is asked for again).
+
+    `wording` is the request that the reply was written for, where that is not the one at hand: a recorded author saw
+    another request of the type, and what it wrote is compared with the wording that it saw.
+    """
 
     output: Reply
     calls: tuple[ModelCall, ...]
+    wording: Request | None = None
 
 
 class Model(Protocol):

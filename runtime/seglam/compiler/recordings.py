@@ -28,7 +28,13 @@ from seglam.compiler.model import Completion, Model, NoRecording, Question, R
 from seglam.compiler.replies import AuthorReply, ContrastsReply, ImplementationReply, JudgementReply
 from seglam.compiler.results import ModelCall
 from seglam.compiler.signature import Signature
-from seglam.compiler.subjects import AuthorSubject, ContrastsSubject, ImplementationSubject, request_as_json
+from seglam.compiler.subjects import (
+    AuthorSubject,
+    ContrastsSubject,
+    ImplementationSubject,
+    request_as_json,
+    request_from_json,
+)
 from seglam.procedures.revision import Revision
 
 UNCERTAIN = "never judged"
@@ -142,7 +148,8 @@ class RecordedModel:
             elapsed_ms=0.0,
             recording=f"{name}: {recording.origin}",
         )
-        return Completion(reply, (call,))
+        wording = request_from_json(recording.request) if isinstance(recording, AuthorRecording) else None
+        return Completion(reply, (call,), wording)
 
     def _author(self, subject: AuthorSubject) -> tuple[str, AuthorRecording, AuthorReply]:
         for decision in ("procedure", "extend", "not-compilable"):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from seglam.compiler.replies import AuthorReply
 from seglam.compiler.results import Missed
 from seglam.compiler.signature import Signature
-from seglam.procedures.request import Request
+from seglam.procedures.request import Attachment, Request
 from seglam.procedures.revision import Revision
 
 
@@ -35,6 +36,12 @@ class ContrastsSubject:
 
     summary: str
     pairs: tuple[tuple[str, str], ...]
+
+
+def request_from_json(value: Mapping[str, Any]) -> Request:
+    """The request that a recording keeps."""
+    inputs = {name: Attachment(item["mediaType"], item["text"]) for name, item in value.get("inputs", {}).items()}
+    return Request(value.get("text"), value.get("value"), inputs, value.get("context", {}))
 
 
 def request_as_json(request: Request) -> Mapping[str, object]:

@@ -59,6 +59,7 @@ def match(
     judge: Judge,
     serves: Serves,
     base: Spec | None = None,
+    wording: Request | None = None,
 ) -> tuple[Evidence, ReasoningProcedure]:
     """Decide, and return the document without what had to go.
 
@@ -69,6 +70,7 @@ def match(
         judge: asks about contrasts.
         serves: runs the code; a refusal that binds but that the code refuses is not answered, and so is refused.
         base: the revision that the newcomer extends, whose parts passed this gate before and raise no new questions.
+        wording: the request that the author saw, whose wording alternatives are compared with; by default `request`.
     """
     findings = _Findings()
     if not _binds(document, request):
@@ -83,7 +85,7 @@ def match(
     findings.detail["yielded"] = [
         {"pattern": r.pattern, "removed": r.removed, "witness": r.witness, "elder": r.elder} for r in yielded.removed
     ]
-    document = _prune(document, request, judge, base, findings)
+    document = _prune(document, wording or request, judge, base, findings)
     if not _binds(document, request):
         findings.fault("without the rejected alternatives the request that missed is not bound", _UNBOUND)
         return _evidence(findings), document
