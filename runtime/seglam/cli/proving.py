@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from seglam.compiler.gates.static import example_values, faults
-from seglam.lookup import Hit, Index
+from seglam.lookup import Binding, Hit, Index
 from seglam.lookup.overlap import overlaps
 from seglam.procedures import Loaded, Problem, Request, Revision, request_of, validate
 from seglam.procedures.answers import canonical_answer
@@ -17,7 +17,7 @@ from seglam.procedures.document import Example
 from seglam.procedures.patterns import parse
 from seglam.procedures.patterns.sentences import sentences
 from seglam.procedures.values import ValueProblem
-from seglam.sandbox import Mode, Program, Sandbox
+from seglam.sandbox import Mode, Program, Run, Sandbox
 
 REFUSAL_SENTENCES = 6
 """Sentences of a refusal's template that are tried."""
@@ -51,7 +51,7 @@ def prove(loaded: Loaded, sandbox: Sandbox) -> Proof:
         for number, example in enumerate(examples):
             problems += _example(loaded, revision, index, number, example, sandbox)
         for number, refusal in enumerate(refusals):
-            problems += _refusal(loaded, revision, index, number, refusal)
+            problems += _refusal(loaded, revision, index, number, refusal, sandbox)
     return Proof(loaded, valid, tuple(problems), len(examples), len(refusals))
 
 
@@ -75,8 +75,7 @@ def _example(
         what = f"the example binds {found.binding.shown()}"
         yield loaded.problem((*path, "arguments"), what, "correct the arguments or the patterns")
         return
-    program = Program(revision.digest, revision.spec.code, revision.fuel, revision.memory_mib)
-    run = sandbox.run(program, found.binding.tagged(), mode=Mode.FRESH)
+    run = _run(revision, found.binding, sandbox)
     place = (*path, "answer")
     if run.fault is not None:
         yield loaded.problem(place, f"the code gives no answer: {run.fault}", "correct the code or the example")
@@ -92,7 +91,14 @@ def _example(
         yield loaded.problem(place, what, "correct the code or the example")
 
 
-def _refusal(loaded: Loaded, revision: Revision, index: Index, number: int, refusal: str) -> Iterator[Problem]:
+def _run(revision: Revision, binding: Binding, sandbox: Sandbox) -> Run:
+    program = Program(revision.digest, revision.spec.code, revision.fuel, revision.memory_mib)
+    return sandbox.run(program, binding.tagged(), mode=Mode.FRESH)
+
+
+def _refusal(
+    loaded: Loaded, revision: Revision, index: Index, number: int, refusal: str, sandbox: Sandbox
+) -> Iterator[Problem]:
     rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
     slotted = {n: kind for n, kind in revision.types.items() if revision.parameters[n].origin in (None, "pattern")}
     like = [Request(), *(request_of(example) for example in (revision.spec.examples or ())[:1])]
@@ -100,7 +106,9 @@ def _refusal(loaded: Loaded, revision: Revision, index: Index, number: int, refu
     for sentence in sentences(tree, slotted, random.Random(revision.digest), limit=REFUSAL_SENTENCES):
         for base in like:
             request = Request(text=sentence.text, inputs=base.inputs, context=base.context)
-            if isinstance(found := index.find(request), Hit):
+            found = index.find(request)
+            # One that binds but that the code refuses is not answered, and so is refused.
+            if isinstance(found, Hit) and _run(revision, found.binding, sandbox).ok:
                 what = f"{sentence.text!r} is to be refused and binds {found.binding.shown()}"
                 yield loaded.problem(("spec", "match", "refuse", number), what, "narrow the patterns")
                 return
