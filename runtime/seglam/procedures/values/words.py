@@ -178,7 +178,19 @@ class WordType(AsWritten):
         return seq(part, Star(cls("word", "digits", "mark", glued=True)))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
-        for written in ("a", "Z", "don't", "well-known", "snake_case", "_x_", "x2", "2nd", "Ünïcödé", "日本語", "a1-b2_c3"):
+        for written in (
+            "a",
+            "Z",
+            "don't",
+            "well-known",
+            "snake_case",
+            "_x_",
+            "x2",
+            "2nd",
+            "Ünïcödé",
+            "日本語",
+            "a1-b2_c3",
+        ):
             yield Sample(written, written)
         while True:
             written = "".join(random.choices(string.ascii_letters, k=random.randint(1, 12)))
