@@ -145,7 +145,7 @@ class Misses:
                 flight.settled.set_result(Settled("interrupted", "the service is closing"))
 
     def _fly(self, missed: Missed, requester: str, request_id: str) -> Flight | Declined:
-        print_ = fingerprint(missed.request)
+        print_ = kind_of(missed)
         with self._lock:
             if (flight := self._flights.get(print_)) is None:
                 if (failure := self._restraint.resting(print_, self._catalog.changes)) is not None:
@@ -252,6 +252,13 @@ def _landed(row: RevisionRow, compilation: str) -> Flight:
     flight = Flight(compilation, "", _future(), started=False)
     flight.settled.set_result(Settled(Outcome.PROPOSED, f"{row.name} answers this type and waits for review", row))
     return flight
+
+
+def kind_of(missed: Missed) -> str:
+    """What misses are grouped by: the request's type, or the revision that refused it, whatever its wording."""
+    if missed.miss.reason is MissReason.GUARD and len(missed.miss.bindings) == 1:
+        return "refused-" + missed.miss.bindings[0].revision.digest.removeprefix("sha256:")[:24]
+    return fingerprint(missed.request)
 
 
 def authors_of(made: Compilation, requester: str) -> list[str]:
