@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -398,3 +400,22 @@ def test_a_killed_process_leaves_a_whole_store_and_its_compilation_is_reported(p
     again = Store(path)
     assert again.interrupted == [], "it is reported once"
     again.close()
+
+
+def test_counts_on_their_way_to_the_file_are_in_the_totals(tmp_path: Path) -> None:
+    with contextlib.closing(Store(tmp_path / "seglam.sqlite3")) as store:
+        stop, short = threading.Event(), []
+
+        def flush() -> None:
+            while not stop.is_set():
+                store.counters.flush()
+
+        flusher = threading.Thread(target=flush)
+        flusher.start()
+        for count in range(1, 200):
+            store.counters.add({"hits": 1}, "double")
+            if sum(store.counters.totals().values()) != count:
+                short.append(count)
+        stop.set()
+        flusher.join()
+        assert not short

@@ -33,6 +33,7 @@ class Counters:
         self._report = report
         self._counts: Counter[Key] = Counter()
         self._lock = threading.Lock()
+        self._moving = threading.Lock()  # held while counts are neither in memory nor in the file
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="seglam-counters", daemon=True)
         self._thread.start()
@@ -46,25 +47,28 @@ class Counters:
 
     def flush(self) -> None:
         """Write what has been gathered. `StoreError` if that fails; then nothing is lost."""
-        with self._lock:
-            taken, self._counts = self._counts, Counter()
-        if not taken:
-            return
-        try:
-            self._database.write(lambda session: _write(session, taken))
-        except BaseException:
+        with self._moving:
             with self._lock:
-                self._counts.update(taken)
-            raise
+                taken, self._counts = self._counts, Counter()
+            if not taken:
+                return
+            try:
+                self._database.write(lambda session: _write(session, taken))
+            except BaseException:
+                with self._lock:
+                    self._counts.update(taken)
+                raise
 
     def totals(self, since: str | None = None) -> dict[Key, int]:
         """All counts from a day on, with those not written yet."""
-        with self._lock:
-            totals = Counter({key: count for key, count in self._counts.items() if since is None or key[0] >= since})
-        with self._database.read() as session:
-            chosen = select(CounterRow) if since is None else select(CounterRow).where(CounterRow.day >= since)
-            for row in session.exec(chosen).all():
-                totals[(row.day, row.procedure, row.name)] += row.value
+        with self._moving:
+            with self._lock:
+                gathered = dict(self._counts)
+            totals = Counter({key: count for key, count in gathered.items() if since is None or key[0] >= since})
+            with self._database.read() as session:
+                chosen = select(CounterRow) if since is None else select(CounterRow).where(CounterRow.day >= since)
+                for row in session.exec(chosen).all():
+                    totals[(row.day, row.procedure, row.name)] += row.value
         return dict(totals)
 
     def close(self) -> None:
