@@ -114,7 +114,9 @@ class RecordedModel:
 
     def __init__(self, recordings: Mapping[str, _File], role: str) -> None:
         self.role = role
-        self._authors = _only(recordings, AuthorRecording)
+        authors = _only(recordings, AuthorRecording)
+        # The first that was recorded comes first: later ones were written beside what it became.
+        self._authors = dict(sorted(authors.items(), key=lambda item: (item[1].recorded, item[0])))
         self._implementations = _only(recordings, ImplementationRecording)
         self._contrasts = _only(recordings, ContrastsRecording)
         self._fitting = Fitting()
