@@ -25,7 +25,7 @@ help: ## List the targets
 venv: $(PROJECT) ## Make .venv with the locked dependencies and this project
 
 engine: $(PROJECT) ## Build the sandbox engines where the cache holds none
-	$(BIN)/python -m seglam.sandbox.build $(ARGS)
+	$(BIN)/python -m seglam.sandbox.build $(if $(filter engine,$(MAKECMDGOALS)),$(ARGS))
 
 demo: $(PROJECT) engine ## Serve a stream of requests and print the curve; ARGS passes options on
 	$(BIN)/python examples/demo/run.py $(ARGS)
