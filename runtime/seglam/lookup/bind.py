@@ -11,7 +11,7 @@ from seglam.procedures.document import Parameter
 from seglam.procedures.request import Attachment, Request
 from seglam.procedures.revision import Revision
 from seglam.procedures.values import ValueProblem, ValueType
-from seglam.procedures.values.tables import table_of
+from seglam.procedures.values.tables import find_column, table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +153,14 @@ def _columns(revision: Revision, arguments: dict[str, str]) -> None:
             MissReason.GUARD,
             f"{revision.name} names columns, so it needs one table; the request has {len(tables)}",
         )
-    known: list[str] = json.loads(tables[0])["columns"]
     for name in names:
-        wanted = arguments[name]
-        fitting = [column for column in known if column == wanted] or [
-            c for c in known if c.casefold() == wanted.casefold()
-        ]
-        if len(fitting) != 1:
+        found = find_column(tables[0], arguments[name])
+        if found is None:
+            known = ", ".join(json.loads(tables[0])["columns"])
             raise _Refused(
-                MissReason.VALUE_REJECTED,
-                f"{wanted!r} is not the name of one column; the table has {', '.join(known)}",
+                MissReason.VALUE_REJECTED, f"{arguments[name]!r} is not the name of one column; the table has {known}"
             )
-        arguments[name] = fitting[0]
+        arguments[name] = found
 
 
 def _guard(parameter: Parameter, kind: ValueType, canonical: str) -> None:

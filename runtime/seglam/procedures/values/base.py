@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from seglam.procedures.text import Text
@@ -181,6 +181,3 @@ class ValueType(ABC):
         if minimum is None and maximum is None:
             return True
         raise ValueProblem(f"values of type {self.name} have no order, so they cannot have a minimum or a maximum")
-
-
-TypeFactory = Callable[[str, Mapping[str, "ValueType"]], ValueType]
