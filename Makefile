@@ -12,7 +12,7 @@ JOBS   ?= auto
 LOCKS        := requirements/build.lock.txt requirements/dev.lock.txt
 DEPENDENCIES := $(VENV)/.dependencies
 PROJECT      := $(VENV)/.project
-CHECKED      := $(wildcard runtime tests examples benchmarks)
+CHECKED      := $(wildcard runtime operator tests examples benchmarks)
 PIP          := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
@@ -53,6 +53,9 @@ lock: ## Renew requirements/*.lock.txt (needs uv); UPGRADE=1 takes newer version
 	@command -v $(UV) >/dev/null || { echo "make lock: '$(UV)' not found; install uv or set UV=/path/to/uv" >&2; exit 1; }
 	$(UV) pip compile requirements/build.in $(COMPILE) --output-file requirements/build.lock.txt
 	$(UV) pip compile pyproject.toml --extra dev $(COMPILE) --output-file requirements/dev.lock.txt
+	@# What the images install is a part of what the tests run with, at the same versions.
+	$(UV) pip compile pyproject.toml --extra platform $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/platform.lock.txt
+	$(UV) pip compile pyproject.toml --extra runner $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/runner.lock.txt
 
 # No addresses in the lists: each machine asks the index that it is configured for, and the hashes decide what it accepts.
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
