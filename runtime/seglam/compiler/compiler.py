@@ -56,6 +56,7 @@ class _Work:
     spending: Spending
     evidence: list[Evidence] = field(default_factory=list)
     wording: Request | None = None  # what the author saw, where that is another request of the type
+    implementation: ImplementationReply | None = None  # the verifier's, of the document at hand
 
     def record(self, evidence: Evidence) -> None:
         self.evidence.append(evidence)
@@ -131,7 +132,7 @@ class Compiler:
         except ModelFailed as problem:
             outcome = Outcome.BUDGET if problem.kind is Failure.BUDGET else Outcome.MODEL_FAILED
             after = f"; retry after {problem.retry_after:g} s" if problem.retry_after is not None else ""
-            return result(outcome, f"{problem}{after}")
+            return result(outcome, f"{problem}{after}", retry_after=problem.retry_after)
         except NoRecording as problem:
             return result(Outcome.NO_COMPLETION, str(problem))
         except _Rejected as problem:
@@ -146,6 +147,7 @@ class Compiler:
             replaces=made.replaces,
             answer=made.answer,
             arguments=dict(made.arguments),
+            implementation=work.implementation,
         )
 
     # The author
@@ -184,6 +186,7 @@ class Compiler:
         return completion.output
 
     def _check(self, work: _Work, reply: AuthorReply, progress: Progress) -> _Made | NotCompilableReply:
+        work.implementation = None
         if reply.not_compilable is not None:
             return reply.not_compilable
         if reply.extend is not None:
@@ -288,7 +291,7 @@ class Compiler:
             regression = gates.regression(base, revision, self._bench)
             if not regression.passed:
                 return regression, {}
-        reply = self._ask(self._verifier, work, question)
+        reply = work.implementation = self._ask(self._verifier, work, question)
         stated = [{a.name: a.value for a in example.arguments} for example in document.spec.examples or ()]
         return gates.differential(revision, signature, reply, [bound, *stated], self._bench)
 

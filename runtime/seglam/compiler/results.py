@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from seglam.compiler.replies import ImplementationReply
 from seglam.lookup.results import Miss
 from seglam.procedures.document import ReasoningProcedure
 from seglam.procedures.request import Request
@@ -91,7 +92,11 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """The result of one compilation, with everything a reviewer needs."""
+    """The result of one compilation, with everything a reviewer needs.
+
+    `implementation` is the verifier's, where the last try asked for one: with it the differential gate can run again.
+    `retry_after` is in seconds, where a failing model stated it.
+    """
 
     id: str
     outcome: Outcome
@@ -105,6 +110,8 @@ class Compilation:
     answer: str | None = None  # the verified code's answer to the request that missed
     arguments: Mapping[str, str] = field(default_factory=dict)
     negative: Negative | None = None
+    implementation: ImplementationReply | None = None
+    retry_after: float | None = None
     engines: tuple[str, ...] = ()
     trace_id: str | None = None
     span_id: str | None = None
