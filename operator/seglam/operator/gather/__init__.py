@@ -1,0 +1,1 @@
+"""Reads: what a reconcile needs to know, brought together before anything is decided."""

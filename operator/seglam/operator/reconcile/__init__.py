@@ -1,0 +1,1 @@
+"""One file a kind: gather, decide, build, apply, and one status at the end."""

@@ -1,0 +1,134 @@
+"""Everything that the operator can be told, from the environment."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Self
+
+from seglam.resources.names import COMPILE, SYSTEM_NAMESPACE, VERIFICATION_NAMESPACE
+
+RESYNC_S = 300.0
+
+
+class SettingsInvalid(ValueError):
+    """A setting that cannot be used; the message names it and says what to give."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSettings:
+    """What an approval takes.
+
+    Attributes:
+        approvals: approvals by different people who are no authors. `SEGLAM_REQUIRED_APPROVALS`.
+        gitops_authors: globs of user names under which other people's changes arrive, such as a GitOps controller's
+            account; a revision with such an author needs two approvals. `SEGLAM_GITOPS_AUTHORS`, comma-separated.
+    """
+
+    approvals: int = 1
+    gitops_authors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionSettings:
+    """Times of the leader election, in seconds; the order duration > deadline > retry keeps two leaders apart."""
+
+    lease: str = "seglam-operator"
+    duration: float = 15.0
+    deadline: float = 10.0
+    retry: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the operator.
+
+    Attributes:
+        namespace: the system namespace, with the Lease and the secrets. `SEGLAM_NAMESPACE`.
+        compile_namespace: where compile Jobs run. `SEGLAM_COMPILE_NAMESPACE`.
+        verification_namespace: where code runs that nobody has approved. `SEGLAM_VERIFICATION_NAMESPACE`.
+        watch_namespaces: tenants to look after; empty for all. `SEGLAM_WATCH_NAMESPACES`, comma-separated.
+        identity: this replica in the election. `POD_NAME`, else the machine's name, and a random part.
+        reviews: what an approval takes.
+        history_limit: revisions that are kept beside those that are active, current or quarantined.
+            `SEGLAM_REVISION_HISTORY_LIMIT`.
+        workers: reconciles at one time. `SEGLAM_WORKERS`.
+        verifications: verifications at one time. `SEGLAM_VERIFICATIONS`.
+        resync_s: seconds from one look at everything to the next. `SEGLAM_RESYNC_SECONDS`.
+        election: times of the election.
+        health_host, health_port: where /healthz, /readyz and /metrics are. `SEGLAM_HEALTH_PORT`.
+        log_format: `SEGLAM_LOG_FORMAT`; log_level: `SEGLAM_LOG_LEVEL`.
+        local_engines: directory of engines to verify with in this process instead of in runner pods, for development;
+            the code of tenants then runs here. `--local-engines`.
+    """
+
+    namespace: str = SYSTEM_NAMESPACE
+    compile_namespace: str = COMPILE
+    verification_namespace: str = VERIFICATION_NAMESPACE
+    watch_namespaces: tuple[str, ...] = ()
+    identity: str = field(default_factory=lambda: f"{socket.gethostname()}_{uuid.uuid4()}")
+    reviews: ReviewSettings = ReviewSettings()
+    history_limit: int = 10
+    workers: int = 16
+    verifications: int = 2
+    resync_s: float = RESYNC_S
+    election: ElectionSettings = ElectionSettings()
+    health_host: str = "0.0.0.0"
+    health_port: int = 8080
+    log_format: Literal["json", "text"] = "json"
+    log_level: str = "INFO"
+    local_engines: Path | None = None
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """The settings that the environment gives. `SettingsInvalid` names what cannot be used."""
+        given = dict(os.environ if environ is None else environ)
+        name = given.get("POD_NAME") or socket.gethostname()
+        return cls(
+            namespace=given.get("SEGLAM_NAMESPACE") or SYSTEM_NAMESPACE,
+            compile_namespace=given.get("SEGLAM_COMPILE_NAMESPACE") or COMPILE,
+            verification_namespace=given.get("SEGLAM_VERIFICATION_NAMESPACE") or VERIFICATION_NAMESPACE,
+            watch_namespaces=listed(given, "SEGLAM_WATCH_NAMESPACES"),
+            identity=f"{name}_{uuid.uuid4()}",
+            reviews=ReviewSettings(
+                approvals=whole(given, "SEGLAM_REQUIRED_APPROVALS", 1, least=1),
+                gitops_authors=listed(given, "SEGLAM_GITOPS_AUTHORS"),
+            ),
+            history_limit=whole(given, "SEGLAM_REVISION_HISTORY_LIMIT", 10),
+            workers=whole(given, "SEGLAM_WORKERS", 16, least=1),
+            verifications=whole(given, "SEGLAM_VERIFICATIONS", 2, least=1),
+            resync_s=float(whole(given, "SEGLAM_RESYNC_SECONDS", int(RESYNC_S), least=1)),
+            health_port=whole(given, "SEGLAM_HEALTH_PORT", 8080),
+            log_format="text" if choice(given, "SEGLAM_LOG_FORMAT", ("json", "text")) == "text" else "json",
+            log_level=choice(given, "SEGLAM_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
+        )
+
+
+def listed(given: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The parts of a comma-separated setting."""
+    return tuple(part.strip() for part in given.get(name, "").split(",") if part.strip())
+
+
+def whole(given: Mapping[str, str], name: str, default: int, *, least: int = 0) -> int:
+    """A whole number, or the default where nothing is given."""
+    text = given.get(name, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or int(text) < least:
+        raise SettingsInvalid(f"{name} is {text!r}; give a whole number of at least {least}")
+    return int(text)
+
+
+def choice(given: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    """One of several words, without case; the first of them where nothing is given."""
+    text = given.get(name, "").strip()
+    if not text:
+        return known[0]
+    for word in known:
+        if word.lower() == text.lower():
+            return word
+    raise SettingsInvalid(f"{name} is {text!r}; give one of {', '.join(known)}")
