@@ -1,0 +1,56 @@
+"""The kinds of the seglam.dev group as data: models, names and conditions. Nothing here talks to a cluster."""
+
+from seglam.resources.base import Condition, ObjectMeta, OwnerReference, Resource, Status
+from seglam.resources.compilation import (
+    Call,
+    NegativeEntry,
+    NegativeParameter,
+    ProcedureCompilation,
+    ProcedureCompilationSpec,
+    ProcedureCompilationStatus,
+    Reference,
+)
+from seglam.resources.conditions import ConditionType, Reason, timestamp, with_condition
+from seglam.resources.pool import RunnerPool, RunnerPoolSpec, RunnerPoolStatus
+from seglam.resources.procedure import ReasoningProcedure, ReasoningProcedureStatus
+from seglam.resources.review import Decision, ProcedureReview, ProcedureReviewSpec, ProcedureReviewStatus
+from seglam.resources.revision import (
+    Content,
+    GateEvidence,
+    ProcedureRevision,
+    ProcedureRevisionSpec,
+    ProcedureRevisionStatus,
+)
+
+__all__ = [
+    "Call",
+    "Condition",
+    "ConditionType",
+    "Content",
+    "Decision",
+    "GateEvidence",
+    "NegativeEntry",
+    "NegativeParameter",
+    "ObjectMeta",
+    "OwnerReference",
+    "ProcedureCompilation",
+    "ProcedureCompilationSpec",
+    "ProcedureCompilationStatus",
+    "ProcedureReview",
+    "ProcedureReviewSpec",
+    "ProcedureReviewStatus",
+    "ProcedureRevision",
+    "ProcedureRevisionSpec",
+    "ProcedureRevisionStatus",
+    "Reason",
+    "ReasoningProcedure",
+    "ReasoningProcedureStatus",
+    "Reference",
+    "Resource",
+    "RunnerPool",
+    "RunnerPoolSpec",
+    "RunnerPoolStatus",
+    "Status",
+    "timestamp",
+    "with_condition",
+]
