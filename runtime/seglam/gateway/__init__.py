@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from seglam.gateway.embedded import build_service
-from seglam.gateway.misses import Declined, Flight, Settled
-from seglam.gateway.outcomes import Answer, Outcome, Reason, Stage, Timings
-from seglam.gateway.savings import Prices
-from seglam.gateway.service import Pending, Policy, Service
-from seglam.gateway.settings import Settings, SettingsInvalid
-from seglam.gateway.source import Source
-from seglam.gateway.store import Decision, ReviewRefused, State, Store, StoreError, StoreFault
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seglam.gateway.answering import Declined
+    from seglam.gateway.embedded import build_service
+    from seglam.gateway.misses import Flight, Settled
+    from seglam.gateway.outcomes import Answer, Outcome, Reason, Stage, Timings
+    from seglam.gateway.savings import Prices
+    from seglam.gateway.service import Pending, Policy, Service
+    from seglam.gateway.settings import Settings, SettingsInvalid
+    from seglam.gateway.source import Source
+    from seglam.gateway.store import Decision, ReviewRefused, State, Store, StoreError, StoreFault
 
 __all__ = [
     "Answer",
@@ -35,3 +40,23 @@ __all__ = [
     "Timings",
     "build_service",
 ]
+
+_HOMES = {
+    "answering": ("Declined",),
+    "embedded": ("build_service",),
+    "misses": ("Flight", "Settled"),
+    "outcomes": ("Answer", "Outcome", "Reason", "Stage", "Timings"),
+    "savings": ("Prices",),
+    "service": ("Pending", "Policy", "Service"),
+    "settings": ("Settings", "SettingsInvalid"),
+    "source": ("Source",),
+    "store": ("Decision", "ReviewRefused", "State", "Store", "StoreError", "StoreFault"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Names are imported when they are asked for: the cluster's gateway has no use for a database's library."""
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from seglam.gateway.running import Served, program_of
 from seglam.gateway.store import Change, Decision, ReviewRow, RevisionRow, Store, revision_of
 from seglam.lookup import Index
 from seglam.procedures import Revision
-from seglam.sandbox import Program
 from seglam.telemetry import SpanReference
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A revision ready to run, with the spans in which it was compiled and approved."""
-
-    program: Program
-    compiled: SpanReference | None = None
-    reviewed: SpanReference | None = None
-
-
-def program_of(revision: Revision) -> Program:
-    """What the sandbox runs for a revision."""
-    return Program(revision.digest, revision.spec.code, revision.fuel, revision.memory_mib)
 
 
 class Catalog:

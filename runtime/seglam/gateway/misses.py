@@ -16,14 +16,16 @@ from typing import Protocol
 
 from seglam import telemetry
 from seglam.compiler import Compilation, Missed, NegativeIndex, Outcome
+from seglam.gateway.answering import Declined
 from seglam.gateway.catalog import Catalog
 from seglam.gateway.crew import Crew
+from seglam.gateway.kinds import declined_as_negative, kind_of
 from seglam.gateway.outcomes import Reason
 from seglam.gateway.restraint import Restraint
 from seglam.gateway.reviewing import Reviews
 from seglam.gateway.store import CompilationRow, RevisionRow, State, Store, StoreError
 from seglam.gateway.store.compilations import missed_of
-from seglam.lookup import Hit, Index, MissReason, fingerprint
+from seglam.lookup import Hit, Index, MissReason
 
 logger = logging.getLogger("seglam.gateway")
 
@@ -56,14 +58,6 @@ class Flight:
     fingerprint: str
     settled: Future[Settled] = field(repr=False)
     started: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Declined:
-    """No compilation starts, and why."""
-
-    reason: str
-    explanation: str
 
 
 class Misses:
@@ -104,10 +98,7 @@ class Misses:
     ) -> Flight | Declined:
         """Start or join the compilation of a miss, or say why there is none. Blocks for the store only."""
         if (known := self.negatives.find(missed.request)) is not None:
-            until = known.expires.date().isoformat()
-            return Declined(
-                Reason.NOT_COMPILABLE, f"this type is not compiled until {until}: {known.reason} (said {known.model})"
-            )
+            return declined_as_negative(known)
         if only_if_cached or self._strict:
             return Declined(missed.miss.reason, missed.miss.explanation)
         if (waiting := self._reviews.proposals.answering(missed.request)) is not None and waiting.compilation:
@@ -252,13 +243,6 @@ def _landed(row: RevisionRow, compilation: str) -> Flight:
     flight = Flight(compilation, "", _future(), started=False)
     flight.settled.set_result(Settled(Outcome.PROPOSED, f"{row.name} answers this type and waits for review", row))
     return flight
-
-
-def kind_of(missed: Missed) -> str:
-    """What misses are grouped by: the request's type, or the revision that refused it, whatever its wording."""
-    if missed.miss.reason is MissReason.GUARD and len(missed.miss.bindings) == 1:
-        return "refused-" + missed.miss.bindings[0].revision.digest.removeprefix("sha256:")[:24]
-    return fingerprint(missed.request)
 
 
 def authors_of(made: Compilation, requester: str) -> list[str]:

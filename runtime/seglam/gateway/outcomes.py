@@ -34,13 +34,15 @@ class Stage(StrEnum):
 class Reason(StrEnum):
     """Why a request was not answered by a hit, besides the reasons of `seglam.lookup.MissReason` and of compilations.
 
-    `guard` is both: a value that a parameter's bounds refuse, and a procedure that refuses.
+    `guard` is both: a value that a parameter's bounds refuse, and a procedure that refuses. `unavailable` says that
+    nothing could run a hit; the type is known, so it is not compiled again.
     """
 
     GUARD = "guard"
     POST_CONDITION = "post-condition"
     LIMIT = "limit"
     FAULT = "fault"
+    UNAVAILABLE = "unavailable"
     NOT_COMPILABLE = "not-compilable"
     NO_COMPLETION = "no-completion"
     BUDGET = "budget"

@@ -8,8 +8,6 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
-from seglam.gateway.store import ReviewRefused, StoreError
-
 
 class Problem(Exception):
     """An error that the caller gets. `code` is stable; `detail` says what was wrong and what to do."""
@@ -32,18 +30,3 @@ class Problem(Exception):
             "detail": self.detail,
         }
         return JSONResponse(content, self.status, dict(headers or {}), "application/problem+json")
-
-
-_REVIEW_STATUS = {"unknown-revision": 404, "four-eyes": 403}
-
-
-def of_review(refused: ReviewRefused) -> Problem:
-    """A decision that may not be taken."""
-    if refused.code in ("reviewer-missing", "unknown-decision"):
-        return Problem(400, refused.code, str(refused))
-    return Problem(_REVIEW_STATUS.get(refused.code, 409), refused.code, str(refused))
-
-
-def of_store(error: StoreError) -> Problem:
-    """The store cannot be read or written. Hits are still served."""
-    return Problem(507 if error.fault == "store-full" else 503, error.fault, str(error))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from seglam import telemetry
-from seglam.gateway.catalog import Catalog
 from seglam.gateway.outcomes import Reason
 from seglam.lookup import Binding
+from seglam.procedures import Revision
 from seglam.procedures.answers import PostConditionFailed, canonical_answer
 from seglam.procedures.values import ValueProblem
-from seglam.sandbox import Fault, FaultKind, Mode, Run, Sandbox
+from seglam.sandbox import Fault, FaultKind, Mode, Program, Run
+from seglam.telemetry import SpanReference
 
 _REASONS = {
     FaultKind.REFUSED: Reason.GUARD,
@@ -41,17 +44,48 @@ class Ran:
     run_us: float
 
 
-class Runner:
-    """Runs bindings in the sandbox."""
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A revision ready to run, with the spans in which it was compiled and approved."""
 
-    def __init__(self, sandbox: Sandbox, catalog: Catalog) -> None:
-        self._sandbox = sandbox
-        self._catalog = catalog
+    program: Program
+    compiled: SpanReference | None = None
+    reviewed: SpanReference | None = None
+
+
+def program_of(revision: Revision) -> Program:
+    """What the sandbox runs for a revision."""
+    return Program(revision.digest, revision.spec.code, revision.fuel, revision.memory_mib)
+
+
+class Unavailable(Exception):
+    """Nothing could be asked to run the procedure, so that it is not known what it answers; the message says why."""
+
+
+class Running(Protocol):
+    """What runs programs: a sandbox in this process, or runners elsewhere."""
+
+    def run(
+        self, program: Program, arguments: Mapping[str, object], *, mode: Mode = Mode.WARM, tenant: str = "default"
+    ) -> Run:
+        """One call; see `seglam.sandbox.Sandbox.run`. `Unavailable` if no runner took it."""
+
+
+class Runner:
+    """Runs bindings.
+
+    Args:
+        served: how to run a revision.
+    """
+
+    def __init__(self, running: Running, served: Callable[[Revision], Served]) -> None:
+        self._running = running
+        self._served = served
 
     def run(self, binding: Binding, tenant: str, mode: Mode = Mode.WARM) -> Ran | Deoptimised:
         """Run a binding; blocks as long as the procedure's limits allow."""
         revision = binding.revision
-        served = self._catalog.served(revision)
+        served = self._served(revision)
         with telemetry.execution(
             revision.name,
             revision.digest,
@@ -64,7 +98,11 @@ class Runner:
             except ValueProblem as problem:  # a context or source text that its type does not take
                 telemetry.failed(span, Reason.GUARD, "an argument is no value of its type")
                 return Deoptimised(Reason.GUARD, f"{revision.name} was not run: {problem}", 0.0)
-            run = self._sandbox.run(served.program, arguments, mode=mode, tenant=tenant)
+            try:
+                run = self._running.run(served.program, arguments, mode=mode, tenant=tenant)
+            except Unavailable as problem:
+                telemetry.failed(span, Reason.UNAVAILABLE, str(problem))
+                return Deoptimised(Reason.UNAVAILABLE, f"{revision.name} was not run: {problem}", 0.0)
             result = self._judged(binding, run)
             kind = result.reason if isinstance(result, Deoptimised) else None
             telemetry.count_execution(revision.name, kind, run.elapsed_us / 1e6)

@@ -6,23 +6,21 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, field, replace
-from time import perf_counter
 from typing import Any, Self
 
-from seglam import telemetry
-from seglam.compiler import Missed
 from seglam.compiler import Outcome as Compiled
+from seglam.gateway.answering import Answering, Declined, Started, Unanswered, answered, observed
 from seglam.gateway.catalog import Catalog
-from seglam.gateway.misses import FAILED, Compiling, Declined, Flight, Misses
-from seglam.gateway.outcomes import Answer, Outcome, Reason, Stage, Timings
+from seglam.gateway.misses import FAILED, Compiling, Flight, Misses
+from seglam.gateway.outcomes import Answer, Outcome, Stage
 from seglam.gateway.restraint import Restraint
 from seglam.gateway.reviewing import Reviews
-from seglam.gateway.running import Deoptimised, Ran, Runner
+from seglam.gateway.running import Deoptimised, Runner
 from seglam.gateway.savings import Prices, savings
 from seglam.gateway.source import Source
 from seglam.gateway.store import Change, CompilationRow, Decision, State, Store, revision_of
-from seglam.lookup import Binding, Hit, Index, Miss, MissReason, Near
-from seglam.procedures import Request, TextError
+from seglam.lookup import Hit, Index, Miss
+from seglam.procedures import Request
 from seglam.procedures.values import ValueProblem
 from seglam.sandbox import Mode, Sandbox
 
@@ -104,7 +102,8 @@ class Service:
         self.source = source
         if source is not None:
             source.start(store, self.catalog)
-        self._runner = Runner(sandbox, self.catalog)
+        self._runner = Runner(sandbox, self.catalog.served)
+        self._answering = Answering(self._runner, store.counters)
 
     @property
     def index(self) -> Index:
@@ -146,69 +145,27 @@ class Service:
         headers: Mapping[str, str] | None = None,
     ) -> Pending:
         """Answer a request as far as that is possible without waiting for a model."""
-        identity, began = uuid.uuid4().hex, perf_counter()
-        with telemetry.request(tenant, text=request.text, headers=headers) as span:
-            pending = self._begin(request, identity, tenant, requester, only_if_cached)
-            answer = pending.answer
-            if span.is_recording():
-                span.set_attributes({telemetry.names.REQUEST_ID: identity, telemetry.names.OUTCOME: answer.outcome})
-                if answer.reason is not None:
-                    span.set_attribute(telemetry.names.REASON, answer.reason)
-        telemetry.count_request(answer.outcome, answer.reason, answer.procedure, perf_counter() - began)
+        identity = uuid.uuid4().hex
+        with observed(request, identity, tenant, headers) as told:
+            decided = self._answering.decide(request, self.index, identity=identity, tenant=tenant)
+            if isinstance(decided, Answer):
+                pending = Pending(decided, None, request, tenant)
+            else:
+                pending = self._missed(decided, requester, only_if_cached)
+            told(pending.answer)
         return pending
 
-    def _begin(self, request: Request, identity: str, tenant: str, requester: str, only_if_cached: bool) -> Pending:
-        began = perf_counter()
+    def _missed(self, unanswered: Unanswered, requester: str, only_if_cached: bool) -> Pending:
+        """Go the way of a miss."""
+        missed, identity = unanswered.missed, unanswered.answer.id
         try:
-            with telemetry.lookup():
-                found = self.index.find(request)
-        except TextError as error:
-            return self._refused(identity, str(error), request, tenant)
-        lookup_us = (perf_counter() - began) * 1e6
-        telemetry.count_lookup(isinstance(found, Hit), lookup_us / 1e6)
-        if isinstance(found, Miss):
-            answer = Answer(identity, Outcome.MISS, Stage.LOOKUP, found.reason, timings=Timings(lookup_us))
-            return self._missed(Missed(request, found, tenant), answer, requester, only_if_cached)
-        binding = found.binding
-        ran = self._runner.run(binding, tenant)
-        if isinstance(ran, Ran):
-            answer = _answered(identity, Outcome.HIT, Stage.RUN, found, ran, lookup_us)
-            self._count_hit(request, answer)
-            return Pending(answer, None, request, tenant)
-        answer = Answer(
-            identity,
-            Outcome.MISS,
-            Stage.RUN,
-            ran.reason,
-            procedure=binding.revision.name,
-            revision=binding.revision.digest,
-            arguments=binding.arguments,
-            timings=Timings(lookup_us, ran.run_us),
-        )
-        return self._missed(Missed(request, deoptimised(binding, ran), tenant), answer, requester, only_if_cached)
-
-    def _missed(self, missed: Missed, answer: Answer, requester: str, only_if_cached: bool) -> Pending:
-        """Go the way of a miss; `answer` says so far what missed and why."""
-        why = missed.miss.explanation
-        try:
-            following = self.misses.start(missed, requester, answer.id, only_if_cached=only_if_cached)
+            following = self.misses.start(missed, requester, identity, only_if_cached=only_if_cached)
         except ValueProblem as problem:  # a value that cannot be kept, or text that is none
-            return self._refused(answer.id, str(problem), missed.request, missed.tenant)
-        if isinstance(following, Flight):
-            answer = replace(answer, explained=why, compilation=following.id, started=following.started)
-        elif answer.stage is Stage.LOOKUP:
-            answer = replace(answer, explained=following.explanation, reason=following.reason)
-        else:  # why a hit could not be served says more than that nothing else will answer it
-            more = "" if following.explanation == why else f"; {following.explanation}"
-            answer = replace(answer, explained=why + more)
-        self.store.counters.add({"misses": 1, f"misses:{answer.reason}": 1}, answer.procedure or "")
-        flight = following if isinstance(following, Flight) else None
-        return Pending(answer, flight, missed.request, missed.tenant)
-
-    def _refused(self, identity: str, words: str, request: Request, tenant: str) -> Pending:
-        self.store.counters.add({"errors": 1})
-        answer = Answer(identity, Outcome.ERROR, Stage.LOOKUP, Reason.BAD_REQUEST, explained=words)
-        return Pending(answer, None, request, tenant)
+            return Pending(self._answering.refused(identity, str(problem)), None, missed.request, missed.tenant)
+        if isinstance(following, Declined):
+            return Pending(self._answering.followed(unanswered, following), None, missed.request, missed.tenant)
+        answer = self._answering.followed(unanswered, Started(following.id, following.started))
+        return Pending(answer, following, missed.request, missed.tenant)
 
     def finish(self, pending: Pending) -> Answer:
         """The answer after the compilation has ended; at once what it is if it has not."""
@@ -237,7 +194,7 @@ class Service:
         ran = self._runner.run(found.binding, pending.tenant, mode)
         if isinstance(ran, Deoptimised):
             return replace(answer, stage=Stage.COMPILATION, reason=ran.reason, explained=ran.explanation)
-        late = _answered(answer.id, outcome, Stage.COMPILATION, found, ran, answer.timings.lookup_us)
+        late = answered(answer.id, outcome, Stage.COMPILATION, found, ran, answer.timings.lookup_us)
         return replace(late, reason=answer.reason, compilation=answer.compilation, started=answer.started)
 
     def explain(self, request: Request) -> Hit | Miss:
@@ -274,33 +231,3 @@ class Service:
     def savings(self) -> dict[str, Any]:
         """What the model did not have to do; see `savings.savings`."""
         return savings(self.store.counters.totals(), self.policy.prices)
-
-    def _count_hit(self, request: Request, answer: Answer) -> None:
-        counts = {
-            "hits": 1,
-            "request_characters": len(request.text or "") + sum(len(item.text) for item in request.inputs.values()),
-            "answer_characters": len(answer.answer or ""),
-            "hit_us": round(answer.timings.lookup_us + answer.timings.run_us),
-        }
-        self.store.counters.add(counts, answer.procedure or "")
-
-
-def _answered(identity: str, outcome: Outcome, stage: Stage, hit: Hit, ran: Ran, lookup_us: float) -> Answer:
-    binding = hit.binding
-    return Answer(
-        identity,
-        outcome,
-        stage,
-        answer=ran.answer,
-        procedure=binding.revision.name,
-        revision=binding.revision.digest,
-        arguments=binding.arguments,
-        explained=hit,
-        timings=Timings(lookup_us, ran.run_us),
-    )
-
-
-def deoptimised(binding: Binding, why: Deoptimised) -> Miss:
-    """A hit that could not be served, as the miss that it becomes; it is nearest to the revision that failed."""
-    near = Near(binding.revision, binding.pattern or 0, why.explanation)
-    return Miss(MissReason.GUARD, why.explanation, (binding,), (near,))

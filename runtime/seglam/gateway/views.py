@@ -10,14 +10,6 @@ from seglam.gateway.reviewing import review_as_json
 from seglam.gateway.service import Service
 from seglam.gateway.store import CompilationRow, RevisionRow, State, authors_of, document_of
 from seglam.gateway.wire import dumps, loads
-from seglam.lookup import Hit, Miss
-from seglam.procedures import Revision
-
-
-def procedures(service: Service) -> dict[str, Any]:
-    """The procedures that are served, by name."""
-    served = sorted(service.index, key=lambda revision: revision.name)
-    return {"procedures": [_procedure(revision) for revision in served]}
 
 
 def procedure(service: Service, name: str) -> dict[str, Any]:
@@ -77,45 +69,6 @@ def compilation(service: Service, identity: str) -> dict[str, Any]:
         "evidence": _evidence(service, identity, detail=True),
         "calls": [each.model_dump(exclude={"compilation", "number"}) for each in store.calls(identity)],
         "waiting": len(store.waiting(identity)),
-    }
-
-
-def explanation(service: Service, found: Hit | Miss) -> dict[str, Any]:
-    """What a lookup decided, and why."""
-    if isinstance(found, Hit):
-        binding = found.binding
-        return {
-            "outcome": "hit",
-            "reason": None,
-            "procedure": binding.revision.name,
-            "revision": binding.revision.digest,
-            "arguments": dict(binding.arguments),
-            "explanation": found.explanation,
-            "near": [],
-        }
-    return {
-        "outcome": "miss",
-        "reason": found.reason,
-        "procedure": None,
-        "revision": None,
-        "arguments": {},
-        "explanation": found.explanation,
-        "near": [
-            {"procedure": each.revision.name, "pattern": each.pattern, "difference": each.difference}
-            for each in found.near
-        ],
-    }
-
-
-def _procedure(revision: Revision) -> dict[str, Any]:
-    spec = revision.spec
-    return {
-        "name": revision.name,
-        "revision": revision.digest,
-        "summary": spec.summary,
-        "parameters": [{"name": each.name, "type": each.type} for each in spec.parameters or ()],
-        "returns": spec.returns.type,
-        "patterns": len(spec.match.patterns or ()),
     }
 
 

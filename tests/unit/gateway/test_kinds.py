@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seglam.compiler import Missed
-from seglam.gateway.misses import kind_of
+from seglam.gateway.kinds import kind_of
 from seglam.lookup import Binding, Hit, Index, Miss, MissReason
 from seglam.procedures import Request
 from tests.documents import revision

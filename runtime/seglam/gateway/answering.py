@@ -1,0 +1,163 @@
+"""From a request to an answer, as far as no model is needed: decided, run, judged, told to telemetry, counted.
+
+What happens on a miss is up to whoever asks: `decide` returns it as `Unanswered`, and `followed` puts together what
+the caller gets after a compilation was started, joined or declined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Protocol
+
+from seglam import telemetry
+from seglam.compiler import Missed
+from seglam.gateway.outcomes import Answer, Outcome, Reason, Stage, Timings
+from seglam.gateway.running import Deoptimised, Ran, Runner
+from seglam.lookup import Binding, Hit, Index, Miss, MissReason, Near
+from seglam.procedures import Request, TextError
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A miss that may be compiled. `answer` says so far what missed and why."""
+
+    missed: Missed
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A compilation that waits, runs or has ended. `started` says whether the request at hand caused it."""
+
+    id: str
+    started: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """No compilation starts, and why."""
+
+    reason: str
+    explanation: str
+
+
+class Counting(Protocol):
+    """Where outcomes are counted."""
+
+    def add(self, counts: Mapping[str, int], procedure: str = "") -> None:
+        """Add to counters, never waiting for a disk or a network."""
+
+
+class Answering:
+    """Decides requests and runs what they bind to. Thread-safe; blocks as long as a procedure's limits allow."""
+
+    def __init__(self, runner: Runner, counters: Counting) -> None:
+        self._runner = runner
+        self._counters = counters
+
+    def decide(self, request: Request, index: Index, *, identity: str, tenant: str) -> Answer | Unanswered:
+        """The answer of a request, or what missed. `identity` is the request's."""
+        began = perf_counter()
+        try:
+            with telemetry.lookup():
+                found = index.find(request)
+        except TextError as error:
+            return self.refused(identity, str(error))
+        lookup_us = (perf_counter() - began) * 1e6
+        telemetry.count_lookup(isinstance(found, Hit), lookup_us / 1e6)
+        if isinstance(found, Miss):
+            answer = Answer(identity, Outcome.MISS, Stage.LOOKUP, found.reason, timings=Timings(lookup_us))
+            return Unanswered(Missed(request, found, tenant), answer)
+        binding = found.binding
+        ran = self._runner.run(binding, tenant)
+        if isinstance(ran, Ran):
+            answer = answered(identity, Outcome.HIT, Stage.RUN, found, ran, lookup_us)
+            self._count_hit(request, answer)
+            return answer
+        answer = Answer(
+            identity,
+            Outcome.MISS,
+            Stage.RUN,
+            ran.reason,
+            procedure=binding.revision.name,
+            revision=binding.revision.digest,
+            arguments=binding.arguments,
+            timings=Timings(lookup_us, ran.run_us),
+        )
+        if ran.reason is Reason.UNAVAILABLE:
+            self._count_miss(answer)
+            return replace(answer, explained=ran.explanation)
+        return Unanswered(Missed(request, deoptimised(binding, ran), tenant), answer)
+
+    def followed(self, unanswered: Unanswered, following: Started | Declined) -> Answer:
+        """What a miss gets after it is known whether something is compiled for it."""
+        answer, why = unanswered.answer, unanswered.missed.miss.explanation
+        if isinstance(following, Started):
+            answer = replace(answer, explained=why, compilation=following.id, started=following.started)
+        elif answer.stage is Stage.LOOKUP:
+            answer = replace(answer, explained=following.explanation, reason=following.reason)
+        else:  # why a hit could not be served says more than that nothing else will answer it
+            more = "" if following.explanation == why else f"; {following.explanation}"
+            answer = replace(answer, explained=why + more)
+        self._count_miss(answer)
+        return answer
+
+    def refused(self, identity: str, words: str) -> Answer:
+        """The answer of a request that is none."""
+        self._counters.add({"errors": 1})
+        return Answer(identity, Outcome.ERROR, Stage.LOOKUP, Reason.BAD_REQUEST, explained=words)
+
+    def _count_miss(self, answer: Answer) -> None:
+        self._counters.add({"misses": 1, f"misses:{answer.reason}": 1}, answer.procedure or "")
+
+    def _count_hit(self, request: Request, answer: Answer) -> None:
+        counts = {
+            "hits": 1,
+            "request_characters": len(request.text or "") + sum(len(item.text) for item in request.inputs.values()),
+            "answer_characters": len(answer.answer or ""),
+            "hit_us": round(answer.timings.lookup_us + answer.timings.run_us),
+        }
+        self._counters.add(counts, answer.procedure or "")
+
+
+@contextmanager
+def observed(
+    request: Request, identity: str, tenant: str, headers: Mapping[str, str] | None
+) -> Iterator[Callable[[Answer], None]]:
+    """The span and the metrics of one request; what it yields must be told the answer before the end."""
+    began = perf_counter()
+    given: list[Answer] = []
+    with telemetry.request(tenant, text=request.text, headers=headers) as span:
+        yield given.append
+        for answer in given:
+            if span.is_recording():
+                span.set_attributes({telemetry.names.REQUEST_ID: identity, telemetry.names.OUTCOME: answer.outcome})
+                if answer.reason is not None:
+                    span.set_attribute(telemetry.names.REASON, answer.reason)
+    for answer in given:
+        telemetry.count_request(answer.outcome, answer.reason, answer.procedure, perf_counter() - began)
+
+
+def answered(identity: str, outcome: Outcome, stage: Stage, hit: Hit, ran: Ran, lookup_us: float) -> Answer:
+    """The answer that a run gave."""
+    binding = hit.binding
+    return Answer(
+        identity,
+        outcome,
+        stage,
+        answer=ran.answer,
+        procedure=binding.revision.name,
+        revision=binding.revision.digest,
+        arguments=binding.arguments,
+        explained=hit,
+        timings=Timings(lookup_us, ran.run_us),
+    )
+
+
+def deoptimised(binding: Binding, why: Deoptimised) -> Miss:
+    """A hit that could not be served, as the miss that it becomes; it is nearest to the revision that failed."""
+    near = Near(binding.revision, binding.pattern or 0, why.explanation)
+    return Miss(MissReason.GUARD, why.explanation, (binding,), (near,))
