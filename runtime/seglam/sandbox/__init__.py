@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seglam.sandbox.engine import Engine
+from seglam.sandbox.executor import EngineInfo, Executor
 from seglam.sandbox.recipe import EngineError, EngineInvalid, EngineMissing
 from seglam.sandbox.results import Fault, FaultKind, Finding, FunctionInfo, Inspection, Mode, Program, Run, Statistics
 from seglam.sandbox.sandbox import Sandbox
@@ -10,8 +11,10 @@ from seglam.sandbox.sandbox import Sandbox
 __all__ = [
     "Engine",
     "EngineError",
+    "EngineInfo",
     "EngineInvalid",
     "EngineMissing",
+    "Executor",
     "Fault",
     "FaultKind",
     "Finding",
