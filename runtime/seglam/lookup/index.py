@@ -21,10 +21,15 @@ from seglam.procedures.revision import Revision
 from seglam.procedures.text import MAX_BYTES, Text
 
 MEMO_SIZE = 4096
+ATTEMPTS = 8
+"""Readings without a lock, each spoiled by a change, after which one waits for its turn."""
 
 
 class Index:
     """Active revisions, ready for lookup. Readers need no lock; writers take turns.
+
+    A change shows at once and as a whole: patterns enter the trie before their revision is among those that count, and
+    leave it afterwards, and a reading during which that set has changed is done again.
 
     Args:
         explains: whether a miss names the patterns near it, which costs far more than the decision.
@@ -45,38 +50,54 @@ class Index:
         """Add a revision; adding it again changes nothing. `PatternError` if a pattern cannot be read."""
         templates = templates_of(revision)
         with self._writer:
-            if revision.digest in self._revisions:
-                return
-            self._revisions[revision.digest] = revision
-            self._templates[revision.digest] = templates
-            for template in templates:
-                self._trie.add(template)
-                self._near.add(template)
-            if structured := revision.spec.match.structured:
-                key = key_of(structured)
-                self._structured[key] = (*self._structured.get(key, ()), revision)
-            self._changed()
+            if revision.digest not in self._revisions:
+                self._insert(revision, templates)
+                self._revisions[revision.digest] = revision
+                self._changed()
 
     def remove(self, digest: str) -> None:
         """Remove a revision; `KeyError` if it is not there."""
         with self._writer:
             revision = self._revisions.pop(digest)
-            for template in self._templates.pop(digest):
-                self._trie.remove(template)
-                self._near.remove(template)
-            if structured := revision.spec.match.structured:
-                key = key_of(structured)
-                left = tuple(other for other in self._structured[key] if other.digest != digest)
-                self._structured[key] = left
-                if not left:
-                    del self._structured[key]
             self._changed()
+            self._prune(revision)
 
     def replace(self, old: str, revision: Revision) -> None:
-        """Put a revision in the place of another; in between, requests that both match miss as ambiguous."""
-        self.add(revision)
-        if old != revision.digest:
-            self.remove(old)
+        """Put a revision in the place of another: a request finds the one or the other, never both and never neither.
+
+        `KeyError` if the old one is not there; `PatternError` if a pattern cannot be read.
+        """
+        templates = templates_of(revision)
+        with self._writer:
+            replaced = self._revisions[old]
+            if old == revision.digest:
+                return
+            if revision.digest not in self._revisions:
+                self._insert(revision, templates)
+            left = {digest: each for digest, each in self._revisions.items() if digest != old}
+            self._revisions = {**left, revision.digest: revision}  # one step, which readers see done or not
+            self._changed()
+            self._prune(replaced)
+
+    def _insert(self, revision: Revision, templates: list[Template]) -> None:
+        self._templates[revision.digest] = templates
+        for template in templates:
+            self._trie.add(template)
+            self._near.add(template)
+        if structured := revision.spec.match.structured:
+            key = key_of(structured)
+            self._structured[key] = (*self._structured.get(key, ()), revision)
+
+    def _prune(self, revision: Revision) -> None:
+        for template in self._templates.pop(revision.digest):
+            self._trie.remove(template)
+            self._near.remove(template)
+        if structured := revision.spec.match.structured:
+            key = key_of(structured)
+            left = tuple(other for other in self._structured[key] if other.digest != revision.digest)
+            self._structured[key] = left
+            if not left:
+                del self._structured[key]
 
     def _changed(self) -> None:
         self._epoch += 1
@@ -97,13 +118,21 @@ class Index:
 
     def find(self, request: Request) -> Hit | Miss:
         """Decide a request. `TextError` if its text is no well-formed Unicode."""
+        for _ in range(ATTEMPTS):
+            epoch = self._epoch
+            result = self._found(request, epoch)
+            if self._epoch == epoch:
+                return result
+        with self._writer:
+            return self._found(request, self._epoch)
+
+    def _found(self, request: Request, epoch: int) -> Hit | Miss:
         if request.text is None:
             return self._find_structured(request)
         if request.inputs or (request.context and request.context.keys() - {"locale"}):
             return self._find_text(request.text, request.region, request)
         region = request.region if request.context else None
         key = (request.text, region)
-        epoch = self._epoch
         known = self._memo.get(key)
         if known is not None and known[0] == epoch:
             return known[1]
@@ -119,6 +148,7 @@ class Index:
         if len(content) > MAX_BYTES or (not content.isascii() and len(content.encode("utf-8", "replace")) > MAX_BYTES):
             return Miss(MissReason.TOO_LARGE, f"the text is longer than {MAX_BYTES} bytes; attach data as inputs")
         text = Text(content, region)
+        active = self._revisions
         try:
             parses = self._trie.parses(text)
         except TooComplex:
@@ -127,6 +157,8 @@ class Index:
         for template, names, values in parses:
             revision = template.owner
             assert isinstance(revision, Revision)
+            if revision.digest not in active:
+                continue
             plain = None if request.inputs else bind_plainly(revision, template.number, names, values)
             if plain is not None:
                 outcomes.append(plain)
@@ -143,10 +175,13 @@ class Index:
         key = key_of_value(request.value)
         if key is None:
             return Miss(MissReason.UNKNOWN, "a structured request is a JSON object")
+        active = self._revisions
         outcomes: list[Binding | Refusal] = []
         reasons: list[str] = []
         for revision in self._structured.get(key, ()):
             assert revision.spec.match.structured
+            if revision.digest not in active:
+                continue
             slots = slots_of(revision, revision.spec.match.structured, request)
             if isinstance(slots, str):
                 reasons.append(f"{revision.name}: {slots}")

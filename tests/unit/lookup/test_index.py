@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 
 import pytest
@@ -349,3 +350,37 @@ def test_readers_never_see_a_wrong_hit_while_a_writer_works() -> None:
     stop.set()
     reader.join()
     assert not wrong
+
+
+def test_while_one_revision_replaces_another_a_request_finds_the_one_or_the_other() -> None:
+    """Neither a moment without both nor one in which both match, which would be ambiguous."""
+    versions = [revision(patterns=["double {n}", f"two times {{n}} v{number}"]) for number in range(8)]
+    made = index(versions[0])
+    known = {version.digest for version in versions}
+    found: list[Hit | Miss] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            result = find(made, f"double {number}")  # a new number each time, so that no memo answers
+            if not isinstance(result, Hit) or result.binding.revision.digest not in known:
+                found.append(result)
+                return
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    try:
+        for reader in readers:
+            reader.start()
+        for number in range(400):
+            made.replace(versions[number % 8].digest, versions[(number + 1) % 8])
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+        sys.setswitchinterval(before)
+    assert found == []
+    assert [each.digest for each in made] == [versions[0].digest]
