@@ -13,7 +13,7 @@ from seglam.procedures.document import Digest, Identifier, Line, Model, Short, T
 from seglam.resources.base import ATOMIC, Count, Name, Reported, Resource, ResourceName, Status, Text, Time, User, rules
 
 CompilationOutcome = Literal[
-    "Proposed", "Extended", "NotCompilable", "Rejected", "NoCompletion", "ModelFailed", "Budget", "Failed"
+    "Proposed", "Extended", "NotCompilable", "Rejected", "NoCompletion", "ModelFailed", "Budget", "KnownByNow", "Failed"
 ]
 
 
