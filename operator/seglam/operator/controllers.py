@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seglam.cluster.kinds import Kind
 from seglam.operator.keys import Key, Result
 
 Object = Mapping[str, Any]
@@ -22,14 +23,14 @@ class Watch:
     """Objects whose changes make keys dirty.
 
     `keys` gets the whole object, also of a deletion, and must be quick: it is called for every event. `labels` is a
-    selector that the API server applies; all watches of one resource must have the same one.
+    selector that the API server applies; all watches of one kind must have the same one. `remember` is told every
+    object before `keys` is asked, and whether it was deleted.
     """
 
-    group: str
-    version: str
-    plural: str
+    kind: Kind
     keys: Callable[[Object], Iterable[Key]]
     labels: str | None = None
+    remember: Callable[[Object, bool], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,12 @@ class Controller:
 
     `reconcile` is idempotent and level-based: it reads what there is, writes what is missing, and may raise, which is
     logged, counted and tried again later. `everything` gives the keys that the resync marks, at the start and every few
-    minutes; None where another controller's resync covers it.
+    minutes; None where another controller's resync covers it. Each kind has a queue of its own, with so many `workers`;
+    None for the setting.
     """
 
     kind: str
     reconcile: Callable[[Key], Awaitable[Result]]
     watches: tuple[Watch, ...] = ()
     everything: Callable[[], Awaitable[Iterable[Key]]] | None = None
+    workers: int | None = None

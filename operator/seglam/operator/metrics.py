@@ -18,7 +18,7 @@ class Metrics:
         conditions: objects by kind, condition, status and reason.
         verifications: verifications by outcome (passed, failed, unavailable).
         leader: whether this replica leads.
-        queue_depth: keys that wait for a worker.
+        queue_depth: keys that wait for a worker, by kind.
         watch_age: seconds since a watch was last heard of, by resource.
     """
 
@@ -37,7 +37,7 @@ class Metrics:
         self.verifications = self._counter("verifications", "Verifications of revisions.", "outcome")
         self.leader = self._gauge("leader", "Whether this replica leads.")
         self.leader.set(0)
-        self.queue_depth = self._gauge("queue_depth", "Keys that wait for a worker.")
+        self.queue_depth = self._gauge("queue_depth", "Keys that wait for a worker.", "kind")
         self.watch_age = self._gauge("watch_age_seconds", "Seconds since a watch was last heard of.", "resource")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -1,0 +1,148 @@
+"""What the operator remembers of objects: enough to decide, never their documents.
+
+5,000 procedures of 6 KiB with their revisions and reviews take a few dozen MiB this way; documents are read again
+when one is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Name = tuple[str, str]
+"""Namespace and name."""
+
+
+class ConditionSeen(NamedTuple):
+    """A condition as it was last written; `message` and the rest as in `seglam.resources.Condition`."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    last_transition_time: str
+    observed_generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSeen:
+    """The scalar fields of a status as they were last written, and its conditions."""
+
+    fields: tuple[tuple[str, str | int], ...] = ()
+    conditions: tuple[ConditionSeen, ...] = ()
+
+    def field(self, name: str) -> str | int | None:
+        """A scalar field, if it was ever set."""
+        return next((value for key, value in self.fields if key == name), None)
+
+    def condition(self, type_: str) -> ConditionSeen | None:
+        """The condition of a type, if it was ever set."""
+        return next((each for each in self.conditions if each.type == type_), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The metadata that decisions need."""
+
+    namespace: str
+    name: str
+    uid: str
+    version: str
+    generation: int = 0
+    created: str = ""
+    deleting: bool = False
+
+    @property
+    def key(self) -> Name:
+        """Namespace and name."""
+        return self.namespace, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """Which approved revision is to be served."""
+
+    mode: Literal["Newest", "Pinned"] = "Newest"
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """A ReasoningProcedure without what its digest stands for.
+
+    `digest` is that of the current spec where the status tells it, else None: the document must be read. `pool` names
+    the runners that its revisions are to be served by.
+    """
+
+    meta: Meta
+    authors: tuple[str, ...]
+    activation: Activation
+    pool: str
+    after_shadow: bool
+    compilation: str | None
+    status: StatusSeen
+
+    @property
+    def digest(self) -> str | None:
+        """Digest of the current spec, if the status describes it."""
+        if self.status.field("observedGeneration") != self.meta.generation:
+            return None
+        digest = self.status.field("digest")
+        return digest if isinstance(digest, str) else None
+
+
+class Gate(NamedTuple):
+    """What one gate said, without the detail."""
+
+    gate: str
+    passed: bool
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A ProcedureRevision without its document."""
+
+    meta: Meta
+    owner: str | None
+    managed: bool
+    procedure: str
+    digest: str
+    authors: tuple[str, ...]
+    active: bool
+    pool: str | None
+    compilation: str | None
+    gates: tuple[Gate, ...]
+    status: StatusSeen
+
+    @property
+    def verified(self) -> bool | None:
+        """Whether the gates were passed; None before they have run."""
+        condition = self.status.condition("Verified")
+        if condition is None or condition.status == "Unknown":
+            return None
+        return condition.status == "True"
+
+
+class Decision(NamedTuple):
+    """One person's decision."""
+
+    reviewer: str
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A ProcedureReview."""
+
+    meta: Meta
+    managed: bool
+    procedure: str
+    digest: str
+    authors: tuple[str, ...]
+    decisions: tuple[Decision, ...]
+    status: StatusSeen
+
+
+Labels = Mapping[str, str]

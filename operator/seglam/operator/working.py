@@ -1,0 +1,94 @@
+"""Workers that take keys from the queues and reconcile them, and the resync that marks everything now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from seglam.cluster import ClusterError
+from seglam.operator.controllers import Controller
+from seglam.operator.keys import Key
+from seglam.operator.metrics import Metrics
+from seglam.operator.queue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+
+class Works:
+    """The queues and workers of all kinds."""
+
+    def __init__(self, metrics: Metrics, *, workers: int, resync_s: float) -> None:
+        self._metrics = metrics
+        self._workers = workers
+        self._resync_s = resync_s
+        self._controllers: Mapping[str, Controller] = {}
+        self._queues: dict[str, WorkQueue] = {}
+
+    def take_on(self, controllers: Sequence[Controller]) -> None:
+        """Look after these kinds; once, before anything is marked."""
+        self._controllers = {controller.kind: controller for controller in controllers}
+        for kind in self._controllers:
+            self._queues[kind] = queue = WorkQueue()
+            self._metrics.queue_depth.labels(kind).set_function(lambda queue=queue: queue.depth)
+
+    def mark(self, key: Key) -> None:
+        """Mark a key as dirty. `KeyError` if nobody looks after its kind."""
+        self._queues[key.kind].add(key)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing is at work."""
+        return all(queue.idle for queue in self._queues.values())
+
+    async def run(self) -> None:
+        """Work until cancelled. A worker that fails outside of a reconcile ends all, with its exception."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for controller in self._controllers.values():
+                    for _ in range(controller.workers or self._workers):
+                        group.create_task(self._work(controller, self._queues[controller.kind]))
+                group.create_task(self._resync())
+        finally:
+            for queue in self._queues.values():
+                queue.close()
+
+    async def _work(self, controller: Controller, queue: WorkQueue) -> None:
+        while True:
+            key = await queue.take()
+            try:
+                await self._reconcile(controller, queue, key)
+            finally:
+                queue.finish(key)
+
+    async def _reconcile(self, controller: Controller, queue: WorkQueue, key: Key) -> None:
+        began = asyncio.get_running_loop().time()
+        try:
+            result = await controller.reconcile(key)
+        except Exception as error:
+            seconds = queue.failed(key)
+            outcome = "error"
+            if isinstance(error, ClusterError):  # the API server's words say it all
+                log.warning("%s failed, again in %.1f s: %s", key, seconds, error)
+            else:
+                log.error("%s failed, again in %.1f s", key, seconds, exc_info=error)
+        else:
+            queue.succeeded(key)
+            outcome = "ok" if result.requeue_after is None else "requeued"
+            if result.requeue_after is not None:
+                queue.add_after(key, result.requeue_after)
+        self._metrics.reconciles.labels(controller.kind, outcome).inc()
+        self._metrics.durations.labels(controller.kind).observe(asyncio.get_running_loop().time() - began)
+
+    async def _resync(self) -> None:
+        """Mark everything, at once and then every so often: no lost event is missed for longer."""
+        while True:
+            for controller in self._controllers.values():
+                if controller.everything is None:
+                    continue
+                try:
+                    for key in await controller.everything():
+                        self.mark(key)
+                except ClusterError as error:
+                    log.warning("resync of %s failed, again in %.0f s: %s", controller.kind, self._resync_s, error)
+            await asyncio.sleep(self._resync_s)
