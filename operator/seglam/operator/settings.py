@@ -44,6 +44,66 @@ class ElectionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """What the pods are like that run procedures.
+
+    Attributes:
+        image: of the runner, by digest. `SEGLAM_RUNNER_IMAGE`.
+        pull_policy: `SEGLAM_RUNNER_IMAGE_PULL_POLICY`.
+        runtime_class: RuntimeClass where nobody states one; None for the cluster's. `SEGLAM_RUNNER_RUNTIME_CLASS`.
+        replicas: of a pool that nobody made, and of a procedure with runners of its own. `SEGLAM_RUNNER_REPLICAS`.
+        verification_replicas: of the runners for code that nobody has approved. `SEGLAM_VERIFICATION_REPLICAS`.
+        memory_mib: memory of a pod in MiB. `SEGLAM_RUNNER_MEMORY_MIB`.
+        cpu_millis: CPU limit of a pod in thousandths of a core. `SEGLAM_RUNNER_CPU_MILLIS`.
+        cpu_request_millis: what a pod is sure to get, at most its limit. `SEGLAM_RUNNER_CPU_REQUEST_MILLIS`.
+    """
+
+    image: str = "localhost/seglam-runner"
+    pull_policy: str = "IfNotPresent"
+    runtime_class: str | None = None
+    replicas: int = 1
+    verification_replicas: int = 1
+    memory_mib: int = 512
+    cpu_millis: int = 1000
+    cpu_request_millis: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CompileSettings:
+    """What the Jobs are like that compile missed types.
+
+    Attributes:
+        image: of the platform, by digest. `SEGLAM_PLATFORM_IMAGE`.
+        pull_policy: `SEGLAM_PLATFORM_IMAGE_PULL_POLICY`.
+        model, verifier_model: names at the gateway's upstream; empty where recordings stand in. `SEGLAM_MODEL`,
+            `SEGLAM_VERIFIER_MODEL`.
+        recordings: ConfigMaps of the compile namespace with recorded completions, all of whose keys lie in one
+            directory. `SEGLAM_COMPILE_RECORDINGS`, comma-separated.
+        choices: ConfigMap of the compile namespace whose key `choices.txt` states the choices of tenants.
+            `SEGLAM_COMPILE_CHOICES`.
+        jobs: Jobs at one time; further compilations wait. `SEGLAM_COMPILE_JOBS`.
+        deadline_s: seconds that a Job may take. `SEGLAM_COMPILE_DEADLINE_SECONDS`.
+        ttl_s: seconds for which an ended Job and its result are kept. `SEGLAM_COMPILE_TTL_SECONDS`.
+        retry_s: seconds before a type whose Job failed may be tried again; doubled with each attempt, up to a day.
+            `SEGLAM_COMPILE_RETRY_SECONDS`.
+        memory_mib, cpu_millis: what a Job may use. `SEGLAM_COMPILE_MEMORY_MIB`, `SEGLAM_COMPILE_CPU_MILLIS`.
+    """
+
+    image: str = "localhost/seglam-platform"
+    pull_policy: str = "IfNotPresent"
+    model: str = ""
+    verifier_model: str = ""
+    recordings: tuple[str, ...] = ()
+    choices: str | None = None
+    jobs: int = 4
+    deadline_s: int = 900
+    ttl_s: int = 21_600
+    retry_s: int = 60
+    memory_mib: int = 768
+    cpu_millis: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of the operator.
 
@@ -62,6 +122,8 @@ class Settings:
         election: times of the election.
         health_host, health_port: where /healthz, /readyz and /metrics are. `SEGLAM_HEALTH_PORT`.
         log_format: `SEGLAM_LOG_FORMAT`; log_level: `SEGLAM_LOG_LEVEL`.
+        runners: what runner pods are like.
+        compiling: what compile Jobs are like.
         local_engines: directory of engines to verify with in this process instead of in runner pods, for development;
             the code of tenants then runs here. `--local-engines`.
     """
@@ -81,6 +143,8 @@ class Settings:
     health_port: int = 8080
     log_format: Literal["json", "text"] = "json"
     log_level: str = "INFO"
+    runners: RunnerSettings = RunnerSettings()
+    compiling: CompileSettings = CompileSettings()
     local_engines: Path | None = None
 
     @classmethod
@@ -105,7 +169,45 @@ class Settings:
             health_port=whole(given, "SEGLAM_HEALTH_PORT", 8080),
             log_format="text" if choice(given, "SEGLAM_LOG_FORMAT", ("json", "text")) == "text" else "json",
             log_level=choice(given, "SEGLAM_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
+            runners=_runners(given),
+            compiling=_compiling(given),
         )
+
+
+PULL_POLICIES = ("IfNotPresent", "Always", "Never")
+
+
+def _runners(given: Mapping[str, str]) -> RunnerSettings:
+    plain = RunnerSettings()
+    cpu = whole(given, "SEGLAM_RUNNER_CPU_MILLIS", plain.cpu_millis, least=10)
+    return RunnerSettings(
+        image=given.get("SEGLAM_RUNNER_IMAGE", "").strip() or plain.image,
+        pull_policy=choice(given, "SEGLAM_RUNNER_IMAGE_PULL_POLICY", PULL_POLICIES),
+        runtime_class=given.get("SEGLAM_RUNNER_RUNTIME_CLASS", "").strip() or None,
+        replicas=whole(given, "SEGLAM_RUNNER_REPLICAS", plain.replicas),
+        verification_replicas=whole(given, "SEGLAM_VERIFICATION_REPLICAS", plain.verification_replicas),
+        memory_mib=whole(given, "SEGLAM_RUNNER_MEMORY_MIB", plain.memory_mib, least=64),
+        cpu_millis=cpu,
+        cpu_request_millis=min(cpu, whole(given, "SEGLAM_RUNNER_CPU_REQUEST_MILLIS", plain.cpu_request_millis)),
+    )
+
+
+def _compiling(given: Mapping[str, str]) -> CompileSettings:
+    plain = CompileSettings()
+    return CompileSettings(
+        image=given.get("SEGLAM_PLATFORM_IMAGE", "").strip() or plain.image,
+        pull_policy=choice(given, "SEGLAM_PLATFORM_IMAGE_PULL_POLICY", PULL_POLICIES),
+        model=given.get("SEGLAM_MODEL", "").strip(),
+        verifier_model=given.get("SEGLAM_VERIFIER_MODEL", "").strip(),
+        recordings=listed(given, "SEGLAM_COMPILE_RECORDINGS"),
+        choices=given.get("SEGLAM_COMPILE_CHOICES", "").strip() or None,
+        jobs=whole(given, "SEGLAM_COMPILE_JOBS", plain.jobs, least=1),
+        deadline_s=whole(given, "SEGLAM_COMPILE_DEADLINE_SECONDS", plain.deadline_s, least=1),
+        ttl_s=whole(given, "SEGLAM_COMPILE_TTL_SECONDS", plain.ttl_s, least=60),
+        retry_s=whole(given, "SEGLAM_COMPILE_RETRY_SECONDS", plain.retry_s, least=1),
+        memory_mib=whole(given, "SEGLAM_COMPILE_MEMORY_MIB", plain.memory_mib, least=128),
+        cpu_millis=whole(given, "SEGLAM_COMPILE_CPU_MILLIS", plain.cpu_millis, least=10),
+    )
 
 
 def listed(given: Mapping[str, str], name: str) -> tuple[str, ...]:
