@@ -77,8 +77,8 @@ class CompileSettings:
         pull_policy: `SEGLAM_PLATFORM_IMAGE_PULL_POLICY`.
         model, verifier_model: names at the gateway's upstream; empty where recordings stand in. `SEGLAM_MODEL`,
             `SEGLAM_VERIFIER_MODEL`.
-        recordings: ConfigMaps of the compile namespace with recorded completions, all of whose keys lie in one
-            directory. `SEGLAM_COMPILE_RECORDINGS`, comma-separated.
+        recordings: ConfigMaps of the compile namespace with recorded completions, a file a key.
+            `SEGLAM_COMPILE_RECORDINGS`, comma-separated.
         choices: ConfigMap of the compile namespace whose key `choices.txt` states the choices of tenants.
             `SEGLAM_COMPILE_CHOICES`.
         jobs: Jobs at one time; further compilations wait. `SEGLAM_COMPILE_JOBS`.
