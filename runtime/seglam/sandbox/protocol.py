@@ -5,12 +5,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from seglam.sandbox.results import Fault, FaultKind, Finding, FunctionInfo, Inspection, Program
 
 STDOUT_CHARACTERS = 64 << 10
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_constant)
 _UNREADABLE = Fault(FaultKind.TRAP, "the engine's reply cannot be read; the procedure may have changed the engine")
 
 
@@ -41,7 +48,7 @@ def encode_arguments(arguments: Mapping[str, object]) -> str | Fault:
 def read_reply(text: str) -> Reply:
     """The reply to a call; one that is no reply is a fault of kind trap, and spoils its instance."""
     try:
-        read = json.loads(text)
+        read = _DECODER.decode(text)
         if len(read) == 1 and "answer" in read:
             return Reply(read["answer"], None)
         stdout = _text(read.get("stdout", ""))[: STDOUT_CHARACTERS + 100]
@@ -83,7 +90,7 @@ def read_inspection(text: str) -> Inspection:
 
 def _fault(read: Any) -> Fault:
     line = read["line"]
-    if not (line is None or isinstance(line, int)):
+    if not (line is None or (type(line) is int and line >= 0)):
         raise TypeError("a line is a number")
     return Fault(FaultKind(read["kind"]), _text(read["message"]), line)
 
