@@ -1,8 +1,8 @@
 """Leader election by a Lease: one replica acts, the others wait.
 
 A leader that cannot renew stops within `deadline`, before anybody else may take the lease (`duration` after its last
-renewal): no two act at one time, whatever hangs. Every call has a time limit of its own. As in client-go, a lease counts
-from when this replica saw it change, so clocks of machines need not agree.
+renewal): no two act at one time, whatever hangs. Every call has a time limit of its own. As in client-go, a lease
+counts from when this replica saw it change, so clocks of machines need not agree.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Elector:
         Raises:
             Ended: the lease was lost; whatever `work` raised otherwise.
         """
-        while not await self.attempt():
+        while not await self.attempt():  # noqa: ASYNC110 - what is waited for is in the API server
             await asyncio.sleep(self._times.retry)
         log.info("this replica leads", extra={"identity": self._identity})
         leading(True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seglam.cluster import Client, NotFound
-from seglam.operator.events import Events
+from seglam.operator.events import Events, EventType
 from seglam.operator.metrics import Metrics
 from seglam.operator.policies.chain import Verdict
 from seglam.operator.seen import ConditionSeen, Meta, StatusSeen
@@ -72,17 +72,17 @@ class StatusWriter:
         self._events = events
         self._metrics = metrics
         self._clock = clock
-        self._written: dict[tuple[str, str], tuple[int, StatusSeen]] = {}
+        self._written: dict[tuple[str, str, str], tuple[str, int, StatusSeen]] = {}
         self._counted: dict[tuple[str, str, str], tuple[ConditionSeen, ...]] = {}
 
-    def latest(self, meta: Meta, seen: StatusSeen) -> StatusSeen:
+    def latest(self, kind: Kind, meta: Meta, seen: StatusSeen) -> StatusSeen:
         """The newest status that is known: what a watch brought, or what was written since then."""
-        known = self._written.get((meta.uid, meta.name))
-        if known is None:
-            return seen
-        if int(meta.version or 0) < known[0]:
-            return known[1]
-        del self._written[meta.uid, meta.name]
+        key = (kind.kind, meta.namespace, meta.name)
+        uid, version, status = self._written.get(key, ("", 0, seen))
+        # Versions of one kind are numbers that grow, which the API guarantees since Kubernetes 1.35.
+        if uid == meta.uid and int(meta.version or 0) < version:
+            return status
+        self._written.pop(key, None)
         return seen
 
     async def write(
@@ -100,7 +100,7 @@ class StatusWriter:
         A change of Ready's status or reason is also an event; `warnings` are the reasons that make it a warning. An
         object that is gone by now is passed over.
         """
-        before = self.latest(meta, seen)
+        before = self.latest(kind, meta, seen)
         status = status_of(before, meta.generation, fields, conditions, self._clock())
         self.count(kind, meta, status.conditions)
         if status == before:
@@ -116,7 +116,8 @@ class StatusWriter:
         except NotFound:
             return False
         self._metrics.writes.labels(kind.kind, "status").inc()
-        self._written[meta.uid, meta.name] = (int(written["metadata"]["resourceVersion"]), status)
+        version = int(written["metadata"]["resourceVersion"])
+        self._written[kind.kind, meta.namespace, meta.name] = (meta.uid, version, status)
         self._report(kind, meta, before.condition("Ready"), status.condition("Ready"), warnings)
         return True
 
@@ -125,7 +126,7 @@ class StatusWriter:
     ) -> None:
         if now is None or (before is not None and (before.status, before.reason) == (now.status, now.reason)):
             return
-        type_ = "Warning" if now.reason in warnings else "Normal"
+        type_: EventType = "Warning" if now.reason in warnings else "Normal"
         self._events.report(kind, meta, type_, now.reason, now.message, "Reconcile")
 
     def count(self, kind: Kind, meta: Meta, conditions: Sequence[ConditionSeen]) -> None:
@@ -141,4 +142,5 @@ class StatusWriter:
 
     def forget(self, kind: Kind, namespace: str, name: str) -> None:
         """An object is gone."""
+        self._written.pop((kind.kind, namespace, name), None)
         self.count(kind, Meta(namespace, name, "", ""), ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from seglam.cluster import ClusterError
 from seglam.operator.controllers import Controller
@@ -30,7 +31,7 @@ class Works:
         self._controllers = {controller.kind: controller for controller in controllers}
         for kind in self._controllers:
             self._queues[kind] = queue = WorkQueue()
-            self._metrics.queue_depth.labels(kind).set_function(lambda queue=queue: queue.depth)
+            self._metrics.queue_depth.labels(kind).set_function(partial(_depth, queue))
 
     def mark(self, key: Key) -> None:
         """Mark a key as dirty. `KeyError` if nobody looks after its kind."""
@@ -92,3 +93,7 @@ class Works:
                 except ClusterError as error:
                     log.warning("resync of %s failed, again in %.0f s: %s", controller.kind, self._resync_s, error)
             await asyncio.sleep(self._resync_s)
+
+
+def _depth(queue: WorkQueue) -> float:
+    return queue.depth

@@ -1,0 +1,82 @@
+"""Silhouettes pass everything that the exact comparison finds, and little else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seglam.lookup.elders import Elders
+from seglam.lookup.overlap import overlaps
+from seglam.procedures import Revision, load_documents
+from tests.documents import capital, revision
+
+PROCEDURES = Path(__file__).parents[3] / "examples" / "procedures"
+
+
+@pytest.fixture(scope="module")
+def revisions() -> list[Revision]:
+    loaded, problems = load_documents(PROCEDURES)
+    assert not problems
+    return [Revision.of(each.document) for each in loaded]
+
+
+NEWCOMERS = [
+    capital(),
+    capital(patterns=["{country}'s capital"]),
+    revision(patterns=["double {n}", "[please] double [the number] {n}"]),
+    revision(patterns=["{n} (times|x) {m}"], parameters=[{"name": n, "type": "integer"} for n in "nm"]),
+    revision(patterns=["say '{t}' again"], parameters=[{"name": "t", "type": "text"}]),
+    revision(patterns=["convert {q}"], parameters=[{"name": "q", "type": "text"}]),
+    revision(patterns=["is {n} prime", "primes {n}"]),
+]
+
+
+def filled(revisions: list[Revision]) -> Elders[str]:
+    elders: Elders[str] = Elders()
+    for each in revisions:
+        elders.add(each.digest, each)
+    return elders
+
+
+def test_every_exact_overlap_is_a_candidate(revisions: list[Revision]) -> None:
+    everything = [*revisions, *NEWCOMERS]
+    elders, overlapping = filled(everything), 0
+    for newcomer in everything:
+        exact = {overlap.elder.digest for overlap in overlaps(newcomer, everything)}
+        overlapping += len(exact)
+        assert exact | {newcomer.digest} <= elders.candidates(newcomer)
+    assert overlapping
+
+
+def test_most_others_are_no_candidates(revisions: list[Revision]) -> None:
+    elders = filled(revisions)
+    assert sum(len(elders.candidates(each)) for each in revisions) < len(revisions) ** 2 / 4
+
+
+def test_what_is_discarded_is_found_no_more(revisions: list[Revision]) -> None:
+    elders = filled(revisions)
+    for each in revisions:
+        elders.discard(each.digest)
+        assert each.digest not in elders.candidates(each)
+    assert len(elders) == 0
+    elders.discard("unknown")
+
+
+def test_a_key_that_is_added_again_stands_for_the_new_revision() -> None:
+    elders: Elders[str] = Elders()
+    elders.add("p", revision(patterns=["double {n}"]))
+    elders.add("p", revision(patterns=["halve {n}"]))
+    assert elders.candidates(revision(patterns=["halve {n}"])) == {"p"}
+    assert elders.candidates(revision(patterns=["double {n}"])) == set()
+
+
+def test_structured_forms_are_compared_by_their_members() -> None:
+    def shaped(*pointers: str) -> Revision:
+        fields = [{"pointer": "/kind", "equals": '"x"'}, *({"pointer": each, "parameter": "n"} for each in pointers)]
+        return revision(patterns=[], match={"structured": {"fields": fields}})
+
+    elders: Elders[str] = Elders()
+    elders.add("n", shaped("/n"))
+    assert elders.candidates(shaped("/n")) == {"n"}
+    assert elders.candidates(shaped("/m")) == set()
