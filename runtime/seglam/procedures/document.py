@@ -18,13 +18,13 @@ MAX_CODE_BYTES = 64 * 1024
 MAX_DOCUMENT_BYTES = 192 * 1024
 """Client-side apply keeps a copy in an annotation, and annotations end at 256 KiB."""
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
-TypeName = Annotated[str, StringConstraints(pattern=r"^[a-z]+(\[[a-z]+\])?$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$", max_length=63)]
+ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=63)]
+RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$", max_length=63)]
+TypeName = Annotated[str, StringConstraints(pattern=r"^[a-z]+(\[[a-z]+\])?$", max_length=63)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=512)]
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 
 
 class Model(BaseModel):
@@ -131,8 +131,8 @@ class Pattern(Model):
     text: Line = Field(
         description="Template: [optional], (one|other), {parameter}, <rule>; a backslash takes a character as it is."
     )
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = Field(
-        default=None, description="BCP 47 language of the template's words."
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=63)] | None = (
+        Field(default=None, description="BCP 47 language of the template's words.")
     )
 
 

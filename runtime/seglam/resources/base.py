@@ -43,11 +43,11 @@ class Reported(Model):
 class Condition(Reported):
     """One aspect of an object's state, as in every Kubernetes kind."""
 
-    type: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]{0,62}$")] = Field(
+    type: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]{0,62}$", max_length=63)] = Field(
         description="Name of the condition, such as Ready."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether the condition holds.")
-    reason: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]{0,62}$")] = Field(
+    reason: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]{0,62}$", max_length=63)] = Field(
         description="Why, in one word that programs may rely on."
     )
     message: Text = Field(description="Why, for people, and what to do about it.")

@@ -22,10 +22,10 @@ class Reference(Model):
 
     model_config = ConfigDict(json_schema_extra=ATOMIC)
 
-    host: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]{2,45}$")] = Field(
+    host: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]{2,45}$", max_length=45)] = Field(
         description="Address of the gateway pod that keeps the request."
     )
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = Field(
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$", max_length=64)] = Field(
         description="What the gateway knows the request by."
     )
 
@@ -41,16 +41,16 @@ class ProcedureCompilationSpec(Model):
         )
     )
 
-    fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] = Field(
+    fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$", max_length=32)] = Field(
         description="Fingerprint of the request's type: numbers and quoted parts are masked before it is made."
     )
     request_digest: Digest = Field(description="SHA-256 of the request that missed.")
     requester: User = Field(description="Who asked; an author of what is compiled.")
     attempt: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="Number of the attempt; a new one grows it.")
     reference: Reference = Field(description="Where the request itself waits.")
-    traceparent: Annotated[str, StringConstraints(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")] | None = (
-        Field(default=None, description="W3C trace context of the request that missed.")
-    )
+    traceparent: (
+        Annotated[str, StringConstraints(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$", max_length=55)] | None
+    ) = Field(default=None, description="W3C trace context of the request that missed.")
 
 
 class NegativeParameter(Reported):

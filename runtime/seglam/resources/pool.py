@@ -52,6 +52,8 @@ class RunnerPool(Resource):
 
     kind: Literal["RunnerPool"] = "RunnerPool"
     spec: RunnerPoolSpec = Field(
-        default_factory=RunnerPoolSpec, description="How many runners there are, and what they may use."
+        default_factory=RunnerPoolSpec,
+        description="How many runners there are, and what they may use.",
+        json_schema_extra={"default": {}},
     )
     status: RunnerPoolStatus = Field(default_factory=RunnerPoolStatus, description="What became of the pool.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from seglam.procedures.document import Digest, Spec
 from seglam.resources.base import Count, Name, Resource, Status, rules
@@ -31,6 +31,9 @@ class ReasoningProcedureStatus(Status):
     digest: Digest | None = Field(default=None, description="Digest of the current spec, deployment fields left out.")
     active_digest: Digest | None = Field(
         default=None, description="Digest of the revision that is served; absent when none is."
+    )
+    active: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$", max_length=12)] | None = Field(
+        default=None, description="The first 12 digits of activeDigest, for people and columns."
     )
     revisions: Count | None = Field(default=None, description="Number of revisions that are kept.")
     review: Name | None = Field(

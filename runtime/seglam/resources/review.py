@@ -60,7 +60,7 @@ class ProcedureReviewStatus(Status):
     state: Literal["Pending", "Approved", "Rejected", "Quarantined"] | None = Field(
         default=None, description="What the decisions amount to. Quarantined wins over all others."
     )
-    gates: Annotated[str, StringConstraints(pattern=r"^\d{1,2}/\d{1,2}$")] | None = Field(
+    gates: Annotated[str, StringConstraints(pattern=r"^\d{1,2}/\d{1,2}$", max_length=5)] | None = Field(
         default=None, description="How many of the gates the revision passed, such as 5/5."
     )
 
