@@ -17,10 +17,10 @@ PIP          := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv engine demo test unit lint format bench lock clean
+.PHONY: help venv engine demo demo-cluster test unit lint format bench crds lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(PROJECT) ## Make .venv with the locked dependencies and this project
 
@@ -49,12 +49,20 @@ format: $(PROJECT) ## Put the code into the format that lint expects
 bench: $(PROJECT) engine ## Measure lookup, sandbox and whole hits against their baselines
 	$(BIN)/python -m benchmarks $(ARGS)
 
+crds: $(PROJECT) ## Generate crds/ and the chart's copy of them from the models
+	$(BIN)/python -m seglam.resources.crds
+	cp crds/*.yaml charts/seglam/files/crds/
+
+demo-cluster: $(PROJECT) ## Install the chart on a cluster, approve a procedure, ask it; ARGS passes options on
+	$(BIN)/python examples/cluster/demo.py $(ARGS)
+
 lock: ## Renew requirements/*.lock.txt (needs uv); UPGRADE=1 takes newer versions
 	@command -v $(UV) >/dev/null || { echo "make lock: '$(UV)' not found; install uv or set UV=/path/to/uv" >&2; exit 1; }
 	$(UV) pip compile requirements/build.in $(COMPILE) --output-file requirements/build.lock.txt
 	$(UV) pip compile pyproject.toml --extra dev $(COMPILE) --output-file requirements/dev.lock.txt
 	@# What the images install is a part of what the tests run with, at the same versions.
 	$(UV) pip compile pyproject.toml --extra platform $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/platform.lock.txt
+	$(UV) pip compile pyproject.toml --extra engine $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/engine.lock.txt
 	$(UV) pip compile pyproject.toml --extra runner $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/runner.lock.txt
 
 # No addresses in the lists: each machine asks the index that it is configured for, and the hashes decide what it accepts.
