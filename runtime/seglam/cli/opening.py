@@ -14,10 +14,10 @@ import typer
 from seglam.cli.exits import CliError, Exit
 
 if TYPE_CHECKING:
+    from seglam.compiler import Bench
     from seglam.gateway.service import Service
     from seglam.gateway.settings import Settings
     from seglam.gateway.store import Store
-    from seglam.sandbox import Sandbox
 
 DataDir = Annotated[
     Path | None,
@@ -101,16 +101,17 @@ def store(data_dir: Path | None) -> Iterator[Store]:
 
 
 @contextmanager
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox on the first build of the engine, closed at the end."""
+def bench() -> Iterator[Bench]:
+    """Sandboxes on both builds of the engine, closed at the end."""
+    from seglam.compiler import Bench
     from seglam.sandbox import Engine, EngineError, Sandbox
 
     try:
-        engine = Engine.load()
+        engines = [Engine.load(build=build) for build in ("a", "b")]
     except EngineError as error:
         raise split(str(error), "run `make engine`", Exit.MISSING) from error
-    with Sandbox(engine) as opened:
-        yield opened
+    with Sandbox(engines[0]) as first, Sandbox(engines[1]) as second:
+        yield Bench(first, second)
 
 
 @contextmanager

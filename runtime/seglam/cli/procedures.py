@@ -11,7 +11,7 @@ from seglam.cli import documents
 from seglam.cli.desk import find
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.files import atomic
-from seglam.cli.opening import DataDir, sandbox, store
+from seglam.cli.opening import DataDir, bench, store
 from seglam.cli.output import Json, Output, one_line, visible
 from seglam.cli.review import short
 from seglam.cli.tables import rows, table
@@ -49,25 +49,26 @@ def validate_(paths: Paths, as_json: Json = False) -> None:
 
 @app.command("test")
 def test_(paths: Paths, as_json: Json = False) -> None:
-    """Validate documents, inspect their code, bind and run their examples, try their refusals, look for overlaps.
+    """Run the gates that need no model: static, examples on two engines, match.
+
+    Documents are validated, their code is inspected, examples bind and run, refusals and near misses do not bind, and
+    no two documents match one request.
 
     \b
     Example:
       seglam procedures test examples/procedures/capital-of-country.yaml
     """
-    from seglam.cli.proving import collisions, prove
+    from seglam.cli.proving import prove
 
     out = Output(as_json)
     loaded, problems = documents.read(paths)
     problems += documents.same_names(loaded)
     results = []
-    with sandbox() as running, out.progress("testing", len(loaded)) as step:
-        for each in loaded:
-            proof = prove(each, running)
+    with bench() as running, out.progress("testing", len(loaded)) as step:
+        for proof in prove(loaded, running):
             problems += proof.problems
             results.append(proof)
-            step.advance(each.document.metadata.name)
-    problems += collisions([proof.loaded for proof in results if proof.valid])
+            step.advance(proof.loaded.document.metadata.name)
     errors = sum(problem.severity == "error" for problem in problems)
     documents.show(out, problems)
     examples, refusals = sum(proof.examples for proof in results), sum(proof.refusals for proof in results)

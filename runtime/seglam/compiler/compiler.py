@@ -13,7 +13,7 @@ from seglam import telemetry
 from seglam.compiler import gates
 from seglam.compiler.assemble import document_of, extended, grew, with_examples, with_request, without_members
 from seglam.compiler.budget import Budget, BudgetExceeded, Spending
-from seglam.compiler.gates.differential import FUEL, answer_name
+from seglam.compiler.gates.differential import answer_name, exemplars_of
 from seglam.compiler.model import Failure, Model, ModelFailed, NoRecording, Prompt, Question, R
 from seglam.compiler.negative import readable
 from seglam.compiler.prompting import author_prompt, contrasts_prompt, implementation_prompt, repair_prompt
@@ -26,10 +26,10 @@ from seglam.compiler.replies import (
     ProcedureReply,
 )
 from seglam.compiler.results import Compilation, Evidence, Gate, Missed, Negative, Outcome
-from seglam.compiler.running import Bench, answer_of, program_of
+from seglam.compiler.running import Bench, answer_of, program_of, serves_on
 from seglam.compiler.signature import signature_of
 from seglam.compiler.subjects import AuthorSubject, ContrastsSubject, ImplementationSubject
-from seglam.lookup import Binding, Hit, Index, fingerprint
+from seglam.lookup import Hit, Index, fingerprint
 from seglam.procedures.document import ReasoningProcedure
 from seglam.procedures.patterns import PatternError
 from seglam.procedures.request import Request
@@ -265,12 +265,7 @@ class Compiler:
                 progress(f"asking the verifier about {len(pairs)} contrasts")
                 return self._judge(work, document.spec.summary, pairs)
 
-            program = program_of(document.spec.code, FUEL, Revision.of(document).memory_mib)
-
-            def serves(binding: Binding) -> bool:
-                run = self._bench.first.run(program, binding.tagged(), mode=Mode.SINGLE_USE)
-                return answer_of(binding.revision, run).text is not None
-
+            serves = serves_on(self._bench, Revision.of(document))
             with telemetry.gate(Gate.MATCH):
                 evidence, document = gates.match(
                     document, request, elders, judge, serves, base.spec if base else None, work.wording
@@ -292,8 +287,7 @@ class Compiler:
             if not regression.passed:
                 return regression, {}
         reply = work.implementation = self._ask(self._verifier, work, question)
-        stated = [{a.name: a.value for a in example.arguments} for example in document.spec.examples or ()]
-        return gates.differential(revision, signature, reply, [bound, *stated], self._bench)
+        return gates.differential(revision, signature, reply, exemplars_of(document.spec, bound), self._bench)
 
     def _judge(self, work: _Work, summary: str, pairs: Sequence[tuple[str, str]]) -> list[str]:
         prompt = contrasts_prompt(summary, pairs, self._choices)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from seglam.lookup import Binding
 from seglam.procedures.answers import PostConditionFailed, canonical_answer
 from seglam.procedures.revision import Revision
-from seglam.sandbox import FaultKind, Mode, Program, Run, Sandbox
+from seglam.sandbox import Executor, FaultKind, Mode, Program, Run
 
 Tagged = Mapping[str, object]
+FUEL = 2_000_000_000
+"""Of one call where many are tried; a fifth of a second."""
+
 LIMITS = frozenset({FaultKind.FUEL, FaultKind.MEMORY, FaultKind.STACK, FaultKind.TRAP})
 """Faults that say how much a call used, not what its answer would be."""
 
@@ -19,8 +23,8 @@ LIMITS = frozenset({FaultKind.FUEL, FaultKind.MEMORY, FaultKind.STACK, FaultKind
 class Bench:
     """Two sandboxes on two builds of one engine recipe, which differ in hash seeds and the order of sets."""
 
-    first: Sandbox
-    second: Sandbox
+    first: Executor
+    second: Executor
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -63,7 +67,7 @@ def answer_of(revision: Revision, run: Run) -> Answer:
         return Answer(None, run.answer, f"post-condition: {problem}", improper=True)
 
 
-def answers(sandbox: Sandbox, revision: Revision, program: Program, arguments: Sequence[Tagged]) -> list[Answer]:
+def answers(sandbox: Executor, revision: Revision, program: Program, arguments: Sequence[Tagged]) -> list[Answer]:
     """The answers of a program to many arguments, in one fresh instance as long as nothing ends it."""
     return [answer_of(revision, run) for run in sandbox.run_many(program, list(arguments), mode=Mode.FRESH)]
 
@@ -71,3 +75,14 @@ def answers(sandbox: Sandbox, revision: Revision, program: Program, arguments: S
 def tagged_of(revision: Revision, arguments: Mapping[str, str]) -> dict[str, object]:
     """Arguments as they enter the sandbox; `ValueProblem` if one is no canonical text of its type."""
     return {name: kind.to_tagged(arguments[name]) for name, kind in revision.argument_types.items()}
+
+
+def serves_on(bench: Bench, revision: Revision) -> Callable[[Binding], bool]:
+    """Whether the code answers a binding rather than refusing it, each time in an instance of its own."""
+    program = program_of(revision.spec.code, min(revision.fuel, FUEL), revision.memory_mib)
+
+    def serves(binding: Binding) -> bool:
+        run = bench.first.run(program, binding.tagged(), mode=Mode.SINGLE_USE)
+        return answer_of(revision, run).text is not None
+
+    return serves

@@ -119,17 +119,18 @@ def ran(text: str | None, fault: str | None = None, **more: bool) -> Answer:
 )
 def test_examples_agree_four_times(stated: str | None, answers: list[str | None], category: str) -> None:
     tried = Tried("sum of 1 and 2", stated, tuple(ran(text, None if text else "fuel") for text in answers))
-    found, said = judge_examples(REVISION, [tried])
-    assert bool(found) == bool(category) and category in said
+    said = [flaw.category for flaw in judge_examples(REVISION, [tried])]
+    assert bool(said) == bool(category) and category in "".join(said)
 
 
 def test_an_answer_that_returns_does_not_allow_is_said() -> None:
     improper = ran(None, "post-condition: too long", improper=True)
-    assert "breaks what `returns` states" in judge_examples(REVISION, [Tried("x", "3", (improper,) * 4)])[1]
+    (flaw,) = judge_examples(REVISION, [Tried("x", "3", (improper,) * 4)])
+    assert "breaks what `returns` states" in flaw.category and flaw.path == ("spec", "examples", 0, "answer")
 
 
 def test_no_example_is_a_fault() -> None:
-    assert judge_examples(REVISION, [])[0]
+    assert judge_examples(REVISION, [])
 
 
 # Differential
@@ -278,7 +279,9 @@ def eval_json(text: str) -> list[str]:
 
 
 def test_near_misses_change_words_of_meaning_only() -> None:
-    changes = dict(near_misses("the sum of {a} and {b} is not zero", lexicon()))
+    found = list(near_misses("the sum of {a} and {b} is not zero", lexicon()))
+    changes = {change: text for change, _, text in found}
+    assert all(words in text for _, words, text in found)
     assert changes["sum -> difference"] == "the difference of {a} and {b} is not zero"
     assert changes["without not"] == "the sum of {a} and {b} is zero"
     assert changes["a and b swapped"] == "the sum of {b} and {a} is not zero"

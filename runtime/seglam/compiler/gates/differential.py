@@ -15,13 +15,13 @@ from seglam.compiler.assemble import as_canonical
 from seglam.compiler.gates.inputs import Case, cases
 from seglam.compiler.replies import ImplementationReply
 from seglam.compiler.results import Evidence, Gate
-from seglam.compiler.running import Answer, Bench, answers, program_of, tagged_of
+from seglam.compiler.running import FUEL, Answer, Bench, answers, program_of, tagged_of
 from seglam.compiler.signature import Signature
+from seglam.procedures.document import Spec
 from seglam.procedures.revision import Revision
 from seglam.procedures.values import ValueProblem
 from seglam.sandbox import Mode
 
-FUEL = 2_000_000_000
 VERIFIER_FUEL = 10_000_000_000
 """The verifier's implementation is slow on purpose."""
 
@@ -54,6 +54,12 @@ def answer_name(signature: Signature) -> str:
     while name in signature.arguments:
         name += "_"
     return name
+
+
+def exemplars_of(spec: Spec, bound: Mapping[str, str] | None = None) -> list[Mapping[str, str]]:
+    """Arguments that are known to have answers: those of the request that missed, and of the examples."""
+    stated: list[Mapping[str, str]] = [{a.name: a.value for a in example.arguments} for example in spec.examples or ()]
+    return [bound, *stated] if bound is not None else stated
 
 
 def differential(
@@ -111,8 +117,7 @@ def _concerns(revision: Revision, each: Compared, members: Disputed) -> bool:
 
 def regression(old: Revision, new: Revision, bench: Bench) -> Evidence:
     """New code of a procedure answers as its old code did, wherever that answered."""
-    stated = [{a.name: a.value for a in example.arguments} for example in old.spec.examples or ()]
-    inputs = [case for case in cases(old, stated) if case.kind != "stranger"]
+    inputs = [case for case in cases(old, exemplars_of(old.spec)) if case.kind != "stranger"]
     programs = (program_of(each.spec.code, min(each.fuel, FUEL), each.memory_mib) for each in (old, new))
     before, after = (answers(bench.first, old, program, [case.tagged for case in inputs]) for program in programs)
     lost = [

@@ -7,49 +7,42 @@ and generated near misses do not, and the examples of active revisions stay thei
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from seglam.compiler.assemble import with_spec
-from seglam.compiler.gates.alternatives import questions, taken_by, without
-from seglam.compiler.gates.nearmisses import wrongly_bound
+from seglam.compiler.gates import checks
+from seglam.compiler.gates.alternatives import questions, without
+from seglam.compiler.gates.checks import Flaw, Serves
 from seglam.compiler.results import Evidence, Gate
-from seglam.lookup import Binding, Hit, Index
+from seglam.lookup import Hit
 from seglam.lookup.newcomer import NothingRemains, yield_to
-from seglam.procedures.document import Example, Pattern, ReasoningProcedure, Spec
-from seglam.procedures.patterns import Node, parse
-from seglam.procedures.patterns.sentences import sentences
+from seglam.procedures.document import ReasoningProcedure, Spec
 from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
-from seglam.procedures.values import Sample
 
 PAIRS_AT_ONCE = 150
 MAX_PAIRS = 600
 """Pairs of sentences in one question, and in all; alternatives beyond that are taken out unasked."""
-
-REFUSAL_SENTENCES = 6
 
 Pairs = Sequence[tuple[str, str]]
 Verdicts = Sequence[str]
 Judge = Callable[[Pairs], Verdicts]
 """Asks a blind verifier about pairs of sentences: `same`, `different` or `unsure` for each."""
 
-Serves = Callable[[Binding], bool]
-"""Whether the code answers a binding rather than refusing it."""
-
 
 @dataclass(slots=True)
 class _Findings:
     """What the gate has done and found so far."""
 
-    faults: list[str] = field(default_factory=list)
-    categories: dict[str, None] = field(default_factory=dict)
+    flaws: list[Flaw] = field(default_factory=list)
     detail: dict[str, object] = field(default_factory=dict)
 
+    def add(self, flaws: Iterable[Flaw]) -> None:
+        self.flaws += flaws
+
     def fault(self, what: str, category: str) -> None:
-        self.faults.append(what)
-        self.categories[category] = None
+        self.flaws.append(Flaw(category, what))
 
 
 def match(
@@ -79,7 +72,7 @@ def match(
     try:
         yielded = yield_to(document, elders, request)
     except NothingRemains as problem:
-        findings.fault(str(problem), "the patterns match requests that a known procedure answers already")
+        findings.fault(str(problem), checks.KNOWN_TYPE)
         return _evidence(findings), document
     document = yielded.document
     findings.detail["yielded"] = [
@@ -90,31 +83,17 @@ def match(
         findings.fault("without the rejected alternatives the request that missed is not bound", _UNBOUND)
         return _evidence(findings), document
     document = _without_lost_examples(document, findings)
-    _check_examples(document, findings)
-    _check_refusals(document, serves, findings)
-    _check_near_misses(document, request, base, findings)
-    _check_elders(document, elders, findings)
+    _check(document, request, elders, serves, base, findings)
     return _evidence(findings), document
 
 
 _UNBOUND = "no pattern matches the missed request as a whole"
 
 
-def _index_of(document: ReasoningProcedure) -> tuple[Revision, Index]:
-    revision, index = Revision.of(document), Index(explains=False)
-    index.add(revision)
-    return revision, index
-
-
 def _binds(document: ReasoningProcedure, request: Request) -> bool:
     if not document.spec.match.patterns and not document.spec.match.structured:
         return False
-    return isinstance(_index_of(document)[1].find(request), Hit)
-
-
-def _trees(document: ReasoningProcedure) -> list[tuple[Pattern, Node]]:
-    rules = {rule.name: rule.text for rule in document.spec.rules or ()}
-    return [(pattern, parse(pattern.text, rules)) for pattern in document.spec.match.patterns or ()]
+    return isinstance(checks.lookup_of(Revision.of(document)).find(request), Hit)
 
 
 def _prune(
@@ -140,108 +119,39 @@ def _prune(
 
 def _without_lost_examples(document: ReasoningProcedure, findings: _Findings) -> ReasoningProcedure:
     """Examples of what was taken out go with it; one that binds other arguments stays, for the gate to find."""
-    _, index = _index_of(document)
+    index = checks.lookup_of(Revision.of(document))
     stated = document.spec.examples or []
     kept = [example for example in stated if isinstance(index.find(request_of(example)), Hit)]
     findings.detail["examplesDropped"] = len(stated) - len(kept)
     return with_spec(document, examples=kept or None) if len(kept) < len(stated) else document
 
 
-def _check_examples(document: ReasoningProcedure, findings: _Findings) -> None:
-    revision, index = _index_of(document)
-    for example in document.spec.examples or ():
-        found = index.find(request_of(example))
-        stated = {argument.name: argument.value for argument in example.arguments}
-        if not isinstance(found, Hit):
-            findings.fault(f"the example {example.request!r} misses: {found.explanation}", "an example is not matched")
-        elif not _equal(revision, found.binding.arguments, stated):
-            findings.fault(
-                f"the example {example.request!r} binds {found.binding.shown()}",
-                "an example binds other arguments than it states",
-            )
-
-
-def _equal(revision: Revision, bound: Mapping[str, str], stated: Mapping[str, str]) -> bool:
-    types = revision.argument_types
-    return bound.keys() == stated.keys() and all(types[name].equal(bound[name], stated[name]) for name in bound)
-
-
-def _check_refusals(document: ReasoningProcedure, serves: Serves, findings: _Findings) -> None:
-    revision, index = _index_of(document)
-    rules = {rule.name: rule.text for rule in document.spec.rules or ()}
-    source, tried = random.Random(revision.digest), 0
-    slotted = {n: kind for n, kind in revision.types.items() if revision.parameters[n].origin in (None, "pattern")}
-    examples = document.spec.examples or []
-    for refusal in document.spec.match.refuse or ():
-        tree = parse(refusal, rules)
-        for sentence in sentences(tree, slotted, source, limit=REFUSAL_SENTENCES):
-            for base in [Request(text=sentence.text), *(_like(sentence.text, example) for example in examples[:1])]:
-                tried += 1
-                found = index.find(base)
-                if isinstance(found, Hit) and serves(found.binding):
-                    findings.fault(
-                        f"{base.text!r} is to be refused and is answered", f"patterns match the refusal {refusal!r}"
-                    )
-                    break
-    findings.detail["refusalsTried"] = tried
-
-
-def _like(text: str, example: Example) -> Request:
-    """A text with the inputs and context of an example, without which nothing might bind."""
-    given = request_of(example)
-    return Request(text=text, inputs=given.inputs, context=given.context)
-
-
-def _check_near_misses(document: ReasoningProcedure, request: Request, base: Spec | None, findings: _Findings) -> None:
+def _check(
+    document: ReasoningProcedure,
+    request: Request,
+    elders: Sequence[Revision],
+    serves: Serves,
+    base: Spec | None,
+    findings: _Findings,
+) -> None:
+    """What is left of the newcomer, tried."""
     revision = Revision.of(document)
-    trees = [(pattern, tree) for pattern, tree in _trees(document)]
-    values: Mapping[str, Sample] = {}
-    for _, tree in trees:
-        taken = taken_by(revision, tree, request)
-        if taken is not None:
-            values = taken.values
-            break
-    # A rule that grew changes old patterns too.
-    settled = set() if base and base.rules != document.spec.rules else _texts_of(base)
-    new = [tree for pattern, tree in trees if pattern.text not in settled]
-    slotted = {n for n in revision.types if revision.parameters[n].origin in (None, "pattern")}
-    if request.text is None or slotted - values.keys():
-        findings.detail["nearMissesTried"] = 0
-        return
-    tried, wrong = wrongly_bound(revision, new, values, request)
-    findings.detail["nearMissesTried"] = tried
-    findings.detail["nearMissesBound"] = wrong[:20]
-    for each in wrong[:5]:
-        findings.fault(
-            f"{each['request']!r} ({each['change']}) binds as if nothing had changed",
-            f"patterns match a request that means something else ({each['change']})",
-        )
-
-
-def _texts_of(spec: Spec | None) -> set[str]:
-    return {pattern.text for pattern in (spec.match.patterns if spec else None) or ()}
-
-
-def _check_elders(document: ReasoningProcedure, elders: Sequence[Revision], findings: _Findings) -> None:
-    """A newcomer disturbs an elder's example only if it matches it too."""
-    _, index = _index_of(document)
-    tried = 0
-    for elder in elders:
-        for example in elder.spec.examples or ():
-            tried += 1
-            if isinstance(index.find(request_of(example)), Hit):
-                findings.fault(
-                    f"an example of {elder.name}, {example.request!r}, binds to the newcomer",
-                    "the patterns match requests that a known procedure answers already",
-                )
-    findings.detail["eldersExamplesTried"] = tried
+    findings.add(checks.examples_bind(revision))
+    findings.detail["refusalsTried"], flaws = checks.refusals_miss(revision, serves)
+    findings.add(flaws)
+    near = checks.near_misses(revision, [request], checks.settled_by(base, document.spec)) or checks.NearMisses()
+    findings.detail |= {"nearMissesTried": near.tried, "nearMissesBound": list(near.bound[:20])}
+    findings.add(near.flaws)
+    findings.detail["eldersExamplesTried"], flaws = checks.elders_keep(revision, elders)
+    findings.add(flaws)
 
 
 def _evidence(findings: _Findings) -> Evidence:
     detail = dict(findings.detail)
-    if findings.faults:
-        detail |= {"category": "; ".join(findings.categories), "faults": findings.faults}
-        return Evidence(Gate.MATCH, False, "; ".join(findings.faults[:4]), detail)
+    if findings.flaws:
+        faults = [flaw.line for flaw in findings.flaws]
+        detail |= {"category": checks.categories(findings.flaws), "faults": faults}
+        return Evidence(Gate.MATCH, False, "; ".join(faults[:4]), detail)
     counts = {name: len(found) for name, found in detail.items() if isinstance(found, list)}
     summary = (
         f"examples bind, {detail['refusalsTried']} refusals and {detail['nearMissesTried']} near misses do not; "

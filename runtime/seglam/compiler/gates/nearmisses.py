@@ -17,10 +17,12 @@ from itertools import pairwise
 import yaml
 
 from seglam.lookup import Hit, Index
+from seglam.lookup.overlap import machines_of
 from seglam.procedures.patterns import Node
 from seglam.procedures.patterns.sentences import sentences
 from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
+from seglam.procedures.text import Text
 from seglam.procedures.values import Sample
 
 SENTENCES = 12
@@ -53,25 +55,25 @@ def lexicon() -> Lexicon:
     return Lexicon(groups, tuple(data["added"]), tuple(data["clauses"]), frozenset(data["dropped"]))
 
 
-def near_misses(sentence: str, words: Lexicon) -> Iterator[tuple[str, str]]:
-    """What is done and the changed sentence. Values are masked in both, as `{parameter}`."""
+def near_misses(sentence: str, words: Lexicon) -> Iterator[tuple[str, str, str]]:
+    """What is done, the words that come in, and the changed sentence. Values are masked in both, as `{parameter}`."""
     tokens = [match for match in _WORD.finditer(sentence) if not match.group().startswith("{")]
     for match in tokens:
         word = match.group().lower()
         for other in words.others(word):
-            yield f"{word} -> {other}", sentence[: match.start()] + other + sentence[match.end() :]
+            yield f"{word} -> {other}", other, sentence[: match.start()] + other + sentence[match.end() :]
         if word in words.dropped:
-            yield f"without {word}", sentence[: match.start()] + sentence[match.end() :].lstrip()
+            yield f"without {word}", "", sentence[: match.start()] + sentence[match.end() :].lstrip()
     for match in tokens[:MAX_GAPS]:
         for word in words.added:
-            yield f"with {word}", f"{sentence[: match.start()]}{word} {sentence[match.start() :]}"
+            yield f"with {word}", word, f"{sentence[: match.start()]}{word} {sentence[match.start() :]}"
     bare = sentence.rstrip("?. ")
     for clause in words.clauses:
-        yield f"with {clause!r}", f"{bare} {clause}"
-        yield f"with {clause!r}", f"{bare}, {clause}?"
+        yield f"with {clause!r}", clause, f"{bare} {clause}"
+        yield f"with {clause!r}", clause, f"{bare}, {clause}?"
     masks = list(dict.fromkeys(_MASK.findall(sentence)))
     for left, right in pairwise(masks):
-        yield f"{left} and {right} swapped", _renamed(sentence, {left: right, right: left})
+        yield f"{left} and {right} swapped", "", _renamed(sentence, {left: right, right: left})
 
 
 def _renamed(sentence: str, names: Mapping[str, str]) -> str:
@@ -92,6 +94,8 @@ def wrongly_bound(
 ) -> tuple[int, list[dict[str, str]]]:
     """How many near misses were tried, and those that bind as if nothing had changed.
 
+    One with a word that no sentence of any pattern may hold, within a value either, is not looked up: it cannot bind.
+
     Args:
         revision: the newcomer.
         trees: its patterns that are to be tried.
@@ -108,16 +112,22 @@ def wrongly_bound(
         result = index.find(Request(text=text, inputs=request.inputs, context=request.context))
         return result.binding.arguments if isinstance(result, Hit) else None
 
+    machines = machines_of(revision)
+
+    @cache
+    def possible(words: str) -> bool:
+        tokens = Text(words).tokens
+        return any(all(map(machine.may_hold, tokens)) for machine in machines)
+
     types = {name: revision.types[name] for name in values}
     for tree in trees:
         for sentence in sentences(tree, types, source, masked, limit=SENTENCES):
             meant = bound(filled(sentence.text, values))
             if meant is None:
                 continue
-            for change, near in near_misses(sentence.text, lexicon()):
-                text = filled(near, values)
+            for change, words, near in near_misses(sentence.text, lexicon()):
                 tried += 1
-                if _differs(change, values) and bound(text) == meant:
+                if possible(words) and _differs(change, values) and bound(text := filled(near, values)) == meant:
                     found.append({"change": change, "request": text})
     return tried, found
 

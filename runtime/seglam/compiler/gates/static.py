@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 from seglam.compiler.assemble import UNKNOWN, with_spec
+from seglam.compiler.gates.checks import Flaw
 from seglam.compiler.results import Evidence, Gate
 from seglam.procedures.document import MAX_CODE_BYTES, MAX_DOCUMENT_BYTES, ReasoningProcedure, Spec
 from seglam.procedures.load import Loaded, dump, field_of
 from seglam.procedures.revision import Revision
 from seglam.procedures.validate import validate
-from seglam.sandbox import Inspection, Sandbox
+from seglam.sandbox import Executor, Inspection
 
 
-def static(document: ReasoningProcedure, sandbox: Sandbox) -> Evidence:
+def static(document: ReasoningProcedure, sandbox: Executor) -> Evidence:
     """The document's parts fit together; the code parses in the engine, imports what it has, and breaks no rule."""
+    return decided(*inspected(document, sandbox))
+
+
+def inspected(
+    document: ReasoningProcedure, sandbox: Executor, *, complete: bool = False
+) -> tuple[list[Flaw], tuple[str, ...]]:
+    """What is wrong with a document and its code, and the modules that the code imports.
+
+    Args:
+        complete: every example states its answer, an empty one too; else an empty one is to be computed.
+    """
     if (problem := out_of_bounds(document)) is not None:
-        return _evidence([problem], ())
+        return [Flaw(problem, problem)], ()
     # An example whose answer is to be computed has none yet that could be checked.
-    stated = [example for example in document.spec.examples or () if example.answer != UNKNOWN]
+    stated = [example for example in document.spec.examples or () if complete or example.answer != UNKNOWN]
     checked = Loaded(with_spec(document, examples=stated or None), "", {})
     problems = [str(problem) for problem in validate(checked) if problem.severity == "error"]
     if problems:
-        return _evidence([f"document {problem.lstrip(': ')}" for problem in problems], ())
-    values = example_values(document.spec)
-    inspection = sandbox.inspect(document.spec.code, values)
-    return _evidence(faults(inspection, Revision.of(document)), inspection.imports)
+        return [Flaw(text, text) for text in (f"document {problem.lstrip(': ')}" for problem in problems)], ()
+    inspection = sandbox.inspect(document.spec.code, example_values(document.spec))
+    found = faults(inspection, Revision.of(document))
+    return [Flaw(text, text, ("spec", "code"), "correct the code") for text in found], inspection.imports
 
 
 def out_of_bounds(document: ReasoningProcedure) -> str | None:
@@ -79,7 +93,9 @@ def faults(inspection: Inspection, revision: Revision) -> list[str]:
     return found
 
 
-def _evidence(found: list[str], imports: tuple[str, ...]) -> Evidence:
-    if found:
+def decided(flaws: Sequence[Flaw], imports: Sequence[str]) -> Evidence:
+    """The gate's evidence."""
+    if flaws:
+        found = [flaw.what for flaw in flaws]
         return Evidence(Gate.STATIC, False, "; ".join(found[:8]), {"category": "; ".join(found[:20]), "faults": found})
     return Evidence(Gate.STATIC, True, "the document and its code keep all static rules", {"imports": list(imports)})

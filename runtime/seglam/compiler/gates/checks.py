@@ -1,0 +1,229 @@
+"""What a document says of itself, tried on its patterns, whether a model wrote it or people did.
+
+Its examples bind to their arguments, its refusals and generated near misses do not bind, and it shares no request with
+its elders. Each check returns what it found; whether a gate passes is decided by its caller.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from seglam.compiler.gates.alternatives import taken_by
+from seglam.compiler.gates.nearmisses import wrongly_bound
+from seglam.lookup import Binding, Hit, Index
+from seglam.lookup.overlap import overlaps
+from seglam.procedures.document import Example, Spec
+from seglam.procedures.load import Path_
+from seglam.procedures.patterns import parse
+from seglam.procedures.patterns.sentences import sentences
+from seglam.procedures.request import Request, request_of
+from seglam.procedures.revision import Revision
+from seglam.procedures.values import Sample
+
+REFUSAL_SENTENCES = 6
+SHOWN = 5
+"""Near misses that are told one by one; all are counted."""
+
+Serves = Callable[[Binding], bool]
+"""Whether the code answers a binding rather than refusing it."""
+
+KNOWN_TYPE = "the patterns match requests that a known procedure answers already"
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One thing that is wrong.
+
+    Args:
+        category: what an author may learn of it, without the input that showed it.
+        what: the whole of it, for a person.
+        path: the field of the document.
+        remedy: what to do.
+        subject: the request that showed it, where the field does not say which.
+        facts: the same for programs; `elder` and `witness` of an overlap.
+    """
+
+    category: str
+    what: str
+    path: Path_ = ()
+    remedy: str = "correct the document"
+    subject: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def line(self) -> str:
+        """The flaw with its subject."""
+        return f"{self.subject}: {self.what}" if self.subject else self.what
+
+
+def categories(flaws: Iterable[Flaw]) -> str:
+    """What an author may learn, each category once."""
+    return "; ".join(dict.fromkeys(flaw.category for flaw in flaws))
+
+
+def shown(text: str | None, limit: int = 120) -> str:
+    """A text as a flaw quotes it."""
+    text = text or ""
+    return repr(text if len(text) <= limit else text[: limit - 3] + "...")
+
+
+def lookup_of(revision: Revision) -> Index:
+    """An index of one revision alone."""
+    index = Index(explains=False)
+    index.add(revision)
+    return index
+
+
+def examples_bind(revision: Revision) -> Iterator[Flaw]:
+    """Examples that miss, or bind other arguments than they state."""
+    index = lookup_of(revision)
+    for number, example in enumerate(revision.spec.examples or ()):
+        path: Path_ = ("spec", "examples", number)
+        subject = f"the example {shown(example.request or example.value)}"
+        found = index.find(request_of(example))
+        if not isinstance(found, Hit):
+            explaining = Index()
+            explaining.add(revision)
+            why = explaining.find(request_of(example)).explanation
+            what = f"the example misses: {why}"
+            yield Flaw("an example is not matched", what, path, "correct the example or the patterns", subject)
+        elif not _equal(revision, found.binding.arguments, {a.name: a.value for a in example.arguments}):
+            yield Flaw(
+                "an example binds other arguments than it states",
+                f"the example binds {found.binding.shown()}",
+                (*path, "arguments"),
+                "correct the arguments or the patterns",
+                subject,
+            )
+
+
+def _equal(revision: Revision, bound: Mapping[str, str], stated: Mapping[str, str]) -> bool:
+    types = revision.argument_types
+    return bound.keys() == stated.keys() and all(types[name].equal(bound[name], stated[name]) for name in bound)
+
+
+def refusals_miss(revision: Revision, serves: Serves) -> tuple[int, list[Flaw]]:
+    """How many sentences of refusals were tried, and those that are answered, one for each refusal."""
+    index, source, tried = lookup_of(revision), random.Random(revision.digest), 0
+    rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
+    slotted = {name: kind for name, kind in revision.types.items() if name in slots_of(revision)}
+    first = (revision.spec.examples or [])[:1]
+    flaws: list[Flaw] = []
+    for number, refusal in enumerate(revision.spec.match.refuse or ()):
+        for sentence in sentences(parse(refusal, rules), slotted, source, limit=REFUSAL_SENTENCES):
+            requests = [Request(text=sentence.text), *(_like(sentence.text, example) for example in first)]
+            tried += len(requests)
+            hits = [found for request in requests if isinstance(found := index.find(request), Hit)]
+            # One that binds but that the code refuses is not answered, and so is refused.
+            answered = next((hit for hit in hits if serves(hit.binding)), None)
+            if answered is not None:
+                what = f"{shown(sentence.text)} is to be refused and binds {answered.binding.shown()}"
+                path: Path_ = ("spec", "match", "refuse", number)
+                flaws.append(Flaw(f"patterns match the refusal {refusal!r}", what, path, "narrow the patterns"))
+                break
+    return tried, flaws
+
+
+def _like(text: str, example: Example) -> Request:
+    """A text with the inputs and context of an example, without which nothing might bind."""
+    given = request_of(example)
+    return Request(text=text, inputs=given.inputs, context=given.context)
+
+
+def slots_of(revision: Revision) -> set[str]:
+    """Parameters that patterns have slots for."""
+    return {name for name, parameter in revision.parameters.items() if parameter.origin in (None, "pattern")}
+
+
+@dataclass(frozen=True, slots=True)
+class NearMisses:
+    """How many near misses were tried, and which were bound as if nothing had changed."""
+
+    tried: int = 0
+    bound: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def flaws(self) -> list[Flaw]:
+        """What is to be told of them."""
+        return [
+            Flaw(
+                f"patterns match a request that means something else ({each['change']})",
+                f"{shown(each['request'])} ({each['change']}) binds as if nothing had changed",
+                ("spec", "match", "patterns"),
+                "narrow the patterns",
+            )
+            for each in self.bound[:SHOWN]
+        ]
+
+
+def near_misses(revision: Revision, requests: Iterable[Request], settled: Iterable[str] = ()) -> NearMisses | None:
+    """Try sentences of the patterns with a word of meaning changed.
+
+    Args:
+        revision: what is tried.
+        requests: requests that it answers; the first whose text gives every slot a value lends its values.
+        settled: texts of patterns that passed before.
+
+    Returns:
+        None where no request gives every slot a value, so that nothing could be tried.
+    """
+    rules, passed = {rule.name: rule.text for rule in revision.spec.rules or ()}, set(settled)
+    trees = [(pattern.text, parse(pattern.text, rules)) for pattern in revision.spec.match.patterns or ()]
+    new = [tree for text, tree in trees if text not in passed]
+    for request in requests:
+        taken = next((found for _, tree in trees if (found := taken_by(revision, tree, request)) is not None), None)
+        values: Mapping[str, Sample] = taken.values if taken is not None else {}
+        if request.text is not None and not slots_of(revision) - values.keys():
+            tried, bound = wrongly_bound(revision, new, values, request)
+            return NearMisses(tried, tuple(bound))
+    return None
+
+
+def settled_by(base: Spec | None, spec: Spec) -> set[str]:
+    """Patterns that the revision which is extended had, unless a rule grew, which changes old patterns too."""
+    if base is None or base.rules != spec.rules:
+        return set()
+    return {pattern.text for pattern in base.match.patterns or ()}
+
+
+def elders_keep(revision: Revision, elders: Iterable[Revision]) -> tuple[int, list[Flaw]]:
+    """How many examples of elders were tried, and those that the newcomer matches too, which would be ambiguous."""
+    index, tried, flaws = lookup_of(revision), 0, list[Flaw]()
+    for elder in elders:
+        for example in elder.spec.examples or ():
+            tried += 1
+            if isinstance(index.find(request_of(example)), Hit):
+                what = f"an example of {elder.name}, {shown(example.request or example.value)}, binds to the newcomer"
+                flaws.append(Flaw(KNOWN_TYPE, what, ("spec", "match"), "narrow the patterns"))
+    return tried, flaws
+
+
+def shares_nothing(revision: Revision, elders: Sequence[Revision]) -> Iterator[Flaw]:
+    """Requests that patterns of the newcomer and of an elder may both match, each with a witness where there is one."""
+    for elder in elders:
+        if elder.digest == revision.digest:
+            what = f"this is the procedure {elder.name} under another name"
+            facts: dict[str, object] = {"elder": elder.name, "digest": elder.digest}
+            yield Flaw(KNOWN_TYPE, what, ("metadata", "name"), "remove one of the two", facts=facts)
+    for overlap in overlaps(revision, elders):
+        number = overlap.newcomer_pattern
+        path: Path_ = ("spec", "match", "structured")
+        if number is not None:
+            path = ("spec", "match", "patterns", number, "text")
+        kind = "matches" if overlap.confirmed else "may match" if overlap.decided else "is too complex to tell from"
+        theirs = "its structured form" if overlap.elder_pattern is None else f"pattern {overlap.elder_pattern}"
+        request = f", both with {shown(overlap.witness)}" if overlap.witness else ""
+        mine = "the structured form" if number is None else f"pattern {number}"
+        what = f"{mine} {kind} what {overlap.elder.name} ({theirs}) does{request}"
+        facts = {
+            "elder": overlap.elder.name,
+            "digest": overlap.elder.digest,
+            "pattern": number,
+            "elderPattern": overlap.elder_pattern,
+            "witness": overlap.witness,
+            "confirmed": overlap.confirmed,
+            "decided": overlap.decided,
+        }
+        yield Flaw(KNOWN_TYPE, what, path, "narrow one of the two", facts=facts)
