@@ -52,6 +52,9 @@ def _flat(schema: Schema, definitions: Schema, path: str) -> Schema:
         del merged["default"]
     if "description" in merged:
         merged["description"] = " ".join(str(merged["description"]).split())
+    if checks := merged.get("x-kubernetes-validations"):
+        # pydantic sorts members of what is added to a model's schema
+        merged["x-kubernetes-validations"] = [{"rule": check["rule"], "message": check["message"]} for check in checks]
     if "items" in merged:
         merged["items"] = _flat(merged["items"], definitions, f"{path}[]")
     if "properties" in merged:
