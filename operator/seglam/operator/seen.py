@@ -6,7 +6,6 @@ when one is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -72,11 +71,12 @@ class Procedure:
     """A ReasoningProcedure without what its digest stands for.
 
     `digest` is that of the current spec where the status tells it, else None: the document must be read. `pool` names
-    the runners that its revisions are to be served by.
+    the runners that its revisions are to be served by; `stated` says that the annotation of the authors is there.
     """
 
     meta: Meta
     authors: tuple[str, ...]
+    stated: bool
     activation: Activation
     pool: str
     after_shadow: bool
@@ -93,7 +93,7 @@ class Procedure:
 
 
 class Gate(NamedTuple):
-    """What one gate said, without the detail."""
+    """What one gate said, without the detail; the summary of a gate that failed."""
 
     gate: str
     passed: bool
@@ -143,6 +143,3 @@ class Review:
     authors: tuple[str, ...]
     decisions: tuple[Decision, ...]
     status: StatusSeen
-
-
-Labels = Mapping[str, str]

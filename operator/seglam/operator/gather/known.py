@@ -1,0 +1,172 @@
+"""What is known of procedures, revisions and reviews: the memory that watches keep fresh and reconciles read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
+
+from seglam.cluster import Change, Client, Selection, Watch
+from seglam.cluster.changes import Key as ObjectKey
+from seglam.operator.gather.wire import review_of, revision_of
+from seglam.operator.keys import Key
+from seglam.operator.metrics import Metrics
+from seglam.operator.queue import Mark
+from seglam.operator.seen import Name, Procedure, Review, Revision
+from seglam.resources.names import (
+    PROCEDURE_REVIEW,
+    PROCEDURE_REVISION,
+    REASONING_PROCEDURE,
+    Kind,
+    revision_name,
+)
+
+PAGE = 100
+"""Revisions of a page: with evidence one may have 100 KiB and more."""
+
+Deactivated = Callable[[str], None]
+"""Told the namespace in which a revision ceased to be active."""
+
+
+class Known:
+    """Procedures, which their watch puts here, and revisions and reviews, which are followed here.
+
+    Revisions and reviews are followed by the cluster client's own watches rather than by kopf's: there are as many of
+    them as of procedures and more, nearly all made by the operator itself, and each costs kopf some milliseconds.
+    """
+
+    def __init__(self, client: Client, namespaces: Sequence[str], mark: Mark, metrics: Metrics) -> None:
+        self._mark = mark
+        self._procedures: dict[Name, Procedure] = {}
+        self._revisions: defaultdict[Name, dict[str, Revision]] = defaultdict(dict)
+        self._named: dict[Name, Revision] = {}
+        self._reviews: dict[Name, Review] = {}
+        self._deactivated: list[Deactivated] = []
+        self._watches: list[Watch[Revision] | Watch[Review]] = []
+        for namespace in namespaces or (None,):
+            selection = Selection(namespace)
+            self._watches += [
+                Watch(
+                    client,
+                    PROCEDURE_REVISION,
+                    revision_of,
+                    selection=selection,
+                    handler=self._revisions_changed,
+                    limit=PAGE,
+                ),
+                Watch(client, PROCEDURE_REVIEW, review_of, selection=selection, handler=self._reviews_changed),
+            ]
+        for kind in (PROCEDURE_REVISION, PROCEDURE_REVIEW):
+            metrics.watch_age.labels(kind.plural).set_function(self._age_of(kind))
+
+    def _age_of(self, kind: Kind) -> Callable[[], float]:
+        return lambda: max(watch.age for watch in self._watches if watch.kind == kind)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the API server was last heard by the watch that has waited longest."""
+        return max(watch.age for watch in self._watches)
+
+    async def run(self) -> None:
+        """Follow the API server until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for watch in self._watches:
+                group.create_task(watch.run())
+
+    async def synced(self) -> None:
+        """Wait until all revisions and reviews are known."""
+        async with AsyncExitStack():
+            for watch in self._watches:
+                await watch.synced.wait()
+
+    def on_deactivated(self, told: Deactivated) -> None:
+        """Tell somebody whenever a revision ceases to be active."""
+        self._deactivated.append(told)
+
+    # Procedures
+
+    def put(self, procedure: Procedure) -> None:
+        """Remember a procedure, unless a newer version of it is known."""
+        known = self._procedures.get(procedure.meta.key)
+        same = known is not None and known.meta.uid == procedure.meta.uid
+        if known is None or not same or int(known.meta.version) <= int(procedure.meta.version):
+            self._procedures[procedure.meta.key] = procedure
+
+    def drop(self, namespace: str, name: str) -> None:
+        """Forget a procedure, which is gone."""
+        self._procedures.pop((namespace, name), None)
+
+    def procedure(self, namespace: str, name: str) -> Procedure | None:
+        """The procedure of a name, if there is one."""
+        return self._procedures.get((namespace, name))
+
+    def procedures(self, namespace: str | None = None) -> Iterator[Procedure]:
+        """All procedures, or those of a namespace."""
+        return (each for each in list(self._procedures.values()) if namespace in (None, each.meta.namespace))
+
+    # Revisions and reviews
+
+    def revisions(self, namespace: str, procedure: str) -> Sequence[Revision]:
+        """The revisions of a procedure, by name."""
+        found = self._revisions.get((namespace, procedure), {})
+        return [found[name] for name in sorted(found)]
+
+    def revision(self, namespace: str, name: str) -> Revision | None:
+        """The revision of a name, if there is one."""
+        return self._named.get((namespace, name))
+
+    def all_revisions(self, namespace: str | None = None) -> Iterable[Revision]:
+        """All revisions, or those of a namespace."""
+        return [each for each in self._named.values() if namespace in (None, each.meta.namespace)]
+
+    def review(self, namespace: str, name: str) -> Review | None:
+        """The review of a name, if there is one."""
+        return self._reviews.get((namespace, name))
+
+    def all_reviews(self) -> Iterable[Review]:
+        """All reviews."""
+        return list(self._reviews.values())
+
+    def _revisions_changed(self, changes: Sequence[Change[Revision]]) -> None:
+        for change in changes:
+            old, new = change.old, change.new
+            if old is not None:
+                self._unfile(old)
+            if new is not None:
+                self._named[change.key] = new
+                self._revisions[new.meta.namespace, new.procedure][new.meta.name] = new
+            if old is not None and old.active and not (new is not None and new.active):
+                for told in self._deactivated:
+                    told(old.meta.namespace)
+            if (of := new or old) is not None:
+                self._dirty(change.key, of.procedure)
+
+    def _unfile(self, old: Revision) -> None:
+        self._named.pop(old.meta.key, None)
+        of = (old.meta.namespace, old.procedure)
+        self._revisions[of].pop(old.meta.name, None)
+        if not self._revisions[of]:
+            del self._revisions[of]
+
+    def _reviews_changed(self, changes: Sequence[Change[Review]]) -> None:
+        for change in changes:
+            if change.new is None:
+                self._reviews.pop(change.key, None)
+            else:
+                self._reviews[change.key] = change.new
+            if (of := change.new or change.old) is not None:
+                self._dirty(change.key, of.procedure)
+
+    def _dirty(self, key: ObjectKey, procedure: str) -> None:
+        self._mark(Key(REASONING_PROCEDURE.kind, key.namespace, procedure))
+        self._mark(Key(PROCEDURE_REVISION.kind, key.namespace, key.name))
+        self._mark(Key(PROCEDURE_REVIEW.kind, key.namespace, key.name))
+
+
+def review_for(known: Known, namespace: str, procedure: str, digest: str) -> Review | None:
+    """The review that decides about a digest; None where there is none, or where what has its name is about another."""
+    review = known.review(namespace, revision_name(procedure, digest))
+    if review is None or (review.procedure, review.digest) != (procedure, digest):
+        return None
+    return review
