@@ -19,13 +19,13 @@ from seglam.compiler import Compilation, Missed, NegativeIndex, Outcome
 from seglam.gateway.answering import Declined
 from seglam.gateway.catalog import Catalog
 from seglam.gateway.crew import Crew
-from seglam.gateway.kinds import declined_as_negative, kind_of
+from seglam.gateway.kinds import declined_at_once, kind_of
 from seglam.gateway.outcomes import Reason
 from seglam.gateway.restraint import Restraint
 from seglam.gateway.reviewing import Reviews
 from seglam.gateway.store import CompilationRow, RevisionRow, State, Store, StoreError
 from seglam.gateway.store.compilations import missed_of
-from seglam.lookup import Hit, Index, MissReason
+from seglam.lookup import Hit, Index
 
 logger = logging.getLogger("seglam.gateway")
 
@@ -97,14 +97,11 @@ class Misses:
         self, missed: Missed, requester: str, request_id: str, *, only_if_cached: bool = False
     ) -> Flight | Declined:
         """Start or join the compilation of a miss, or say why there is none. Blocks for the store only."""
-        if (known := self.negatives.find(missed.request)) is not None:
-            return declined_as_negative(known)
-        if only_if_cached or self._strict:
-            return Declined(missed.miss.reason, missed.miss.explanation)
+        restricted = only_if_cached or self._strict
+        if (declined := declined_at_once(missed, self.negatives, only_if_cached=restricted)) is not None:
+            return declined
         if (waiting := self._reviews.proposals.answering(missed.request)) is not None and waiting.compilation:
             return _landed(waiting, waiting.compilation)
-        if missed.miss.reason is MissReason.TOO_LARGE:
-            return Declined(missed.miss.reason, missed.miss.explanation)
         if self._compiler is None:
             return Declined(
                 Reason.NO_COMPLETION,

@@ -12,8 +12,11 @@ from fastapi.responses import JSONResponse
 class Problem(Exception):
     """An error that the caller gets. `code` is stable; `detail` says what was wrong and what to do."""
 
-    def __init__(self, status: int, code: str, detail: str, **members: Any) -> None:
+    def __init__(
+        self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
         super().__init__(detail)
+        self.headers = dict(headers or {})
         self.status = status
         self.code = code
         self.detail = detail
@@ -29,4 +32,4 @@ class Problem(Exception):
             "code": self.code,
             "detail": self.detail,
         }
-        return JSONResponse(content, self.status, dict(headers or {}), "application/problem+json")
+        return JSONResponse(content, self.status, {**self.headers, **(headers or {})}, "application/problem+json")
