@@ -31,12 +31,6 @@ INPUTS = {
         *("requirements/build.lock.txt", "requirements/platform.lock.txt", "pyproject.toml", "README.md", "LICENSE"),
         *("runtime/seglam", "operator/seglam"),
     ),
-        "requirements/platform.lock.txt",
-        "pyproject.toml",
-        "README.md",
-        "LICENSE",
-    )
-    + ("runtime/seglam", "operator/seglam"),
     "runner": ("requirements/engine.lock.txt", "requirements/runner.lock.txt", "runtime/seglam/sandbox"),
 }
 _ENVIRONMENT = {**os.environ, "STORAGE_DRIVER": "overlay"}

@@ -77,7 +77,7 @@ def restart_apiserver(layout: Layout, *, kill_first: bool = False) -> None:
     """Stop the API server (without notice if `kill_first`), start it and wait until it answers."""
     if kill_first:
         kill(layout, APISERVER_PROCESS)
-    stop(layout, APISERVER_PROCESS, seconds=30)
+    stop(layout, APISERVER_PROCESS, seconds=10)  # it waits for watches, which nobody ends
     start(layout, APISERVER_PROCESS)
     _wait_for_apiserver(layout)
 
