@@ -17,9 +17,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from pydantic.alias_generators import to_camel
 
 from seglam.compiler.results import Compilation, Evidence, Gate, ModelCall, Negative, Outcome
+from seglam.lookup.results import MissReason
 from seglam.procedures.document import Digest, ResourceName, Spec
 
-RESULT_KEY = "result.json"
 MAX_RESULT_BYTES = 900 * 1024
 """A ConfigMap ends at 1 MiB; the rest is for its metadata and for other keys."""
 
@@ -67,6 +67,14 @@ class ActiveRevision(_Part):
     document: Spec
 
 
+class MissRecord(_Part):
+    """Why the request was not answered. `revision` bound it but did not serve it (guard, limit, fault), if one did."""
+
+    reason: MissReason
+    explanation: str
+    revision: Digest | None = None
+
+
 class Work(_Part):
     """What the gateway gives to a Job, `GET /internal/v1/compilations/{name}`."""
 
@@ -75,6 +83,7 @@ class Work(_Part):
     requester: str
     request: dict[str, Any] = Field(description="As `subjects.request_as_json` writes it; numbers of `value` exact.")
     revisions: list[ActiveRevision]
+    miss: MissRecord | None = Field(default=None, description="What the gateway found; the Job looks for itself too.")
 
     @classmethod
     def read(cls, content: str | bytes) -> Self:
@@ -183,7 +192,7 @@ class JobResult(_Part):
             compilation=compilation,
             attempt=attempt,
             outcome=JobOutcome.of(made.outcome),
-            message=shortened(made.message, MAX_MESSAGE),
+            message=shortened(_message(made), MAX_MESSAGE),
             name=document.metadata.name if document else None,
             document=document.spec if document else None,
             digest=made.digest,
@@ -259,6 +268,14 @@ class JobResult(_Part):
     def _json(self) -> str:
         text = json.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True), ensure_ascii=False)
         return text.encode(errors="replace").decode()  # a lone surrogate in a fault's words is no text for anybody
+
+
+def _message(made: Compilation) -> str:
+    """The compilation's message; of a rejection what its author may learn, since that holds no value of the request."""
+    if made.outcome is not Outcome.REJECTED or not made.evidence:
+        return made.message
+    failed = made.evidence[-1]
+    return f"gate {failed.gate} failed: {failed.detail.get('category', 'see its evidence')}"
 
 
 def authors_of(requester: str, calls: Iterable[ModelCall]) -> list[str]:
