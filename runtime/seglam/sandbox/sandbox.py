@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from time import perf_counter
 from types import TracebackType
 from typing import Self
@@ -70,9 +70,20 @@ class Sandbox:
         Mode fresh makes one instance for the whole batch (and another after a call that ended or changed it);
         single-use takes one for each call; warm is the same as `run` for each.
         """
+        return list(self.stream(program, arguments, mode=mode, tenant=tenant))
+
+    def stream(
+        self,
+        program: Program,
+        arguments: Iterable[Mapping[str, object]],
+        *,
+        mode: Mode = Mode.FRESH,
+        tenant: str = "default",
+    ) -> Generator[Run, None, None]:
+        """The runs of `run_many` one at a time; closing the generator leaves out the calls that were not asked for."""
         self._check_open()
-        runs: list[Run] = []
         held: Prepared | None = None
+        calls = 0
         try:
             for each in arguments:
                 started = perf_counter()
@@ -82,20 +93,20 @@ class Sandbox:
                 except _Unprepared as problem:
                     reply, fuel = protocol.Reply(None, problem.fault), 0
                 elapsed = (perf_counter() - started) * 1e6
-                runs.append(Run(reply.answer, reply.fault, reply.stdout, fuel, elapsed, self.engine.digest, mode))
+                calls += 1
                 if held is not None and not _reusable(reply):
                     self._discard(held)
                     held = None
                 elif held is not None and mode is not Mode.FRESH:
                     self._give_back(held, mode)
                     held = None
+                yield Run(reply.answer, reply.fault, reply.stdout, fuel, elapsed, self.engine.digest, mode)
         finally:
             if held is not None:
                 held.instance.close()
-        if mode is not Mode.WARM:  # the pool counts those
-            with self._lock:
-                self._calls += len(runs)
-        return runs
+            if mode is not Mode.WARM:  # the pool counts those
+                with self._lock:
+                    self._calls += calls
 
     def inspect(self, code: str, example_values: Iterable[object] = ()) -> Inspection:
         """What the code holds, by the engine's own parser; nothing of it runs.

@@ -62,7 +62,7 @@ def server_context(identity: Identity) -> ssl.SSLContext:
 
 
 class Renewed:
-    """Calling it gives the context of the current files.
+    """The context of files that change. Calling it gives the current one, and looks at the files from time to time.
 
     Args:
         read: reads the identity; `TLSError` if it cannot.
@@ -70,15 +70,20 @@ class Renewed:
 
     Raises:
         TLSError: the first time, if there is none.
+
+    Attributes:
+        identity: what the files held when they could be used last.
+        context: what was made of it.
     """
 
     def __init__(self, read: Callable[[], Identity], make: Callable[[Identity], ssl.SSLContext]) -> None:
         self._read = read
         self._make = make
-        self._identity = read()
-        self._context = make(self._identity)
+        self.identity = read()
+        self.context = make(self.identity)
         self._lock = threading.Lock()
         self._next = monotonic() + CHECK_SECONDS
+        self._reported = ""
 
     def __call__(self) -> ssl.SSLContext:
         if monotonic() >= self._next and self._lock.acquire(blocking=False):
@@ -87,19 +92,22 @@ class Renewed:
             finally:
                 self._next = monotonic() + CHECK_SECONDS
                 self._lock.release()
-        return self._context
+        return self.context
 
     def look(self) -> bool:
         """Read the files now; whether a new context was made."""
         try:
             found = self._read()
-            if found == self._identity:
+            if found == self.identity:
                 return False
-            self._context = self._make(found)
+            self.context = self._make(found)
         except TLSError as problem:
-            _LOG.error("certificates are not renewed, the last ones stay in use: %s", problem)
+            if str(problem) != self._reported:
+                _LOG.error("certificates are not renewed, the last ones stay in use: %s", problem)
+            self._reported = str(problem)
             return False
-        self._identity = found
+        self.identity = found
+        self._reported = ""
         return True
 
 
