@@ -6,6 +6,7 @@ strings. The models turn the few numbers (limits) back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,13 +211,18 @@ def dump(document: ReasoningProcedure) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
+_OTHERWISE = re.compile(r"[-+.\d].*|[~=]|<<|null|true|false|y|n|yes|no|on|off", re.IGNORECASE | re.DOTALL)
+"""Texts that some YAML reader takes for a number, a truth value or nothing: kubectl reads `y` as true, `0o17` as 15."""
+
+
 class _Dumper(yaml.SafeDumper):
     pass
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     block = "\n" in value and not any(line.endswith((" ", "\t")) for line in value.split("\n")) and "\r" not in value
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if block else None)
+    style = "|" if block else "'" if _OTHERWISE.fullmatch(value) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
 _Dumper.add_representer(str, _text)

@@ -295,3 +295,13 @@ def test_revisions_name_limits_and_types() -> None:
     assert made.fuel == 2_000_000_000 and made.memory_mib == 32
     assert made.returns.name == "integer" and made.types["n"].name == "integer"
     assert capital().fuel == 10_000_000_000
+
+
+@pytest.mark.parametrize(
+    "text", ["n", "Y", "yes", "off", "True", "null", "~", "=", "<<", "0o17", "1_000", "1:30", ".5", "-a"]
+)
+def test_texts_that_other_yaml_readers_take_for_something_else_are_quoted(text: str) -> None:
+    values = [{"value": "other", "names": [text]}]
+    written = dump(document(vocabularies=[{"name": "word", "values": values}]))
+    assert f"- '{text}'\n" in written
+    assert yaml.safe_load(written)["spec"]["vocabularies"][0]["values"] == values
