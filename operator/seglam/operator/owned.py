@@ -90,7 +90,6 @@ class Owner:
         meta = {name: value for name, value in live["metadata"].items() if name != "managedFields"}
         restored: Object = {**live, "metadata": meta}
         for part in CONTENT:
-            restored.pop(part, None)
             if part in wanted:
                 restored[part] = _merged(wanted[part], live.get(part))
         made = await self._client.replace(kind, restored, manager=OPERATOR)

@@ -27,10 +27,13 @@ class ReviewSettings:
         approvals: approvals by different people who are no authors. `SEGLAM_REQUIRED_APPROVALS`.
         gitops_authors: globs of user names under which other people's changes arrive, such as a GitOps controller's
             account; a revision with such an author needs two approvals. `SEGLAM_GITOPS_AUTHORS`, comma-separated.
+        stated_authors: people write the annotation of the authors themselves, on clusters that cannot stamp it; then it
+            is theirs, and not cleared at activation. `SEGLAM_STATED_AUTHORS=1`.
     """
 
     approvals: int = 1
     gitops_authors: tuple[str, ...] = ()
+    stated_authors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class RunnerSettings:
         memory_mib: memory of a pod in MiB. `SEGLAM_RUNNER_MEMORY_MIB`.
         cpu_millis: CPU limit of a pod in thousandths of a core. `SEGLAM_RUNNER_CPU_MILLIS`.
         cpu_request_millis: what a pod is sure to get, at most its limit. `SEGLAM_RUNNER_CPU_REQUEST_MILLIS`.
+        idle_s: seconds for which a tenant that lost its last procedure keeps runners. `SEGLAM_RUNNER_IDLE_SECONDS`.
     """
 
     image: str = "localhost/seglam-runner"
@@ -66,6 +70,7 @@ class RunnerSettings:
     memory_mib: int = 512
     cpu_millis: int = 1000
     cpu_request_millis: int = 100
+    idle_s: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,7 @@ class Settings:
             reviews=ReviewSettings(
                 approvals=whole(given, "SEGLAM_REQUIRED_APPROVALS", 1, least=1),
                 gitops_authors=listed(given, "SEGLAM_GITOPS_AUTHORS"),
+                stated_authors=choice(given, "SEGLAM_STATED_AUTHORS", ("0", "1")) == "1",
             ),
             history_limit=whole(given, "SEGLAM_REVISION_HISTORY_LIMIT", 10),
             workers=whole(given, "SEGLAM_WORKERS", 16, least=1),
@@ -189,6 +195,7 @@ def _runners(given: Mapping[str, str]) -> RunnerSettings:
         memory_mib=whole(given, "SEGLAM_RUNNER_MEMORY_MIB", plain.memory_mib, least=64),
         cpu_millis=cpu,
         cpu_request_millis=min(cpu, whole(given, "SEGLAM_RUNNER_CPU_REQUEST_MILLIS", plain.cpu_request_millis)),
+        idle_s=whole(given, "SEGLAM_RUNNER_IDLE_SECONDS", plain.idle_s),
     )
 
 

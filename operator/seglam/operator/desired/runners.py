@@ -22,6 +22,7 @@ from seglam.resources.names import (
     COMPONENT_RUNNER,
     LABEL_COMPONENT,
     LABEL_POOL,
+    LABEL_PROCEDURE,
     LABEL_RUNNER,
     RUNNER_TLS,
     VERIFICATION,
@@ -110,12 +111,16 @@ def marks(pool: Pool) -> dict[str, str]:
     return labels(COMPONENT_RUNNER, pool.tenant, pool=pool.name)
 
 
-def deployment(pool: Pool, settings: RunnerSettings) -> Object:
-    """The Deployment of a pool. A new one is ready before an old one goes, so that a change leaves hits unharmed."""
+def deployment(pool: Pool, settings: RunnerSettings, procedure: str | None = None) -> Object:
+    """The Deployment of a pool. A new pod is ready before an old one goes, so that a change leaves hits unharmed.
+
+    `procedure` is whose own the runners are; its label leads back from the Deployment.
+    """
+    own = {LABEL_PROCEDURE: procedure} if procedure else {}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": meta(pool.name, pool.namespace, marks(pool)),
+        "metadata": meta(pool.name, pool.namespace, marks(pool) | own),
         "spec": {
             "replicas": pool.replicas,
             "revisionHistoryLimit": 2,
