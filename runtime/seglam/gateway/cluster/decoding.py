@@ -10,6 +10,7 @@ import msgspec
 from seglam.procedures.document import Spec
 from seglam.procedures.revision import Revision
 from seglam.resources.names import DEFAULT_POOL, LABEL_POOL
+from seglam.sandbox import Address
 
 SERVICE_NAME = "kubernetes.io/service-name"
 RUNNER_PORT = 8443
@@ -90,21 +91,21 @@ class Slice:
     """Addresses of one EndpointSlice: of pods that are ready, and of those that end but still answer."""
 
     pool: str
-    ready: tuple[tuple[str, int], ...]
-    leaving: tuple[tuple[str, int], ...]
+    ready: tuple[Address, ...]
+    leaving: tuple[Address, ...]
 
 
 def endpoint_slice(raw: bytes) -> Slice:
     """An EndpointSlice of runners."""
     found = _SLICE.decode(raw)
     port = _port(found.ports or [])
-    ready: list[tuple[str, int]] = []
-    leaving: list[tuple[str, int]] = []
+    ready: list[Address] = []
+    leaving: list[Address] = []
     for endpoint in found.endpoints or []:
         if endpoint.conditions.ready in (True, None):  # unknown is to be taken as ready
-            ready += [(address, port) for address in endpoint.addresses]
+            ready += [Address(address, port) for address in endpoint.addresses]
         elif endpoint.conditions.serving:
-            leaving += [(address, port) for address in endpoint.addresses]
+            leaving += [Address(address, port) for address in endpoint.addresses]
     return Slice(_pool(found.metadata.labels), tuple(ready), tuple(leaving))
 
 

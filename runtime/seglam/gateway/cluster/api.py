@@ -1,0 +1,115 @@
+"""The HTTP API of the gateway in a cluster. What is about procedures and reviews themselves is kubectl's."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi import Request as HttpRequest
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from seglam.gateway import describing
+from seglam.gateway.cluster.compilations import Compilations
+from seglam.gateway.cluster.health import Readiness
+from seglam.gateway.cluster.metrics import Metrics
+from seglam.gateway.cluster.service import ClusterService
+from seglam.gateway.problems import Problem
+from seglam.gateway.web import Caller, add_requests, new_app
+from seglam.resources import ProcedureCompilation
+
+
+def create_app(
+    service: ClusterService,
+    compilations: Compilations,
+    identify: Callable[[HttpRequest], Awaitable[Caller]],
+    readiness: Readiness,
+    metrics: Metrics,
+) -> FastAPI:
+    """The application.
+
+    Args:
+        identify: who asks; raises `Problem` for whom it does not know.
+    """
+    app = new_app()
+    app.add_middleware(Parting, readiness=readiness)
+    add_requests(app, service, identify)
+    _add_reading(app, service, compilations, identify)
+    _add_operations(app, readiness, metrics)
+    return app
+
+
+class Parting:
+    """While the process drains, answers end their connections, so that clients turn to another replica."""
+
+    def __init__(self, app: ASGIApp, readiness: Readiness) -> None:
+        self._app = app
+        self._readiness = readiness
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+
+        async def last(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._readiness.draining.is_set():
+                message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
+            await send(message)
+
+        await self._app(scope, receive, last if scope["type"] == "http" else send)
+
+
+def _add_reading(
+    app: FastAPI,
+    service: ClusterService,
+    compilations: Compilations,
+    identify: Callable[[HttpRequest], Awaitable[Caller]],
+) -> None:
+    @app.get("/v1/compilations/{name}", summary="How far the compilation of a missed type is")
+    async def compilation(name: str, http: HttpRequest) -> Response:
+        caller = await identify(http)
+        found = compilations.get(caller.tenant, name)
+        if found is None:
+            raise Problem(404, "unknown-compilation", f"there is no compilation {name[:100]}")
+        return JSONResponse(shown(found))
+
+    @app.get("/v1/procedures", summary="The procedures that are served")
+    async def procedures(http: HttpRequest) -> Response:
+        caller = await identify(http)
+        return JSONResponse(describing.procedures(service.catalog.index(caller.tenant)))
+
+    @app.get("/v1/savings", summary="What the model did not have to do")
+    async def savings(http: HttpRequest) -> Response:
+        caller = await identify(http)
+        return JSONResponse(service.savings(caller.tenant))
+
+
+def _add_operations(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
+    @app.get("/readyz", summary="Whether requests should be sent here")
+    async def readyz() -> Response:
+        state = "draining" if readiness.draining.is_set() else "ready" if readiness.ready else "starting"
+        return JSONResponse({"status": state, "missing": readiness.missing}, 200 if readiness.ready else 503)
+
+    @app.get("/metrics", summary="Metrics for Prometheus")
+    async def exposition() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def shown(found: ProcedureCompilation) -> dict[str, Any]:
+    """A compilation as it is sent."""
+    spec, status = found.spec, found.status
+    ended = status.outcome is not None and (status.attempt or spec.attempt) >= spec.attempt
+    return {
+        "id": found.metadata.name,
+        "progress": "finished" if ended else "started" if status.job else "waiting",
+        "attempt": spec.attempt,
+        "outcome": status.outcome if ended else None,
+        "message": status.message if ended else None,
+        "procedure": status.procedure,
+        "revision": status.digest,
+        "requester": spec.requester,
+        "created": found.metadata.creation_timestamp,
+        "finished": status.finished_at if ended else None,
+        "retryAfter": status.retry_after if ended else None,
+        "calls": [each.model_dump(mode="json", by_alias=True) for each in status.calls or ()],
+    }

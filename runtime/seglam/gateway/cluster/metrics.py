@@ -1,0 +1,99 @@
+"""What Prometheus reads, and the counts from which savings are computed."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import Counter as Counted
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+_BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.hits = Counted("seglam_hits", "Requests that reviewed code answered.", registry=self.registry)
+        self.misses = Counted("seglam_misses", "Requests that missed.", ["reason"], registry=self.registry)
+        self.errors = Counted("seglam_request_errors", "Requests that were none.", registry=self.registry)
+        self.hit_seconds = Histogram(
+            "seglam_hit_duration_seconds",
+            "Time of a hit within the gateway: lookup, the call of the runner, post-conditions.",
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.runner_failures = Counted(
+            "seglam_runner_failures", "Hits that no runner took or answered.", registry=self.registry
+        )
+        self.started = Counted(
+            "seglam_compilations_started", "Attempts of compilations that misses caused.", registry=self.registry
+        )
+        self.tokens = Counted(
+            "seglam_model_tokens", "Tokens that compile Jobs used through the gateway.", registry=self.registry
+        )
+        self.refused = Counted(
+            "seglam_internal_refusals", "Calls of compile Jobs that were refused.", ["code"], registry=self.registry
+        )
+
+    def watch(self, gauges: Callable[[], Iterable[Metric]]) -> None:
+        """Add gauges that are read when somebody asks."""
+        self.registry.register(_Gauges(gauges))
+
+    def text(self) -> bytes:
+        """The exposition."""
+        return generate_latest(self.registry)
+
+
+def gauge(name: str, words: str, value: float | Mapping[str, float], label: str = "") -> Metric:
+    """A gauge as it is now; with a label, one value for each of its values."""
+    if isinstance(value, Mapping):
+        family = GaugeMetricFamily(name, words, labels=[label])
+        for key, number in value.items():
+            family.add_metric([key], number)
+        return family
+    return GaugeMetricFamily(name, words, value=value)
+
+
+class _Gauges:
+    def __init__(self, gauges: Callable[[], Iterable[Metric]]) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterable[Metric]:
+        """What the registry asks for."""
+        return self._gauges()
+
+
+class Tally:
+    """Counts of one tenant since this process began, by day and procedure; they are counted in the metrics as well."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._lock = threading.Lock()
+
+    def add(self, counts: Mapping[str, int], procedure: str = "") -> None:
+        """Add to counters; see `seglam.gateway.answering.Counting`."""
+        day = datetime.now(UTC).date().isoformat()
+        with self._lock:
+            for name, count in counts.items():
+                self._counts[(day, procedure, name)] += count
+        for name, count in counts.items():
+            if name == "hits":
+                self._metrics.hits.inc(count)
+            elif name == "errors":
+                self._metrics.errors.inc(count)
+            elif name.startswith("misses:"):
+                self._metrics.misses.labels(name.removeprefix("misses:")).inc(count)
+            elif name == "hit_us":
+                self._metrics.hit_seconds.observe(count / 1e6)
+
+    def totals(self) -> dict[tuple[str, str, str], int]:
+        """All counts."""
+        with self._lock:
+            return dict(self._counts)

@@ -1,0 +1,76 @@
+"""Answers requests in a cluster: hits from the index and the runners, misses to compilations."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import Any
+
+from seglam.gateway.answering import Answering, Unanswered, observed
+from seglam.gateway.cluster.catalog import Catalog
+from seglam.gateway.cluster.metrics import Metrics, Tally
+from seglam.gateway.cluster.misses import Misses
+from seglam.gateway.outcomes import Answer
+from seglam.gateway.running import Runner, Running, Served, program_of
+from seglam.gateway.savings import Prices, savings
+from seglam.gateway.web import Asked, Blocking, Caller, Reply
+from seglam.lookup import Hit, Miss
+from seglam.procedures import Request
+from seglam.procedures.values import ValueProblem
+
+MAX_TALLIES = 10_000
+
+
+class ClusterService:
+    """What stands behind the API; see `seglam.gateway.web.Answers`.
+
+    A miss returns as soon as its compilation is announced: what a Job makes answers nobody before its review.
+
+    Args:
+        hits: threads for what the hit path does, which nothing else may take.
+    """
+
+    def __init__(self, catalog: Catalog, running: Running, misses: Misses, metrics: Metrics, hits: Blocking) -> None:
+        self.catalog = catalog
+        self._misses = misses
+        self._metrics = metrics
+        self._hits = hits
+        self._runner = Runner(running, lambda revision: Served(program_of(revision)))
+        self._tallies: dict[str, Tally] = {}
+        self._lock = threading.Lock()
+
+    async def answer(self, asked: Asked) -> Reply:
+        """Answer a request."""
+        identity, tenant = uuid.uuid4().hex, asked.caller.tenant
+        answering = Answering(self._runner, self._tally(tenant))
+        with observed(asked.request, identity, tenant, asked.headers) as told:
+            index = self.catalog.index(tenant)
+            decided = await self._hits(answering.decide, asked.request, index, identity=identity, tenant=tenant)
+            answer = decided if isinstance(decided, Answer) else await self._missed(answering, decided, asked)
+            told(answer)
+        return Reply(answer)
+
+    async def explain(self, request: Request, caller: Caller) -> Hit | Miss:
+        """What the lookup decides."""
+        found: Hit | Miss = await self._hits(self.catalog.index(caller.tenant).find, request)
+        return found
+
+    def savings(self, tenant: str) -> dict[str, Any]:
+        """What the model did not have to do since this replica began; see `seglam.gateway.savings`."""
+        return {**savings(self._tally(tenant).totals(), Prices()), "scope": "this replica since its start"}
+
+    async def _missed(self, answering: Answering, unanswered: Unanswered, asked: Asked) -> Answer:
+        try:
+            following = await self._misses.start(unanswered.missed, asked)
+        except ValueProblem as problem:  # a value that cannot be kept
+            return answering.refused(unanswered.answer.id, str(problem))
+        return answering.followed(unanswered, following)
+
+    def _tally(self, tenant: str) -> Tally:
+        found = self._tallies.get(tenant)
+        if found is None:
+            with self._lock:
+                while len(self._tallies) >= MAX_TALLIES:
+                    self._tallies.pop(next(iter(self._tallies)))
+                found = self._tallies.setdefault(tenant, Tally(self._metrics))
+        return found
