@@ -1,6 +1,7 @@
 """The node's commands, to be run as root in the repository's root.
 
     python3 -m tests.cluster.node missing              what this machine lacks for a node, if anything
+    python3 -m tests.cluster.node missing-packages     names of Debian's packages that it lacks, on one line
     python3 -m tests.cluster.node build                build its programs from Go modules (kept in STATE/bin)
     python3 -m tests.cluster.node up                   build, start, and print the path of an administrator's kubeconfig
     python3 -m tests.cluster.node status               one line a process, and the node
@@ -24,7 +25,7 @@ from tests.cluster.node import node
 from tests.cluster.node.build import build
 from tests.cluster.node.credentials import user_kubeconfig
 from tests.cluster.node.layout import Layout
-from tests.cluster.node.machine import missing
+from tests.cluster.node.machine import missing, missing_packages
 from tests.cluster.node.shell import NodeError, run
 
 
@@ -45,6 +46,7 @@ def _load(layout: Layout, *archives: str) -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "missing": _missing,
+    "missing-packages": lambda _: print(*missing_packages()),
     "build": build,
     "up": _up,
     "status": lambda layout: print(node.status(layout)),

@@ -42,12 +42,16 @@ def missing(layout: Layout) -> list[str]:
         return ["the node needs Linux"]
     if os.geteuid() != 0:
         reasons.append("the node needs root")
-    packages = [package for needed, package in PACKAGES.items() if not shutil.which(needed)]
-    if packages:
+    if packages := missing_packages():
         reasons.append(f"packages are missing: apt-get install --no-install-recommends {' '.join(packages)}")
     if not shutil.which("go") and not (layout.bin / "kubelet").exists():
         reasons.append("Go 1.26 is missing, which builds Kubernetes from its modules")
     return reasons
+
+
+def missing_packages() -> list[str]:
+    """Names of Debian's packages that the node and its images need and that are not there."""
+    return [package for needed, package in PACKAGES.items() if not shutil.which(needed)]
 
 
 def prepare() -> None:
