@@ -87,14 +87,15 @@ class Owner:
 
     async def _restore(self, kind: Kind, live: Object, wanted: Object) -> Object:
         """Put the wanted content in place of the whole; apply alone would leave what others added."""
-        meta = {name: value for name, value in live["metadata"].items() if name != "managedFields"}
-        restored: Object = {**live, "metadata": meta}
+        version = live["metadata"]["resourceVersion"]
+        steps: list[Object] = [{"op": "test", "path": "/metadata/resourceVersion", "value": version}]
         for part in CONTENT:
             if part in wanted:
-                restored[part] = _merged(wanted[part], live.get(part))
-        made = await self._client.replace(kind, restored, manager=OPERATOR)
-        if made["metadata"]["resourceVersion"] != live["metadata"]["resourceVersion"]:
-            self._metrics.writes.labels(kind.kind, "replace").inc()
+                steps.append({"op": "add", "path": f"/{part}", "value": _merged(wanted[part], live.get(part))})
+        meta = live["metadata"]
+        made = await self._client.patch(kind, meta["name"], steps, meta.get("namespace"), type="json", manager=OPERATOR)
+        if made["metadata"]["resourceVersion"] != version:
+            self._metrics.writes.labels(kind.kind, "patch").inc()
         return made
 
 

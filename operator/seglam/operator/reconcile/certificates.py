@@ -45,7 +45,7 @@ class Authority:
 
         Raises:
             NotOwned: a Secret of its name is there that the operator did not make.
-            Conflict: another replica renewed it just now.
+            Conflict: another replica renewed it just now; the next attempt reads theirs.
         """
         found = await self._client.find(SECRET, CA, self._settings.namespace)
         if found is None:
@@ -62,7 +62,7 @@ class Authority:
             return existing
         body = self._secret(wanted)
         body["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
-        return data_of(await self._client.replace(SECRET, body, manager=OPERATOR))
+        return data_of(await self._client.apply(SECRET, body, manager=OPERATOR))
 
     async def issue(self, existing: Data | None, subject: Subject) -> Data:
         """A certificate for `subject`: the existing one as long as it is good."""
