@@ -131,6 +131,7 @@ class Settings:
         compiling: what compile Jobs are like.
         local_engines: directory of engines to verify with in this process instead of in runner pods, for development;
             the code of tenants then runs here. `--local-engines`.
+        manage_runners: whether to make runners and certificates. `--without-runners`.
     """
 
     namespace: str = SYSTEM_NAMESPACE
@@ -151,6 +152,7 @@ class Settings:
     runners: RunnerSettings = RunnerSettings()
     compiling: CompileSettings = CompileSettings()
     local_engines: Path | None = None
+    manage_runners: bool = True
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:

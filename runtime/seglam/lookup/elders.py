@@ -1,8 +1,8 @@
 """Which of many revisions could share a request with a newcomer: a quick answer that never misses one.
 
 Comparing automata is exact but needs every elder's document, and thousands of them do not fit a small process. Here
-each pattern leaves a silhouette of a few hundred bytes: what its sentences must hold and what they may hold. What passes
-is compared in full by `overlaps`; what does not pass shares no sentence, by the condition of `product.may_meet`.
+each pattern leaves a silhouette of a few hundred bytes: what its sentences must hold and what they may hold. What
+passes is compared in full by `overlaps`; what does not shares no sentence, by the condition of `product.may_meet`.
 """
 
 from __future__ import annotations
@@ -77,6 +77,10 @@ class Elders(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def keys(self) -> set[T]:
+        """The keys of all revisions that are kept."""
+        return set(self._places)
 
     def add(self, key: T, revision: Revision) -> None:
         """Keep a revision's silhouette, in place of what was kept under the key. `PatternError` as for an index."""

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from seglam.cluster import Client
-from seglam.operator.seen import Name, Revision
+from seglam.operator.seen import Revision
 from seglam.procedures import ReasoningProcedure, digest, validate
 from seglam.procedures import Revision as Document
 from seglam.procedures.document import API_VERSION, KIND, Spec
@@ -113,8 +113,3 @@ class Anywhere(Mapping[Path_, tuple[int, int]]):
 
     def __len__(self) -> int:
         return 0
-
-
-def key_of(revision: Revision) -> Name:
-    """Under which a revision's silhouette is kept: its namespace and name."""
-    return revision.meta.key

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack
 
 from seglam.cluster import Change, Client, Selection, Watch
 from seglam.cluster.changes import Key as ObjectKey
@@ -41,6 +40,7 @@ class Known:
         self._procedures: dict[Name, Procedure] = {}
         self._revisions: defaultdict[Name, dict[str, Revision]] = defaultdict(dict)
         self._named: dict[Name, Revision] = {}
+        self._active: defaultdict[str, dict[str, Revision]] = defaultdict(dict)
         self._reviews: dict[Name, Review] = {}
         self._deactivated: list[Deactivated] = []
         self._watches: list[Watch[Revision] | Watch[Review]] = []
@@ -76,9 +76,8 @@ class Known:
 
     async def synced(self) -> None:
         """Wait until all revisions and reviews are known."""
-        async with AsyncExitStack():
-            for watch in self._watches:
-                await watch.synced.wait()
+        for watch in self._watches:
+            await watch.synced.wait()
 
     def on_deactivated(self, told: Deactivated) -> None:
         """Tell somebody whenever a revision ceases to be active."""
@@ -116,9 +115,13 @@ class Known:
         """The revision of a name, if there is one."""
         return self._named.get((namespace, name))
 
-    def all_revisions(self, namespace: str | None = None) -> Iterable[Revision]:
-        """All revisions, or those of a namespace."""
-        return [each for each in self._named.values() if namespace in (None, each.meta.namespace)]
+    def active(self, namespace: str) -> Iterable[Revision]:
+        """The active revisions of a namespace."""
+        return list(self._active.get(namespace, {}).values())
+
+    def all_revisions(self) -> Iterable[Revision]:
+        """All revisions."""
+        return list(self._named.values())
 
     def review(self, namespace: str, name: str) -> Review | None:
         """The review of a name, if there is one."""
@@ -136,6 +139,8 @@ class Known:
             if new is not None:
                 self._named[change.key] = new
                 self._revisions[new.meta.namespace, new.procedure][new.meta.name] = new
+                if new.active:
+                    self._active[new.meta.namespace][new.meta.name] = new
             if old is not None and old.active and not (new is not None and new.active):
                 for told in self._deactivated:
                     told(old.meta.namespace)
@@ -144,6 +149,7 @@ class Known:
 
     def _unfile(self, old: Revision) -> None:
         self._named.pop(old.meta.key, None)
+        self._active[old.meta.namespace].pop(old.meta.name, None)
         of = (old.meta.namespace, old.procedure)
         self._revisions[of].pop(old.meta.name, None)
         if not self._revisions[of]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from seglam.operator.policies.authorship import MAX_AUTHORS
 from seglam.operator.policies.chain import Policy, Verdict
 from seglam.operator.policies.review import Standing, State
 from seglam.operator.seen import Activation
@@ -60,8 +61,15 @@ def invalid(given: Situation) -> Verdict | None:
 
 def author_unknown(given: Situation) -> Verdict | None:
     """Nobody is named as author, so nobody could be kept from approving their own work."""
-    if given.digest is None or given.authors:
+    if given.digest is None or 0 < len(given.authors) <= MAX_AUTHORS:
         return None
+    if given.authors:
+        return Verdict(
+            Reason.AUTHOR_UNKNOWN,
+            f"{len(given.authors)} people changed the spec since the last activation; more than {MAX_AUTHORS} are not "
+            "recorded; delete the procedure and apply it again",
+            stalled=True,
+        )
     return Verdict(
         Reason.AUTHOR_UNKNOWN,
         "no author is recorded, probably because the admission policies were not there yet; "

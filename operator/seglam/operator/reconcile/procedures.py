@@ -1,0 +1,442 @@
+"""ReasoningProcedure: from a spec to a revision under review, and from decisions to what is served."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from seglam.cluster import AlreadyExists, Conflict, Selection
+from seglam.operator.context import Context
+from seglam.operator.controllers import Controller, Object, Watch
+from seglam.operator.desired import revision as desired
+from seglam.operator.gather.documents import Documents, Parsed
+from seglam.operator.gather.known import Known, review_for
+from seglam.operator.gather.neighbours import Neighbours
+from seglam.operator.gather.wire import procedure_from, procedure_of
+from seglam.operator.keys import DONE, Key, Result
+from seglam.operator.policies.activation import Candidate, choose
+from seglam.operator.policies.authorship import MAX_AUTHORS, authors_of_revision, starts_anew
+from seglam.operator.policies.chain import decide
+from seglam.operator.policies.history import superfluous
+from seglam.operator.policies.procedure import Situation, chain_of, serving
+from seglam.operator.policies.review import Standing, State, standing
+from seglam.operator.runners import Runners
+from seglam.operator.seen import Procedure, Revision
+from seglam.operator.status import condition, ready
+from seglam.procedures import ReasoningProcedure
+from seglam.resources.conditions import ConditionType, Reason
+from seglam.resources.names import (
+    ANNOTATION_AUTHORS,
+    LABEL_ACTIVE,
+    LABEL_POOL,
+    MANAGED_LABELS,
+    OPERATOR,
+    PROCEDURE_REVIEW,
+    PROCEDURE_REVISION,
+    REASONING_PROCEDURE,
+    Kind,
+    revision_name,
+)
+
+log = logging.getLogger(__name__)
+
+KIND = REASONING_PROCEDURE.kind
+PAGE = 100
+SOON_S = 1.0
+"""Seconds to wait for what is on its way: garbage collection, the first word about runners."""
+
+WARNINGS = frozenset(
+    {
+        Reason.INVALID,
+        Reason.AUTHOR_UNKNOWN,
+        Reason.NOT_OWNED,
+        Reason.QUARANTINED,
+        Reason.REJECTED,
+        Reason.VERIFICATION_FAILED,
+        Reason.OVERLAPS,
+        Reason.RUNNERS_NOT_READY,
+    }
+)
+
+
+class _Foreign(Exception):
+    """An object of a name that is needed belongs to somebody else."""
+
+
+class _OnItsWay(Exception):
+    """An object of a name that is needed is about to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """What is known of the current spec."""
+
+    digest: str | None
+    authors: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    foreign: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What came of the question which revision is to be served."""
+
+    active: str | None
+    overlaps: tuple[str, ...] = ()
+
+
+class Procedures:
+    """Reconciles procedures."""
+
+    def __init__(
+        self, context: Context, known: Known, documents: Documents, neighbours: Neighbours, runners: Runners
+    ) -> None:
+        self._context = context
+        self._known = known
+        self._documents = documents
+        self._neighbours = neighbours
+        self._runners = runners
+
+    async def reconcile(self, key: Key) -> Result:
+        """Make a procedure's revision, its review, what is served, and its status what they shall be."""
+        procedure = self._known.procedure(key.namespace, key.name)
+        if procedure is None or procedure.meta.deleting:
+            self._context.status.forget(REASONING_PROCEDURE, key.namespace, key.name)
+            return DONE
+        status = self._context.status.latest(REASONING_PROCEDURE, procedure.meta, procedure.status)
+        procedure = replace(procedure, status=status)
+        try:
+            current = await self._current(procedure)
+        except _OnItsWay:
+            return Result(SOON_S)
+        if current is None:
+            return DONE  # gone meanwhile, or edited: its own event brings it again
+        return await self._serve(procedure, current)
+
+    # The current spec's revision and review
+
+    async def _current(self, procedure: Procedure) -> _Current | None:
+        """The current spec's revision, made where it is missing."""
+        known = self._of_digest(procedure, procedure.digest)
+        if known is not None:
+            return known
+        parsed = await self._documents.procedure(procedure.meta.namespace, procedure.meta.name)
+        if parsed is None or parsed.generation != procedure.meta.generation:
+            return None
+        if parsed.digest is None or parsed.document is None:
+            return _Current(None, problems=parsed.problems)
+        return self._of_digest(procedure, parsed.digest) or await self._make(procedure, parsed, parsed.document)
+
+    def _of_digest(self, procedure: Procedure, digest: str | None) -> _Current | None:
+        """What is known of a digest whose revision and review exist."""
+        if digest is None:
+            return None
+        meta = procedure.meta
+        revision = self._known.revision(meta.namespace, revision_name(meta.name, digest))
+        review = review_for(self._known, meta.namespace, meta.name, digest)
+        if revision is None or review is None or not _ours(revision, procedure, digest) or not review.managed:
+            return None
+        return _Current(digest, review.authors)
+
+    async def _make(self, procedure: Procedure, parsed: Parsed, document: ReasoningProcedure) -> _Current:
+        digest, meta = parsed.digest or "", procedure.meta
+        review = self._known.review(meta.namespace, revision_name(meta.name, digest))
+        mine = review is not None and review.managed and (review.procedure, review.digest) == (meta.name, digest)
+        if review is not None and not mine:
+            return _Current(digest, procedure.authors, foreign=_named(PROCEDURE_REVIEW, review.meta.name))
+        revision = self._known.revision(meta.namespace, revision_name(meta.name, digest))
+        known = revision.authors if revision and _ours(revision, procedure, digest) else None
+        authors = authors_of_revision(procedure.authors, review.authors if review else known)
+        if not 0 < len(authors) <= MAX_AUTHORS:
+            return _Current(digest, authors)
+        labels = desired.compilation_label(procedure.compilation)
+        try:
+            await self._ensure(
+                PROCEDURE_REVISION,
+                desired.revision(
+                    meta.namespace, meta.name, meta.uid, digest, authors, document.spec, procedure.pool, labels=labels
+                ),
+                procedure,
+            )
+            if review is None:
+                await self._ensure(
+                    PROCEDURE_REVIEW, desired.review(meta.namespace, meta.name, digest, authors), procedure
+                )
+        except _Foreign as foreign:
+            return _Current(digest, authors, foreign=str(foreign))
+        return _Current(digest, authors)
+
+    async def _ensure(self, kind: Kind, body: Object, procedure: Procedure) -> None:
+        """Make an object. One that exists already is taken for ours only where everything says so.
+
+        Raises:
+            _Foreign, _OnItsWay.
+        """
+        try:
+            await self._context.client.create(kind, body, manager=OPERATOR)
+        except AlreadyExists:
+            await self._check(kind, body, procedure)
+            return
+        self._context.metrics.writes.labels(kind.kind, "create").inc()
+        log.info("made %s %s/%s", kind.kind, procedure.meta.namespace, body["metadata"]["name"])
+
+    async def _check(self, kind: Kind, body: Object, procedure: Procedure) -> None:
+        name, spec = body["metadata"]["name"], body["spec"]
+        found = await self._context.client.find(kind, name, procedure.meta.namespace)
+        if found is None or found["metadata"].get("deletionTimestamp"):
+            raise _OnItsWay
+        owners = [owner["uid"] for owner in found["metadata"].get("ownerReferences", []) if owner.get("controller")]
+        labels = found["metadata"].get("labels", {})
+        stated = found.get("spec", {})
+        managed = all(labels.get(label) == value for label, value in MANAGED_LABELS.items())
+        same = all(stated.get(field) == spec[field] for field in ("procedure", "digest"))
+        if not managed or not same:
+            raise _Foreign(_named(kind, name))
+        if kind is PROCEDURE_REVISION and owners != [procedure.meta.uid]:
+            raise _OnItsWay  # of a procedure of this name that was deleted: garbage collection takes it
+
+    # What is served
+
+    async def _serve(self, procedure: Procedure, current: _Current) -> Result:
+        served = await self._activate(procedure, current)
+        self._runners.want(procedure.meta.namespace, procedure.pool)
+        readiness = self._runners.readiness(procedure.meta.namespace, procedure.pool)
+        if readiness.ready is None and procedure.status.conditions:
+            return Result(SOON_S)
+        situation = self._situation(procedure, current, served, None if readiness.ready else readiness.message)
+        await self._write(procedure, situation)
+        if not self._context.settings.reviews.stated_authors and starts_anew(
+            procedure.authors, current.digest, served.active
+        ):
+            await self._clear_authors(procedure)
+        await self._prune(procedure, current, served)
+        return DONE
+
+    def _candidates(self, procedure: Procedure) -> dict[str, Candidate]:
+        """The procedure's own revisions, by name, as far as the choice depends on them."""
+        meta = procedure.meta
+        return {
+            revision.meta.name: Candidate(
+                revision.meta.name,
+                revision.digest,
+                revision.meta.created,
+                revision.active,
+                revision.verified,
+                self._standing(meta.namespace, meta.name, revision.digest).state,
+            )
+            for revision in self._known.revisions(meta.namespace, meta.name)
+            if _ours(revision, procedure, revision.digest) and not revision.meta.deleting
+        }
+
+    def _standing(self, namespace: str, procedure: str, digest: str) -> Standing:
+        review = review_for(self._known, namespace, procedure, digest)
+        settings = self._context.settings.reviews
+        if review is None or not review.managed:
+            return Standing(State.PENDING, (), settings.approvals)
+        return standing(review.authors, review.decisions, settings.approvals, settings.gitops_authors)
+
+    async def _activate(self, procedure: Procedure, current: _Current) -> _Served:
+        """Label the chosen revision, then take the label from the others."""
+        candidates = self._candidates(procedure)
+        wanted = choose(current.digest, procedure.activation, list(candidates.values()))
+        overlaps: tuple[str, ...] = ()
+        if wanted is not None and not wanted.active:
+            async with self._neighbours.turn(procedure.meta.namespace):
+                overlaps = await self._overlaps(procedure, wanted.name)
+                if not overlaps:
+                    await self._label(procedure, wanted.name, active=True)
+            if overlaps:
+                others = [each for each in candidates.values() if each.active]
+                newcomer, wanted = wanted, choose(current.digest, procedure.activation, others)
+                overlaps = overlaps if newcomer.digest == current.digest else ()
+        elif self._asks_early(procedure, current, candidates):
+            overlaps = await self._overlaps(procedure, revision_name(procedure.meta.name, current.digest or ""))
+        for name, candidate in candidates.items():
+            if candidate.active and (wanted is None or name != wanted.name):
+                await self._label(procedure, name, active=False)
+        if wanted is not None:
+            await self._repool(procedure, wanted.name)
+        return _Served(wanted.digest if wanted else None, overlaps)
+
+    def _asks_early(self, procedure: Procedure, current: _Current, candidates: dict[str, Candidate]) -> bool:
+        """Whether to tell before the review that the current revision overlaps; asked once, and while it does."""
+        candidate = candidates.get(revision_name(procedure.meta.name, current.digest or ""))
+        if candidate is None or candidate.active or candidate.verified is not True:
+            return False
+        if candidate.state is not State.PENDING:
+            return False
+        said = procedure.status.condition(ConditionType.READY)
+        settled = said is not None and said.reason == Reason.AWAITING_REVIEW
+        return not settled or said is None or said.observed_generation != procedure.meta.generation
+
+    async def _overlaps(self, procedure: Procedure, name: str) -> tuple[str, ...]:
+        revision = self._known.revision(procedure.meta.namespace, name)
+        document = await self._documents.revision(revision) if revision else None
+        if document is None:
+            raise _gone(name)
+        return await self._neighbours.overlaps(procedure.meta.namespace, document)
+
+    async def _label(self, procedure: Procedure, name: str, *, active: bool) -> None:
+        revision = self._known.revision(procedure.meta.namespace, name)
+        if revision is None:
+            raise _gone(name)
+        await self._patch_labels(
+            revision, {LABEL_ACTIVE: "true", LABEL_POOL: procedure.pool} if active else {LABEL_ACTIVE: None}
+        )
+        if active:
+            self._neighbours.admitted(revision)
+        else:
+            self._neighbours.withdrawn(revision)
+        log.info("%s %s/%s", "activated" if active else "deactivated", revision.meta.namespace, name)
+
+    async def _repool(self, procedure: Procedure, name: str) -> None:
+        """Let a revision that is served be served by the pool that its procedure wants by now."""
+        revision = self._known.revision(procedure.meta.namespace, name)
+        if revision is not None and revision.active and revision.pool != procedure.pool:
+            await self._patch_labels(revision, {LABEL_POOL: procedure.pool})
+
+    async def _patch_labels(self, revision: Revision, labels: Mapping[str, str | None]) -> None:
+        body = {"metadata": {"uid": revision.meta.uid, "labels": labels}}
+        meta = revision.meta
+        await self._context.client.patch(PROCEDURE_REVISION, meta.name, body, meta.namespace, manager=OPERATOR)
+        self._context.metrics.writes.labels(PROCEDURE_REVISION.kind, "patch").inc()
+
+    # What is said
+
+    def _situation(self, procedure: Procedure, current: _Current, served: _Served, runners: str | None) -> Situation:
+        meta, digest = procedure.meta, current.digest
+        name = revision_name(meta.name, digest) if digest else ""
+        revision = self._known.revision(meta.namespace, name) if digest else None
+        failed = [
+            f"gate {gate.gate}: {gate.summary}" for gate in (revision.gates if revision else ()) if not gate.passed
+        ]
+        return Situation(
+            problems=current.problems,
+            digest=digest,
+            authors=current.authors,
+            foreign=current.foreign,
+            verified=revision.verified if revision else None,
+            failure="; ".join(failed) or "the gates found something wrong",
+            review=self._standing(meta.namespace, meta.name, digest) if digest else None,
+            review_name=name,
+            overlaps=served.overlaps,
+            activation=procedure.activation,
+            active=served.active,
+            runners=runners,
+            after_shadow=procedure.after_shadow,
+        )
+
+    async def _write(self, procedure: Procedure, situation: Situation) -> None:
+        verdict, serves = decide(chain_of(situation), situation), serving(situation)
+        conditions = [
+            ready(verdict),
+            condition(ConditionType.SERVING, serves.ready, serves.reason, serves.message),
+            condition(
+                ConditionType.STALLED,
+                verdict.stalled,
+                verdict.reason if verdict.stalled else Reason.PROGRESSING,
+                verdict.message if verdict.stalled else "nothing waits for an edit",
+            ),
+        ]
+        if situation.after_shadow:
+            message = "reviewPolicy AfterShadow: shadow runs are not available in this version, so a person decides"
+            conditions.append(condition("Shadow", False, "ShadowNotAvailable", message))
+        meta = procedure.meta
+        revisions = {revision.meta.name for revision in self._known.revisions(meta.namespace, meta.name)}
+        if situation.review is not None and situation.foreign is None and situation.authors:
+            revisions.add(situation.review_name)  # just made; the watch has yet to say so
+        fields = {
+            "digest": situation.digest,
+            "activeDigest": situation.active,
+            "revisions": len(revisions),
+            "review": situation.review_name or None,
+        }
+        await self._context.status.write(
+            REASONING_PROCEDURE, meta, procedure.status, fields, conditions, warnings=WARNINGS
+        )
+
+    async def _clear_authors(self, procedure: Procedure) -> None:
+        """What the authors wrote is served: the next ones answer for what is changed from here on."""
+        meta = procedure.meta
+        body = {"metadata": {"resourceVersion": meta.version, "annotations": {ANNOTATION_AUTHORS: ""}}}
+        try:
+            await self._context.client.patch(REASONING_PROCEDURE, meta.name, body, meta.namespace, manager=OPERATOR)
+        except Conflict:
+            return  # edited or written meanwhile; its own event brings the procedure again
+        self._context.metrics.writes.labels(KIND, "patch").inc()
+
+    async def _prune(self, procedure: Procedure, current: _Current, served: _Served) -> None:
+        """Delete old revisions past the limit."""
+        candidates = list(self._candidates(procedure).values())
+        keep = {current.digest, served.active, procedure.activation.digest}
+        if current.digest is None:
+            return
+        for old in superfluous(candidates, keep, self._context.settings.history_limit):
+            revision = self._known.revision(procedure.meta.namespace, old.name)
+            if revision is None:
+                continue
+            try:
+                await self._context.client.delete(
+                    PROCEDURE_REVISION, old.name, procedure.meta.namespace, uid=revision.meta.uid
+                )
+            except Conflict:
+                continue  # another object of this name by now
+            self._context.metrics.writes.labels(PROCEDURE_REVISION.kind, "delete").inc()
+            log.info("deleted the old revision %s/%s", procedure.meta.namespace, old.name)
+
+    # How procedures are found
+
+    def remember(self, found: Object, deleted: bool) -> None:
+        """Take in what the watch brings."""
+        procedure = procedure_from(found)
+        if deleted:
+            self._known.drop(*procedure.meta.key)
+        else:
+            self._known.put(procedure)
+
+    async def everything(self) -> Iterable[Key]:
+        """All procedures, read anew: what the watch may have missed is put right here."""
+        before = {each.meta.key for each in self._known.procedures()}
+        listed = set()
+        for namespace in self._context.settings.watch_namespaces or (None,):
+            async for page in self._context.client.pages(
+                REASONING_PROCEDURE, Selection(namespace), decoder=procedure_of, limit=PAGE
+            ):
+                for procedure in page.items:
+                    listed.add(procedure.meta.key)
+                    self._known.put(procedure)
+                await asyncio.sleep(0)
+        for namespace_, name in before - listed:
+            self._known.drop(namespace_, name)
+        return [Key(KIND, *key) for key in sorted(before | listed)]
+
+
+def _ours(revision: Revision, procedure: Procedure, digest: str) -> bool:
+    """Whether a revision is this procedure's own and says what its name stands for."""
+    return (
+        revision.managed
+        and revision.owner == procedure.meta.uid
+        and revision.procedure == procedure.meta.name
+        and revision.digest == digest
+        and revision.meta.name == revision_name(procedure.meta.name, digest)
+    )
+
+
+def _named(kind: Kind, name: str) -> str:
+    return f"the {kind.kind} {name}"
+
+
+def _gone(name: str) -> Conflict:
+    return Conflict(409, "Conflict", f"the revision {name} is gone", "activation")
+
+
+def controller(procedures: Procedures) -> Controller:
+    """The controller of procedures."""
+    watch = Watch(
+        REASONING_PROCEDURE,
+        keys=lambda found: [Key(KIND, found["metadata"]["namespace"], found["metadata"]["name"])],
+        remember=procedures.remember,
+    )
+    return Controller(KIND, procedures.reconcile, (watch,), procedures.everything)
