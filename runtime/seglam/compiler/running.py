@@ -73,8 +73,12 @@ def answers(sandbox: Executor, revision: Revision, program: Program, arguments: 
 
 
 def tagged_of(revision: Revision, arguments: Mapping[str, str]) -> dict[str, object]:
-    """Arguments as they enter the sandbox; `ValueProblem` if one is no canonical text of its type."""
-    return {name: kind.to_tagged(arguments[name]) for name, kind in revision.argument_types.items()}
+    """Arguments as they enter the sandbox; `ValueProblem` if one is no canonical text, `KeyError` if it is missing."""
+    tagged = {}
+    for name, kind in revision.argument_types.items():
+        kind.check(arguments[name])
+        tagged[name] = kind.to_tagged(arguments[name])
+    return tagged
 
 
 def serves_on(bench: Bench, revision: Revision) -> Callable[[Binding], bool]:
