@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 import msgspec
 
@@ -40,7 +41,7 @@ class _ListMeta(msgspec.Struct):
 
 class _Page(msgspec.Struct):
     metadata: _ListMeta
-    items: list[msgspec.Raw] = []
+    items: list[msgspec.Raw] | None = None  # null for an empty list of metadata
 
 
 _PAGE_DECODER = msgspec.json.Decoder(_Page)
@@ -170,24 +171,47 @@ class Client:
             )
             page = _read(path, _PAGE_DECODER.decode, body)
             # Raw values are views that would keep the whole page alive: decoders copy what they need.
-            yield Listing([decoder(bytes(item)) for item in page.items], page.metadata.resource_version)
+            yield Listing([decoder(bytes(item)) for item in page.items or ()], page.metadata.resource_version)
             if not page.metadata.continuation:
                 return
             query = query | {"continue": page.metadata.continuation}
+
+    @overload
+    async def list(
+        self,
+        kind: Kind,
+        selection: Selection | None = None,
+        *,
+        metadata_only: bool = False,
+        limit: int = PAGE,
+        deadline: float | None = None,
+    ) -> Listing[Object]: ...
+
+    @overload
+    async def list(
+        self,
+        kind: Kind,
+        selection: Selection | None = None,
+        *,
+        decoder: Callable[[bytes], T],
+        metadata_only: bool = False,
+        limit: int = PAGE,
+        deadline: float | None = None,
+    ) -> Listing[T]: ...
 
     async def list(
         self,
         kind: Kind,
         selection: Selection | None = None,
         *,
-        decoder: Callable[[bytes], T] = decode,  # type: ignore[assignment]
+        decoder: Callable[[bytes], Any] = decode,
         metadata_only: bool = False,
         limit: int = PAGE,
         deadline: float | None = None,
-    ) -> Listing[T]:
+    ) -> Listing[Any]:
         """All objects, as of one version. Begins again where the version ended on the way."""
         for attempt in range(RELISTS):
-            items: list[T] = []
+            items: builtins.list[Any] = []
             version = ""
             try:
                 async for page in self.pages(

@@ -103,7 +103,7 @@ def _credential(user: Mapping[str, Any], path: Path, server: str) -> Credential 
     if user.get("token"):
         token = str(user["token"])
         return lambda _fresh: token
-    if user.get("exec"):
+    if user.get("exec") is not None:
         return Plugin.of(_mapping(user["exec"], path, "exec"), path.parent, server)
     if user.get("username") or user.get("auth-provider"):
         raise ConfigurationError(f"{path}: passwords and auth-provider are not supported; use a token or exec")
