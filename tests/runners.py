@@ -28,10 +28,10 @@ _LISTENING = re.compile(r"calls on port (\d+), probes on port (\d+)")
 
 
 class Runner:
-    """A running `python -m seglam.sandbox.runner`."""
+    """A running `python -m seglam.sandbox.runner`. `name` is the one in its certificate."""
 
-    def __init__(self, directory: Path, authority: Authority, **settings: object) -> None:
-        self.tls_dir = write(authority.identity(NAME, SERVER), directory)
+    def __init__(self, directory: Path, authority: Authority, *, name: str = NAME, **settings: object) -> None:
+        self.tls_dir = write(authority.identity(name, SERVER), directory)
         chosen = {"TLS_DIR": self.tls_dir, "HOST": "127.0.0.1", "PORT": 0, "PROBE_PORT": 0, "EGRESS": "unchecked"}
         stated = {f"SEGLAM_RUNNER_{name}": str(value) for name, value in {**chosen, "DRAIN_S": 0, **settings}.items()}
         self.process = subprocess.Popen(
@@ -85,9 +85,9 @@ class Runner:
 
 
 @contextmanager
-def runner(directory: Path, authority: Authority, **settings: object) -> Iterator[Runner]:
+def runner(directory: Path, authority: Authority, *, name: str = NAME, **settings: object) -> Iterator[Runner]:
     """A runner with settings by their names in capitals; ended with the block."""
-    started = Runner(directory, authority, **settings)
+    started = Runner(directory, authority, name=name, **settings)
     try:
         yield started
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from seglam.gateway.kinds import declined_at_once, kind_of
 from seglam.gateway.outcomes import Reason
 from seglam.gateway.web import Asked, Blocking
 from seglam.gateway.wire import dump_request
+from seglam.lookup import Miss
 from seglam.resources import ProcedureCompilation
 from seglam.resources.names import API_VERSION, GATEWAY, PROCEDURE_COMPILATION, compilation_name
 
@@ -41,11 +43,12 @@ class _Wanted:
     name: str
     fingerprint: str
     request: str
+    miss: str
     requester: str
     traceparent: str | None
 
     def spec(self, attempt: int, host: str) -> dict[str, Any]:
-        digest = "sha256:" + hashlib.sha256(self.request.encode("utf-8", "surrogatepass")).hexdigest()
+        digest = "sha256:" + hashlib.sha256(self.request.encode()).hexdigest()
         spec: dict[str, Any] = {
             "fingerprint": self.fingerprint,
             "requestDigest": digest,
@@ -184,7 +187,9 @@ class Misses:
         return ProcedureCompilation.model_validate(made)
 
     async def _keep(self, wanted: _Wanted, attempt: int) -> None:
-        kept = Kept(wanted.name, attempt, wanted.tenant, wanted.fingerprint, wanted.requester, wanted.request)
+        kept = Kept(
+            wanted.name, attempt, wanted.tenant, wanted.fingerprint, wanted.requester, wanted.request, wanted.miss
+        )
         await self._blocking(self._texts.keep, kept)
 
 
@@ -203,9 +208,16 @@ def _wanted(missed: Missed, asked: Asked) -> _Wanted:
         compilation_name(caller.tenant, print_),
         print_,
         dump_request(missed.request),
+        _miss(missed.miss),
         caller.requester,
         trace if _TRACEPARENT.fullmatch(trace) else None,
     )
+
+
+def _miss(miss: Miss) -> str:
+    """Why a request missed, as `seglam.compiler.jobresult.MissRecord` reads it."""
+    failed = miss.bindings[0].revision.digest if len(miss.bindings) == 1 else None
+    return json.dumps({"reason": miss.reason, "explanation": miss.explanation, "revision": failed})
 
 
 def _joined(result: Started | Declined) -> Started | Declined:

@@ -7,15 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 SHARE = 4
 """No tenant may fill more than one of so many parts of the store."""
+OVERHEAD = 512
+"""Bytes that a text takes beside its own."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS texts (
     name TEXT PRIMARY KEY, attempt INTEGER NOT NULL, tenant TEXT NOT NULL, fingerprint TEXT NOT NULL,
-    requester TEXT NOT NULL, request TEXT NOT NULL, bytes INTEGER NOT NULL, kept REAL NOT NULL,
+    requester TEXT NOT NULL, request TEXT NOT NULL, miss TEXT NOT NULL, bytes INTEGER NOT NULL, kept REAL NOT NULL,
     tokens INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS texts_by_age ON texts (tenant, kept);
@@ -28,7 +30,7 @@ class StoreFull(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A request that waits for its compilation. `request` is JSON."""
+    """A request that waits for its compilation. `request` and `miss`, which says why it missed, are JSON."""
 
     name: str
     attempt: int
@@ -36,6 +38,7 @@ class Kept:
     fingerprint: str
     requester: str
     request: str
+    miss: str
 
 
 class Texts:
@@ -63,32 +66,25 @@ class Texts:
 
     def keep(self, kept: Kept) -> None:
         """Keep a request, in the place of that of an earlier attempt. `StoreFull` if there is no room."""
-        size = len(kept.request.encode("utf-8", "surrogatepass")) + 512
+        size = len(kept.request.encode()) + len(kept.miss.encode()) + OVERHEAD
         with self._lock, self._database:
             self._database.execute("BEGIN IMMEDIATE")
             self._prune()
             self._database.execute("DELETE FROM texts WHERE name = ?", (kept.name,))
             self._make_room(kept.tenant, size)
+            row = {**asdict(kept), "bytes": size, "kept": self._clock()}
             self._database.execute(
-                "INSERT INTO texts (name, attempt, tenant, fingerprint, requester, request, bytes, kept)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    kept.name,
-                    kept.attempt,
-                    kept.tenant,
-                    kept.fingerprint,
-                    kept.requester,
-                    kept.request,
-                    size,
-                    self._clock(),
-                ),
+                "INSERT INTO texts (name, attempt, tenant, fingerprint, requester, request, miss, bytes, kept) VALUES"
+                " (:name, :attempt, :tenant, :fingerprint, :requester, :request, :miss, :bytes, :kept)",
+                row,
             )
 
     def get(self, name: str) -> Kept | None:
         """The request of a compilation, unless it has expired."""
         with self._lock, closing(self._database.cursor()) as cursor:
             row = cursor.execute(
-                "SELECT name, attempt, tenant, fingerprint, requester, request FROM texts WHERE name = ? AND kept > ?",
+                "SELECT name, attempt, tenant, fingerprint, requester, request, miss FROM texts"
+                " WHERE name = ? AND kept > ?",
                 (name, self._clock() - self._ttl),
             ).fetchone()
         return None if row is None else Kept(*row)

@@ -85,7 +85,7 @@ def create_app(
 def _work(kept: Kept, revisions: list[Revision]) -> Iterator[bytes]:
     """`seglam.compiler.jobresult.Work` as JSON, in pieces: thousands of documents are never one text."""
     head = {"tenant": kept.tenant, "fingerprint": kept.fingerprint, "requester": kept.requester}
-    yield json.dumps(head)[:-1].encode() + b', "request": ' + kept.request.encode() + b', "revisions": ['
+    yield f'{json.dumps(head)[:-1]}, "request": {kept.request}, "miss": {kept.miss}, "revisions": ['.encode()
     for number, revision in enumerate(revisions):
         named = json.dumps({"procedure": revision.name, "digest": revision.digest})[:-1].encode()
         yield (b"," if number else b"") + named + b', "document": ' + canonical(revision.spec) + b"}"
