@@ -28,6 +28,8 @@ from seglam.sandbox.tls import CHECK_SECONDS, Identity, Renewed, server_context
 _LOG = logging.getLogger("seglam.sandbox.runner")
 KEEP_ALIVE_SECONDS = 75
 """For which an idle connection is kept; more than for which clients use one again."""
+CLOSE_SECONDS = 1.0
+"""For which a connection that is being closed may take at the end."""
 _MIB = 1 << 20
 
 
@@ -103,6 +105,17 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Signals are the runner's, since it has two servers."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Cut connections that do not close: TLS waits for the other side's word, and an idle client does not look."""
+        closing = asyncio.create_task(super().shutdown(sockets))
+        await asyncio.wait((closing,), timeout=CLOSE_SECONDS)
+        while not closing.done():
+            for each in list(self.server_state.connections):
+                if each.transport.is_closing():
+                    each.transport.abort()
+            await asyncio.wait((closing,), timeout=0.1)
+        await closing
 
 
 def _server(app: object, grace_s: int, certificates: Renewed | None = None) -> uvicorn.Server:
