@@ -17,7 +17,7 @@ PIP          := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv engine demo demo-cluster test unit lint format bench crds lock clean
+.PHONY: help venv engine demo demo-cluster test test-cluster unit lint format bench crds lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ demo: $(PROJECT) engine ## Serve a stream of requests and print the curve; ARGS 
 
 test: lint engine ## Check everything: lint, all tests, branch coverage
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --cov --cov-report term $(ARGS)
+
+test-cluster: $(PROJECT) ## Run the tests on a cluster: one that is given, kind, or a real node made from Go modules
+	$(BIN)/python -m pytest tests/cluster --timeout 900 -p no:xdist -p no:cacheprovider $(ARGS)
 
 unit: $(PROJECT) ## Run the unit tests alone, without coverage
 	$(BIN)/python -m pytest tests/unit $(ARGS)
@@ -63,7 +66,7 @@ lock: ## Renew requirements/*.lock.txt (needs uv); UPGRADE=1 takes newer version
 	@# What the images install is a part of what the tests run with, at the same versions.
 	$(UV) pip compile pyproject.toml --extra platform $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/platform.lock.txt
 	$(UV) pip compile pyproject.toml --extra engine $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/engine.lock.txt
-	$(UV) pip compile pyproject.toml --extra runner $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/runner.lock.txt
+	$(UV) pip compile requirements/runner.in $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/runner.lock.txt
 
 # No addresses in the lists: each machine asks the index that it is configured for, and the hashes decide what it accepts.
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
