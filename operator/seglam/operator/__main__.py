@@ -22,6 +22,7 @@ from seglam.operator.health import HealthServer
 from seglam.operator.metrics import Metrics
 from seglam.operator.settings import Settings, SettingsInvalid
 from seglam.resources.names import KINDS
+from seglam.sandbox import default_directory
 
 log = logging.getLogger("seglam.operator")
 
@@ -60,8 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     development.add_argument(
         "--local-engines",
         type=Path,
+        nargs="?",
+        const=default_directory(),
         metavar="DIRECTORY",
-        help="verify with the engines of this directory, in this process, instead of in runner pods",
+        help="verify with engines in this process, of this directory or the user's, instead of in runner pods",
     )
     development.add_argument(
         "--without-runners", action="store_true", help="make no runners and no certificates, and expect none"

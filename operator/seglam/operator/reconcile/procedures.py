@@ -345,13 +345,14 @@ class Procedures:
             conditions.append(condition("Shadow", False, "ShadowNotAvailable", message))
         meta = procedure.meta
         revisions = {revision.meta.name for revision in self._known.revisions(meta.namespace, meta.name)}
-        if situation.review is not None and situation.foreign is None and situation.authors:
-            revisions.add(situation.review_name)  # just made; the watch has yet to say so
+        made = situation.digest is not None and situation.foreign is None and situation.authors
+        if made:
+            revisions.add(situation.review_name)  # the watch may have yet to say so
         fields = {
             "digest": situation.digest,
             "activeDigest": situation.active,
             "revisions": len(revisions),
-            "review": situation.review_name or None,
+            "review": situation.review_name if made else None,
         }
         await self._context.status.write(
             REASONING_PROCEDURE, meta, procedure.status, fields, conditions, warnings=WARNINGS
