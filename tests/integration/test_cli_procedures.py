@@ -63,8 +63,8 @@ def test_procedures_that_answer_one_request_overlap(tmp_path: Path) -> None:
     write(tmp_path / "c.yaml", other.replace("name: product", "name: times").replace("[what is]", "[compute]"))
     done = run("procedures", "test", str(tmp_path))
     assert done.returncode == 1
-    assert "this is the procedure multiplication of" in done.stdout
-    assert "the pattern matches what multiplication (" in done.stdout
+    assert "this is the procedure multiplication under another name (" in done.stdout
+    assert "pattern 0 matches what multiplication (pattern 0) does" in done.stdout
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
