@@ -7,11 +7,16 @@ import json
 import sys
 from collections.abc import Callable
 
-from benchmarks import hit, lookup, sandbox
+from benchmarks import hit, lookup, runner, sandbox
 from benchmarks.machine import circumstances
 from benchmarks.report import RESULTS, Report
 
-BENCHMARKS: dict[str, Callable[[bool], Report]] = {"lookup": lookup.run, "sandbox": sandbox.run, "hit": hit.run}
+BENCHMARKS: dict[str, Callable[[bool], Report]] = {
+    "lookup": lookup.run,
+    "sandbox": sandbox.run,
+    "hit": hit.run,
+    "runner": runner.run,
+}
 
 
 def main(arguments: list[str]) -> int:

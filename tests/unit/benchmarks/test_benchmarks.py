@@ -77,4 +77,4 @@ def test_an_unknown_benchmark_is_refused_by_name(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit) as ended:
         main(["speed"])
     assert ended.value.code == 2
-    assert "there is no benchmark 'speed'; there are lookup, sandbox, hit" in capsys.readouterr().err
+    assert "there is no benchmark 'speed'; there are lookup, sandbox, hit, runner" in capsys.readouterr().err
