@@ -22,7 +22,7 @@ from seglam.operator.health import HealthServer
 from seglam.operator.metrics import Metrics
 from seglam.operator.settings import Settings, SettingsInvalid
 from seglam.resources.names import KINDS
-from seglam.sandbox import default_directory
+from seglam.sandbox.recipe import default_directory
 
 log = logging.getLogger("seglam.operator")
 
