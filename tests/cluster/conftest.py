@@ -34,6 +34,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--keep-release", action="store_true", help="leave the chart installed at the end")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The time limit is for tests alone: what they share may have to build Kubernetes and two images first."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(900, func_only=True))
+
+
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The cluster under test; without one every test of the tier is skipped, with the reason."""

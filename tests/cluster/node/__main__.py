@@ -1,7 +1,7 @@
 """The node's commands, to be run as root in the repository's root.
 
     python3 -m tests.cluster.node missing              what this machine lacks for a node, if anything
-    python3 -m tests.cluster.node missing-packages     names of Debian's packages that it lacks, on one line
+    python3 -m tests.cluster.node missing-packages     names of Debian's packages that it lacks, one a line
     python3 -m tests.cluster.node build                build its programs from Go modules (kept in STATE/bin)
     python3 -m tests.cluster.node up                   build, start, and print the path of an administrator's kubeconfig
     python3 -m tests.cluster.node status               one line a process, and the node
@@ -46,7 +46,7 @@ def _load(layout: Layout, *archives: str) -> None:
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "missing": _missing,
-    "missing-packages": lambda _: print(*missing_packages()),
+    "missing-packages": lambda _: print("".join(f"{name}\n" for name in missing_packages()), end=""),
     "build": build,
     "up": _up,
     "status": lambda layout: print(node.status(layout)),
