@@ -105,7 +105,7 @@ async def run(settings: Settings, connection: Connection) -> None:
         async def lead() -> None:
             operator = assemble(client, settings, metrics)
             health.ready["watches"] = lambda: _fresh(operator)
-            await operator.run(settings.watch_namespaces, lambda: _on_signals(stop))
+            await operator.run(settings.watched, lambda: _on_signals(stop))
 
         leading = asyncio.create_task(elector.lead(lead, lambda leads: metrics.leader.set(leads)))
         stopped = asyncio.create_task(stop.wait())

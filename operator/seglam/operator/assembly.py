@@ -10,14 +10,25 @@ from seglam.cluster import Client
 from seglam.operator.context import Context
 from seglam.operator.controllers import Controller
 from seglam.operator.events import Events
+from seglam.operator.examinations import Examinations
 from seglam.operator.gather.benches import Benches, LocalBenches, RunnerBenches
 from seglam.operator.gather.documents import Documents
 from seglam.operator.gather.known import Known
 from seglam.operator.gather.neighbours import Neighbours
 from seglam.operator.metrics import Metrics
 from seglam.operator.owned import Owner
-from seglam.operator.reconcile import certificates, procedures, reviews, revisions
+from seglam.operator.reconcile import (
+    certificates,
+    compilations,
+    procedures,
+    reviews,
+    revisions,
+    tenants,
+    verification_runners,
+)
 from seglam.operator.reconcile.certificates import Authority
+from seglam.operator.reconcile.proposals import Proposals
+from seglam.operator.reconcile.runners import RunnerNamespaces
 from seglam.operator.runners import NoRunners, Runners
 from seglam.operator.settings import Settings
 from seglam.operator.status import StatusWriter
@@ -80,14 +91,24 @@ def assemble(client: Client, settings: Settings, metrics: Metrics) -> Operator:
     else:
         remote = RunnerBenches(client, settings.verification_namespace, authority.identity)
         benches, background = remote, [*background, remote.run]
+    examinations = Examinations(benches, settings.verifications)
     runners: Runners = NoRunners()
     controllers: list[Controller] = []
     if settings.manage_runners:
-        controllers += [certificates.controller(context, authority, Owner(client, metrics))]
+        owner = Owner(client, metrics)
+        namespaces = RunnerNamespaces(client, owner, authority, settings)
+        runners = kept = tenants.Tenants(context, known, namespaces)
+        controllers += [
+            certificates.controller(context, authority, owner),
+            verification_runners.controller(context, namespaces),
+            tenants.controller(kept),
+        ]
+    proposals = Proposals(client, known, documents, examinations)
     controllers += [
         procedures.controller(procedures.Procedures(context, known, documents, neighbours, runners)),
-        revisions.controller(context, revisions.Revisions(context, known, documents, benches)),
+        revisions.controller(context, revisions.Revisions(context, known, documents, examinations)),
         reviews.controller(reviews.Reviews(context, known)),
+        compilations.controller(compilations.Compilations(context, proposals)),
     ]
     works.take_on(controllers)
     watcher = Watcher(client.connection, controllers, works.mark)

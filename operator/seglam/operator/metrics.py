@@ -17,6 +17,7 @@ class Metrics:
         writes: requests that change something, by kind of object and verb.
         conditions: objects by kind, condition, status and reason.
         verifications: verifications by outcome (passed, failed, unavailable).
+        compilations: attempts at compilations that ended, by outcome.
         leader: whether this replica leads.
         queue_depth: keys that wait for a worker, by kind.
         watch_age: seconds since a watch was last heard of, by resource.
@@ -35,6 +36,7 @@ class Metrics:
         self.writes = self._counter("writes", "Requests that change an object.", "kind", "verb")
         self.conditions = self._gauge("conditions", "Objects by condition.", "kind", "type", "status", "reason")
         self.verifications = self._counter("verifications", "Verifications of revisions.", "outcome")
+        self.compilations = self._counter("compilations", "Attempts at compilations that ended.", "outcome")
         self.leader = self._gauge("leader", "Whether this replica leads.")
         self.leader.set(0)
         self.queue_depth = self._gauge("queue_depth", "Keys that wait for a worker.", "kind")

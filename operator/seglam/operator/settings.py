@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
-from seglam.resources.names import COMPILE, SYSTEM_NAMESPACE, VERIFICATION_NAMESPACE
+from seglam.resources.names import COMPILE, SYSTEM_NAMESPACE, VERIFICATION_NAMESPACE, runner_namespace
 
 RESYNC_S = 300.0
 
@@ -153,6 +153,13 @@ class Settings:
     compiling: CompileSettings = CompileSettings()
     local_engines: Path | None = None
     manage_runners: bool = True
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Namespaces to watch: the tenants, and where their runners and Jobs are; empty for all."""
+        tenants = self.watch_namespaces
+        own = (self.compile_namespace, self.verification_namespace) if tenants else ()
+        return (*tenants, *map(runner_namespace, tenants), *own)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:

@@ -1,8 +1,8 @@
 """The Job that compiles one missed type.
 
-Its pod runs what a model made the author and the gateway decide, so it gets no more than it needs: a token for the
-gateway and one for the API server, whose rights end at its own result; no key of a model; no resolver, since the
-gateway's address is written into its hosts file.
+Its pod reads what users and models wrote, so it gets no more than it needs: a token for the gateway and one for the API
+server, whose rights end at its own result; no key of a model; no resolver, since the gateway's address is written into
+its hosts file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from seglam.resources import ProcedureCompilationSpec
 from seglam.resources.names import CA, COMPILE, GATEWAY
 
 COMPONENT = "compile"
-ATTEMPT = "attempt"
+LABEL_ATTEMPT = "seglam.dev/attempt"
+LABEL_UID = "seglam.dev/compilation-uid"
+WIND_UP_S = 60
+"""Seconds of the deadline that are left for starting and for keeping the result."""
 GATEWAY_PORT = 8443
 AUDIENCE = "seglam-gateway"
 TOKEN_S = 3600
@@ -36,10 +39,14 @@ ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 CONTROLLER_UID = "metadata.labels['batch.kubernetes.io/controller-uid']"
 
 
-def compile_job(name: str, tenant: str, spec: ProcedureCompilationSpec, settings: Settings) -> Object:
-    """The Job of one attempt. `name` is the compilation's; `attempt` is a label of Job and pods."""
+def compile_job(name: str, tenant: str, uid: str, spec: ProcedureCompilationSpec, settings: Settings) -> Object:
+    """The Job of one attempt at a compilation, whose `name` and `uid` are given.
+
+    Its labels say which attempt of which compilation it is: a compilation that was deleted and made again begins at the
+    first attempt anew.
+    """
     compiling = settings.compiling
-    marks = labels(COMPONENT, tenant, compilation=name, attempt=str(spec.attempt))
+    marks = labels(COMPONENT, tenant, compilation=name) | {LABEL_ATTEMPT: str(spec.attempt), LABEL_UID: uid}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -111,6 +118,7 @@ def _environment(name: str, spec: ProcedureCompilationSpec, settings: Settings) 
     stated = {
         "SEGLAM_COMPILATION": name,
         "SEGLAM_ATTEMPT": str(spec.attempt),
+        "SEGLAM_COMPILE_SECONDS": str(max(compiling.deadline_s - WIND_UP_S, compiling.deadline_s // 2, 1)),
         "SEGLAM_GATEWAY": f"https://{gateway_host(settings)}:{GATEWAY_PORT}",
         "SEGLAM_CA_FILE": f"{GATEWAY_DIRECTORY}/ca.crt",
         "SEGLAM_TOKEN_FILE": f"{GATEWAY_DIRECTORY}/token",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
-from seglam.compiler import Bench
 from seglam.operator.context import Context
 from seglam.operator.controllers import Controller
-from seglam.operator.gather.benches import Benches
+from seglam.operator.examinations import Examinations
 from seglam.operator.gather.compilations import result_of
 from seglam.operator.gather.documents import Documents, NotTheDocument
 from seglam.operator.gather.known import Known, review_for
@@ -19,7 +16,7 @@ from seglam.operator.policies.chain import Verdict
 from seglam.operator.policies.review import State, standing
 from seglam.operator.seen import ConditionSeen, Revision
 from seglam.operator.status import condition
-from seglam.operator.verifying import Findings, examine
+from seglam.operator.verifying import Findings
 from seglam.procedures import Revision as Document
 from seglam.resources.conditions import ConditionType, Reason
 from seglam.resources.names import OPERATOR, PROCEDURE_REVISION, revision_name
@@ -37,12 +34,11 @@ WAIT_S = 3.0
 class Revisions:
     """Reconciles revisions."""
 
-    def __init__(self, context: Context, known: Known, documents: Documents, benches: Benches) -> None:
+    def __init__(self, context: Context, known: Known, documents: Documents, examinations: Examinations) -> None:
         self._context = context
         self._known = known
         self._documents = documents
-        self._benches = benches
-        self._threads = ThreadPoolExecutor(context.settings.verifications, thread_name_prefix="verification")
+        self._examinations = examinations
 
     async def reconcile(self, key: Key) -> Result:
         """Verify a revision that nobody has verified, and say what is true of it."""
@@ -69,14 +65,14 @@ class Revisions:
 
     async def _verify(self, revision: Revision) -> ConditionSeen | None:
         """Run the gates and keep what they found; None if the revision is gone. `RunnersUnavailable`."""
-        bench = await self._benches.bench()
+        await self._examinations.available()  # before a document is read
         try:
             document = await self._documents.revision(revision)
         except NotTheDocument as problem:
             return condition(ConditionType.VERIFIED, False, Reason.VERIFICATION_FAILED, str(problem))
         if document is None:
             return None
-        findings = await self._examine(revision, document, bench)
+        findings = await self._examine(revision, document)
         body = {
             "apiVersion": PROCEDURE_REVISION.api_version,
             "kind": KIND,
@@ -93,13 +89,12 @@ class Revisions:
         reason = Reason.VERIFIED if findings.passed else Reason.VERIFICATION_FAILED
         return condition(ConditionType.VERIFIED, findings.passed, reason, findings.summary)
 
-    async def _examine(self, revision: Revision, document: Document, bench: Bench) -> Findings:
+    async def _examine(self, revision: Revision, document: Document) -> Findings:
         result = await result_of(self._context.client, self._context.settings.compile_namespace, revision)
         base: Document | None = None
         if result is not None and result.replaces is not None:
             base = await self._replaced(revision, result.replaces)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, examine, document, result, base, bench)
+        return await self._examinations.findings(document, result, base)
 
     async def _replaced(self, revision: Revision, digest: str) -> Document | None:
         """The revision that an extension is made from."""
