@@ -24,7 +24,7 @@ class Metrics:
         self.errors = Counted("seglam_request_errors", "Requests that were none.", registry=self.registry)
         self.hit_seconds = Histogram(
             "seglam_hit_duration_seconds",
-            "Time of a hit within the gateway: lookup, the call of the runner, post-conditions.",
+            "Time of a hit: waiting for a thread, lookup, the call of the runner, post-conditions.",
             buckets=_BUCKETS,
             registry=self.registry,
         )
@@ -90,8 +90,6 @@ class Tally:
                 self._metrics.errors.inc(count)
             elif name.startswith("misses:"):
                 self._metrics.misses.labels(name.removeprefix("misses:")).inc(count)
-            elif name == "hit_us":
-                self._metrics.hit_seconds.observe(count / 1e6)
 
     def totals(self) -> dict[tuple[str, str, str], int]:
         """All counts."""

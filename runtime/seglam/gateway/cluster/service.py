@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import uuid
+from time import perf_counter
 from typing import Any
 
 from seglam.gateway.answering import Answering, Unanswered, observed
 from seglam.gateway.cluster.catalog import Catalog
 from seglam.gateway.cluster.metrics import Metrics, Tally
 from seglam.gateway.cluster.misses import Misses
-from seglam.gateway.outcomes import Answer
+from seglam.gateway.outcomes import Answer, Outcome
 from seglam.gateway.running import Runner, Running, Served, program_of
 from seglam.gateway.savings import Prices, savings
 from seglam.gateway.web import Asked, Blocking, Caller, Reply
@@ -44,9 +45,16 @@ class ClusterService:
         identity, tenant = uuid.uuid4().hex, asked.caller.tenant
         answering = Answering(self._runner, self._tally(tenant))
         with observed(asked.request, identity, tenant, asked.headers) as told:
-            index = self.catalog.index(tenant)
-            decided = await self._hits(answering.decide, asked.request, index, identity=identity, tenant=tenant)
-            answer = decided if isinstance(decided, Answer) else await self._missed(answering, decided, asked)
+            index, began = self.catalog.index(tenant), perf_counter()
+            decided: Answer | Unanswered = await self._hits(
+                answering.decide, asked.request, index, identity=identity, tenant=tenant
+            )
+            if isinstance(decided, Unanswered):
+                answer = await self._missed(answering, decided, asked)
+            else:
+                answer = decided
+                if answer.outcome is Outcome.HIT:
+                    self._metrics.hit_seconds.observe(perf_counter() - began)
             told(answer)
         return Reply(answer)
 
