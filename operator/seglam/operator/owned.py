@@ -87,8 +87,9 @@ class Owner:
 
     async def _restore(self, kind: Kind, live: Object, wanted: Object) -> Object:
         """Put the wanted content in place of the whole; apply alone would leave what others added."""
-        version = live["metadata"]["resourceVersion"]
-        steps: list[Object] = [{"op": "test", "path": "/metadata/resourceVersion", "value": version}]
+        version, uid = live["metadata"]["resourceVersion"], live["metadata"]["uid"]
+        # Not the version: it changes with every status, and the wanted content is wanted whatever came between.
+        steps: list[Object] = [{"op": "test", "path": "/metadata/uid", "value": uid}]
         for part in CONTENT:
             if part in wanted:
                 steps.append({"op": "add", "path": f"/{part}", "value": _merged(wanted[part], live.get(part))})
