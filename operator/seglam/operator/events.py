@@ -42,6 +42,7 @@ class Events:
         self._identity = identity[:128]
         self._clock = clock
         self._waiting: asyncio.Queue[dict[str, object]] = asyncio.Queue(WAITING)
+        self._dropped = 0
 
     def report(self, kind: Kind, about: Meta, type_: EventType, reason: str, note: str, action: str) -> None:
         """Note that something happened to an object; returns at once. `action` is what the operator did or tried."""
@@ -68,12 +69,17 @@ class Events:
         try:
             self._waiting.put_nowait(event)
         except asyncio.QueueFull:
-            log.warning("too many events wait; dropped: %s %s of %s/%s", type_, reason, about.namespace, about.name)
+            if not self._dropped:
+                log.warning("more than %d events wait to be written; further ones are dropped until some are", WAITING)
+            self._dropped += 1
 
     async def run(self) -> None:
         """Write what was reported, until cancelled."""
         while True:
             event = await self._waiting.get()
+            if self._dropped and self._waiting.qsize() < WAITING // 2:
+                log.warning("%d events were dropped", self._dropped)
+                self._dropped = 0
             try:
                 await self._client.create(EVENT, event)
                 self._metrics.writes.labels(EVENT.kind, "create").inc()
