@@ -123,6 +123,7 @@ def contains(live: Any, wanted: Any) -> bool:
     if isinstance(wanted, Sequence) and not isinstance(wanted, str):
         return (
             isinstance(live, Sequence)
+            and not isinstance(live, str)
             and len(live) == len(wanted)
             and all(contains(each, value) for each, value in zip(live, wanted, strict=True))
         )
