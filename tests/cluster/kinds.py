@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seglam.cluster import Client, Connection, NotFound, from_kubeconfig
+from seglam.cluster import Client, Connection, NotFound, Selection, from_kubeconfig
 from seglam.cluster.kinds import CUSTOM_RESOURCE_DEFINITION, NAMESPACE
 from seglam.resources import names
 from seglam.resources.definitions import DEFINITIONS
@@ -37,7 +37,7 @@ async def install(client: Client) -> None:
     for definition in DEFINITIONS:
         for _ in range(600):
             try:
-                await client.list(definition.kind, limit=1)
+                await client.list(definition.kind, Selection("default"))
                 break
             except NotFound:
                 await asyncio.sleep(0.1)

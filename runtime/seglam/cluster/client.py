@@ -115,7 +115,7 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. End watches first: a stream that is closed under its reader never ends."""
         await self.transport.close()
 
     @property
