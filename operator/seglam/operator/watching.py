@@ -7,17 +7,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import aiohttp
 import kopf
 
 from seglam.cluster import Connection
 from seglam.operator.controllers import Controller, Watch
 from seglam.operator.queue import Mark
-from seglam.resources.names import GROUP
+from seglam.resources.names import GROUP, OPERATOR
 
 PAGE = 250
 WORKERS = 50
 IDLE_S = 0.1
 """A worker that has handled its object stays this long; kopf's own five seconds would hold up thousands of objects."""
+IDENTITY: Any = OPERATOR
+"""kopf would otherwise look up the user's name, and in a pod the user has none."""
 INACTIVITY_S = 75.0
 """Silence after which a watch is made anew: bookmarks come every 60 seconds."""
 
@@ -45,6 +48,7 @@ class Watcher:
         await kopf.operator(
             registry=self._registry(),
             settings=self._settings(),
+            identity=IDENTITY,
             standalone=True,
             clusterwide=not namespaces,
             namespaces=list(namespaces),
@@ -69,18 +73,19 @@ class Watcher:
 
         return handle
 
-    async def _login(self, **_: object) -> kopf.ConnectionInfo:
-        """Our own connection, so that kopf reads neither environment nor files."""
+    async def _login(self, **_: object) -> kopf.AiohttpSession:
+        """A session of our own connection, so that kopf reads neither environment nor files. kopf closes it, and asks
+        for another when the API server no longer takes its token.
+        """
         connection = self._connection
-        token = await asyncio.to_thread(connection.credential, True) if connection.credential else None
-        return kopf.ConnectionInfo(
-            server=connection.server,
-            ca_data=connection.authority,
-            insecure=connection.insecure,
-            certificate_data=connection.certificate,
-            private_key_data=connection.key,
-            token=token,
-            default_namespace=connection.namespace,
+        headers = dict(connection.impersonate)
+        if connection.credential is not None:
+            headers["Authorization"] = f"Bearer {await asyncio.to_thread(connection.credential, True)}"
+        context = connection.tls()
+        connector = aiohttp.TCPConnector(limit=0, ssl=True if context is None else context)
+        session = aiohttp.ClientSession(connector=connector, headers=headers)
+        return kopf.AiohttpSession(
+            server=connection.server, aiohttp_session=session, default_namespace=connection.namespace
         )
 
     def _settings(self) -> kopf.OperatorSettings:
