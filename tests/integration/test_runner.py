@@ -157,6 +157,22 @@ def test_limits_are_those_of_the_document(shared: Runner, authority: Authority) 
         assert sandbox.run(known.add(TIMES), {"a": 6, "b": 7}).answer == 42
 
 
+def test_calls_at_work_get_no_more_memory_than_there_is(authority: Authority, tmp_path: Path) -> None:
+    known = Admitted()
+    fitting, larger = known.add(BOMB, memoryMiB=64), known.add(BOMB, memoryMiB=65)
+    with (
+        runner(tmp_path / "r", authority, CALLS_MIB=64, CONCURRENCY=4) as started,
+        known.sandbox(authority, started) as sandbox,
+        ThreadPoolExecutor(4) as callers,
+    ):
+        for mode in Mode:
+            refused = sandbox.run(larger, {"a": 1, "b": 1}, mode=mode)
+            assert refused.fault is not None and refused.fault.kind is FaultKind.MEMORY
+            assert refused.fault.message == "a limit of 65 MiB is more than this runner has for calls, 64 MiB"
+        runs = [callers.submit(sandbox.run, fitting, {"a": 30 << 20, "b": 1}) for _ in range(8)]
+        assert [each.result().answer for each in runs] == [30 << 20] * 8
+
+
 # Batches and inspections
 
 

@@ -61,7 +61,11 @@ class TLS:
 
 
 class Broken(Exception):
-    """No connection could be made, or it was closed before the reply was whole."""
+    """No connection could be made, or it was closed before the reply was whole; in the latter case `sent`."""
+
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class Reply(NamedTuple):
@@ -170,7 +174,8 @@ class Connections:
         except TimeoutError:
             raise
         except (OSError, http.client.HTTPException) as problem:
-            raise Broken(f"{address}: the connection ended before the reply ({type(problem).__name__})") from problem
+            words = f"{address}: the connection ended before the reply ({type(problem).__name__})"
+            raise Broken(words, sent=True) from problem
         finally:
             if whole:
                 self._keep(address, connection)

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 SUSPECT_SECONDS = 2.0
 """For which an address that could not be reached is asked last."""
+MOST_ENDED = 2
+"""Connections that one call may see end before it is given up: it may be what ends the runners."""
 BATCH_BYTES = 4 << 20
 """Arguments of one batch, unless a single one is larger; runners take twice as much."""
 STEPS_PER_SECOND = 1_000_000_000
@@ -57,7 +59,8 @@ class RemoteSandbox:
     """Runs programs on runners; an `Executor`. Thread-safe; calls block their threads.
 
     Every request may be repeated without harm. So another address is asked when no connection could be made, when it
-    was closed before the reply was whole, or when the runner was full; never when a reply is late or of a wrong form.
+    was closed before the reply was whole (twice at most), or when the runner was full; never when a reply is late or of
+    a wrong form.
 
     Args:
         addresses: gives the runners' current addresses; read for each call.
@@ -213,6 +216,7 @@ class RemoteSandbox:
         deadline = monotonic() + seconds
         failures: list[str] = []
         waits: list[float] = []
+        ended = 0
         for address in self._in_order():
             try:
                 with _Counted(self._at_work, address, self._lock):
@@ -221,6 +225,9 @@ class RemoteSandbox:
                 failures.append(str(problem))
                 with self._lock:
                     self._suspect[address] = monotonic() + SUSPECT_SECONDS
+                ended += problem.sent
+                if ended == MOST_ENDED:
+                    break
                 continue
             except TimeoutError:
                 failures.append(f"{address}: no reply within {seconds:g} s")

@@ -154,6 +154,13 @@ def test_another_address_is_asked_when_a_connection_ends(script: Callable[..., S
         assert [sandbox.run(PROGRAM, {}).answer for _ in range(2)] == [1, 1]
 
 
+def test_a_call_that_ends_runners_is_given_up(script: Callable[..., Scripted], tls: TLS) -> None:
+    servers = [script([None], [None]) for _ in range(4)]
+    with client(tls, *servers) as sandbox, pytest.raises(RunnersUnavailable, match="ended before the reply"):
+        sandbox.run(PROGRAM, {})
+    assert sum(len(each.requests) for each in servers) == 2
+
+
 @pytest.mark.parametrize(
     ("reply", "words"),
     [

@@ -13,8 +13,9 @@ from time import monotonic
 from typing import TypeVar
 
 from seglam.sandbox import wire
-from seglam.sandbox.results import Run
+from seglam.sandbox.results import Fault, FaultKind, Mode, Program, Run
 from seglam.sandbox.runner.asgi import Gone, Headers, Problem, Receive, Response, Scope, Send, body_of, header
+from seglam.sandbox.runner.memory import Memory
 from seglam.sandbox.runner.metrics import Metrics
 from seglam.sandbox.runner.revisions import Revisions, WrongDigest
 from seglam.sandbox.runner.state import State
@@ -42,6 +43,7 @@ class Api:
 
     Args:
         sandboxes: by build; the first runs warm calls.
+        memory: of calls at work.
         warm: whether it takes warm calls at all.
         body_bytes: size of one request.
     """
@@ -50,6 +52,7 @@ class Api:
         self,
         sandboxes: Mapping[str, Sandbox],
         workers: Workers,
+        memory: Memory,
         revisions: Revisions,
         state: State,
         metrics: Metrics,
@@ -60,6 +63,7 @@ class Api:
         self._sandboxes = sandboxes
         self._first = next(iter(sandboxes.values()))
         self._workers = workers
+        self._memory = memory
         self._revisions = revisions
         self._state = state
         self._metrics = metrics
@@ -120,7 +124,10 @@ class Api:
             program = self._revisions.find(call.revision)
             if program is None:
                 raise Problem(404, "unknown-revision", "the revision is not here; PUT its document, then ask again")
-            return self._written(self._first.run(program, call.arguments))
+            if (fault := self._beyond(program)) is not None:
+                return self._written(_not_run(fault, self._first, Mode.WARM))
+            with self._memory.of(program.memory_mib, deadline):
+                return self._written(self._first.run(program, call.arguments))
 
         return await self._work(job, deadline)
 
@@ -128,9 +135,12 @@ class Api:
         def job() -> bytes:
             batch = wire.read_batch(body)
             sandbox = self._sandbox(batch.build)
-            last = deadline - BATCH_SHARE * (deadline - monotonic())
-            with closing(sandbox.stream(batch.program, batch.arguments, mode=batch.mode)) as runs:
-                return wire.write_runs(self._some(runs, last))
+            if (fault := self._beyond(batch.program)) is not None:
+                return wire.write_runs([self._written(_not_run(fault, sandbox, batch.mode)) for _ in batch.arguments])
+            with self._memory.of(batch.program.memory_mib, deadline):
+                last = deadline - BATCH_SHARE * (deadline - monotonic())
+                with closing(sandbox.stream(batch.program, batch.arguments, mode=batch.mode)) as runs:
+                    return wire.write_runs(self._some(runs, last))
 
         return await self._work(job, deadline)
 
@@ -158,6 +168,13 @@ class Api:
             raise Problem(404, "unknown-build", f"this runner has builds {', '.join(self._sandboxes)}")
         return found
 
+    def _beyond(self, program: Program) -> Fault | None:
+        """Why a program is not run here, if its memory is more than there is."""
+        if self._memory.holds(program.memory_mib):
+            return None
+        message = f"a limit of {program.memory_mib} MiB is more than this runner has for calls, {self._memory.mib} MiB"
+        return Fault(FaultKind.MEMORY, message)
+
     def _written(self, run: Run) -> bytes:
         self._metrics.ran(run)
         return wire.write_run(run)
@@ -169,6 +186,10 @@ class Api:
             raise Problem(503, "overloaded", "as many calls run and wait as may", _AGAIN) from None
         except Late:
             raise Problem(504, "late", "the deadline passed before there was a reply") from None
+
+
+def _not_run(fault: Fault, sandbox: Sandbox, mode: Mode) -> Run:
+    return Run(None, fault, "", 0, 0.0, sandbox.engine.digest, mode)
 
 
 def _described(sandboxes: Mapping[str, Sandbox]) -> Iterator[wire.EngineDescription]:

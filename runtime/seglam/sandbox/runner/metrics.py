@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -39,6 +39,7 @@ class Metrics:
         self._refusals = Counter(
             "seglam_runner_refusals", "Requests refused, by the problem's type.", ("type",), registry=self._registry
         )
+        ProcessCollector(registry=self._registry)
         self._registry.register(_Now(state, workers, revisions, sandboxes))
 
     def ran(self, run: Run) -> None:

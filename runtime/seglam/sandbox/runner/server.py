@@ -16,6 +16,7 @@ import uvicorn
 from seglam.sandbox.engine import Engine
 from seglam.sandbox.runner.api import Api
 from seglam.sandbox.runner.egress import Egress
+from seglam.sandbox.runner.memory import Memory, left_of_container
 from seglam.sandbox.runner.metrics import Metrics
 from seglam.sandbox.runner.probes import Probes
 from seglam.sandbox.runner.revisions import Revisions
@@ -55,11 +56,13 @@ async def serve(settings: Settings) -> bool:
         }
         state = State(Egress(settings.egress))
         workers = Workers(settings.concurrency, settings.queue)
+        memory = Memory(settings.calls_mib or left_of_container(settings.warm_mib))
         revisions = Revisions(settings.revisions_mib * _MIB)
         metrics = Metrics(state, workers, revisions, list(sandboxes.values()))
         api = Api(
             sandboxes,
             workers,
+            memory,
             revisions,
             state,
             metrics,
@@ -72,6 +75,8 @@ async def serve(settings: Settings) -> bool:
         probes = _server(Probes(state, metrics), 1)
         serving = [asyncio.create_task(calls.serve([calls_on])), asyncio.create_task(probes.serve([probes_on]))]
         watching = [asyncio.create_task(state.egress.watch()), asyncio.create_task(_renew(certificates))]
+        if memory.mib is not None:
+            _LOG.info("calls at work have %d MiB together", memory.mib)
         _LOG.info("calls on port %d, probes on port %d", calls_on.getsockname()[1], probes_on.getsockname()[1])
         await _until(stop, [*serving, *watching])
         state.draining = True

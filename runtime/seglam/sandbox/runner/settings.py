@@ -31,6 +31,7 @@ class Settings:
         concurrency: calls that run at once, each on a thread.
         queue: calls that may wait for a thread; the next is refused.
         warm_mib: memory of idle instances.
+        calls_mib: memory of calls at work, by their limits; 0 for what the container's own limit leaves.
         revisions_mib: size of the admitted revisions' documents together.
         body_mib: size of one request.
         drain_s: seconds between SIGTERM and the end of listening, for those who send calls to notice.
@@ -48,6 +49,7 @@ class Settings:
     concurrency: int = 4
     queue: int = 64
     warm_mib: int = 256
+    calls_mib: int = 0
     revisions_mib: int = 32
     body_mib: int = 8
     drain_s: int = 2
@@ -79,6 +81,7 @@ class Settings:
             concurrency=number("CONCURRENCY", 1, 256, 4),
             queue=number("QUEUE", 0, 10_000, 64),
             warm_mib=number("WARM_MIB", 0, 1 << 20, 256),
+            calls_mib=number("CALLS_MIB", 0, 1 << 20, 0),
             revisions_mib=number("REVISIONS_MIB", 1, 1 << 20, 32),
             body_mib=number("BODY_MIB", 1, 1024, 8),
             drain_s=number("DRAIN_S", 0, 3600, 2),
