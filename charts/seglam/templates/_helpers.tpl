@@ -162,3 +162,11 @@ does not exist is allowed everything, by a wildcard, and nobody meant that to in
     !variables.changed || request.userInfo.username in variables.kept.split('\n') ? variables.kept
     : (variables.kept == '' ? '' : variables.kept + '\n') + request.userInfo.username
 {{- end }}
+
+{{/* Annotations of what runs once after the release is gone. Takes the weight, by which it is ordered. */}}
+{{- define "seglam.uninstallHook" -}}
+annotations:
+  helm.sh/hook: post-delete
+  helm.sh/hook-weight: {{ . | quote }}
+  helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
