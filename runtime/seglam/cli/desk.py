@@ -1,7 +1,9 @@
-"""Where revisions are looked at and decided on: the store of a data directory, or a running server.
+"""Where revisions are looked at and decided on: the store of a data directory, a running server, or a cluster.
 
-Both give the same JSON: a revision is `{"digest", "name", "state", "origin", "authors", "replaces", "created",
-"document", "evidence", "calls", "reviews"}`, in a list without the last four and with its summary.
+All give the same JSON: a revision is `{"digest", "name", "state", "origin", "authors", "replaces", "created",
+"document", "evidence", "calls", "reviews"}`, in a list without the last four and with its summary. A cluster's has no
+origin and no calls, and besides `namespace`, `review`, `gates`, `engines`, `conditions` and `previous`: the document
+that is served.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from seglam.cli import client
+from seglam.cli.cluster import ClusterDesk, Place
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.opening import report, split, store
 
@@ -31,13 +34,18 @@ class Desk(Protocol):
     def revision(self, digest: str) -> Json:
         """One revision by its digest, the digest's first characters, or its procedure's name."""
 
-    def decide(self, digest: str, reviewer: str, decision: str, reason: str) -> Json:
-        """Take a decision; the revision as it is then."""
+    def decide(self, digest: str, reviewer: str | None, decision: str, reason: str) -> Json:
+        """Take a decision; the revision as it is then. `reviewer` is who decides, where the desk does not know."""
 
 
 @contextmanager
-def desk(server: str | None, data_dir: Path | None) -> Iterator[Desk]:
-    """The desk of a server if one is named, else that of a data directory."""
+def desk(server: str | None, data_dir: Path | None, place: Place) -> Iterator[Desk]:
+    """The desk of a server or a data directory if one is named, that of a cluster if one is meant, else the store's."""
+    if place != Place() and (server is not None or data_dir is not None):
+        raise CliError("a cluster and a store or server are named", "name one of them", Exit.USAGE)
+    if place.meant and server is None and data_dir is None:
+        yield ClusterDesk(place)
+        return
     if server is not None:
         yield ServerDesk(server)
         return
@@ -74,8 +82,9 @@ class StoreDesk:
             ],
         }
 
-    def decide(self, digest: str, reviewer: str, decision: str, reason: str) -> Json:
+    def decide(self, digest: str, reviewer: str | None, decision: str, reason: str) -> Json:
         """See `Desk`."""
+        who = _named(reviewer)
         from seglam.gateway.catalog import Catalog
         from seglam.gateway.reviewing import Reviews, decision_of
         from seglam.gateway.store import ReviewRefused
@@ -83,7 +92,7 @@ class StoreDesk:
         row, catalog = find(self._store, digest), Catalog(self._store)
         catalog.load(report)  # what is approved may overlap with nothing that is served
         try:
-            Reviews(self._store, catalog, report=report).decide(row.digest, reviewer, decision_of(decision), reason)
+            Reviews(self._store, catalog, report=report).decide(row.digest, who, decision_of(decision), reason)
         except ReviewRefused as refused:
             raise split(str(refused), "see `seglam review show`", Exit.NEGATIVE) from refused
         return self.revision(row.digest)
@@ -110,10 +119,11 @@ class ServerDesk:
         compilation = found.pop("compilation") or {}
         return {**found, "evidence": compilation.get("evidence", []), "calls": compilation.get("calls", [])}
 
-    def decide(self, digest: str, reviewer: str, decision: str, reason: str) -> Json:
+    def decide(self, digest: str, reviewer: str | None, decision: str, reason: str) -> Json:
         """See `Desk`."""
+        who = _named(reviewer)
         whole = self._whole(digest)
-        body = {"decision": decision, "reviewer": reviewer, "reason": reason}
+        body = {"decision": decision, "reviewer": who, "reason": reason}
         client.post(self._server, f"/v1/revisions/{whole}/reviews", body)
         return self.revision(whole)
 
@@ -123,6 +133,12 @@ class ServerDesk:
         known = {each["digest"]: each["name"] for each in self.revisions(everything=False)}
         known |= {each["revision"]: each["name"] for each in served}
         return chosen(digest, known)
+
+
+def _named(reviewer: str | None) -> str:
+    if reviewer is None:
+        raise CliError("nobody is named who decides", "name yourself with --as", Exit.USAGE)
+    return reviewer
 
 
 def find(opened: Store, digest: str) -> RevisionRow:
