@@ -89,6 +89,7 @@ class Connections:
         self._connect_seconds = connect_seconds
         self._idle: dict[Address, deque[tuple[float, ssl.SSLSocket]]] = {}
         self._lock = threading.Lock()
+        self._next_look = 0.0
         self._closed = False
 
     def exchange(self, address: Address, method: str, path: str, body: bytes, deadline: float) -> Reply:
@@ -126,15 +127,27 @@ class Connections:
 
     def _take(self, address: Address) -> ssl.SSLSocket | None:
         with self._lock:
+            gone = self._expired()
             idle = self._idle.get(address)
+            found = idle.pop()[1] if idle else None
+        for each in gone:
+            each.close()
+        return found
+
+    def _expired(self) -> list[ssl.SSLSocket]:
+        """What has idled too long, of all addresses: those of runners that are no more are never asked for again."""
+        now = monotonic()
+        if now < self._next_look:
+            return []
+        gone: list[ssl.SSLSocket] = []
+        for address, idle in list(self._idle.items()):
+            while idle and now - idle[0][0] >= IDLE_SECONDS:
+                gone.append(idle.popleft()[1])
             if not idle:
-                return None
-            since, newest = idle.pop()
-        if monotonic() - since < IDLE_SECONDS:
-            return newest
-        newest.close()
-        self.forget(address)  # the others have waited longer
-        return None
+                del self._idle[address]
+        oldest = min((idle[0][0] for idle in self._idle.values()), default=now)
+        self._next_look = oldest + IDLE_SECONDS
+        return gone
 
     def _keep(self, address: Address, connection: ssl.SSLSocket) -> None:
         with self._lock:

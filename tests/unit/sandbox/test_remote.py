@@ -147,6 +147,20 @@ def test_a_connection_that_idled_for_long_is_not_used(
     assert [bool(each) for each in server.requests] == [True, False, True]
 
 
+def test_connections_to_runners_that_are_no_more_are_closed(
+    script: Callable[..., Scripted], tls: TLS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = script([OK, None]), script([OK, OK])
+    addresses = [old.address]
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.0)
+    with RemoteSandbox(lambda: addresses, tls) as sandbox:
+        sandbox.run(PROGRAM, {})
+        addresses[:] = [new.address]
+        sandbox.run(PROGRAM, {})
+        old._thread.join(30)
+        assert not old._thread.is_alive()  # its connection was closed
+
+
 @pytest.mark.parametrize("end", [None, b"", OK[:-1], OK[:20], b"nonsense\r\n\r\n", b"HTTP/1.1 200 x\r\n\r\n{}"])
 def test_another_address_is_asked_when_a_connection_ends(script: Callable[..., Scripted], tls: TLS, end: Step) -> None:
     broken, good = script([end]), script([OK, OK])
