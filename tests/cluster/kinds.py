@@ -17,12 +17,18 @@ from seglam.resources.definitions import DEFINITIONS
 MANAGER = "seglam-tests"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 OPERATOR = f"system:serviceaccount:{names.SYSTEM_NAMESPACE}:{names.OPERATOR}"
+GATEWAY = f"system:serviceaccount:{names.SYSTEM_NAMESPACE}:{names.GATEWAY}"
+
+
+def acting_as(connection: Connection, user: str) -> Connection:
+    """A user with every right: what admission policies ask for, where they are installed, is who it is."""
+    who = {"Impersonate-User": user, "Impersonate-Group": "system:masters"}
+    return dataclasses.replace(connection, impersonate=who)
 
 
 def acting_as_operator(connection: Connection) -> Connection:
-    """The operator with every right: admission policies that may be installed let it write revisions and reviews."""
-    who = {"Impersonate-User": OPERATOR, "Impersonate-Group": "system:masters"}
-    return dataclasses.replace(connection, impersonate=who)
+    """The operator with every right: it alone may write revisions, open reviews and set statuses."""
+    return acting_as(connection, OPERATOR)
 
 
 async def install(client: Client) -> None:
