@@ -103,13 +103,14 @@ def assemble(client: Client, settings: Settings, metrics: Metrics) -> Operator:
             verification_runners.controller(context, namespaces),
             tenants.controller(kept),
         ]
-    proposals = Proposals(client, known, documents, examinations)
+    compiling = compilations.Compilations(context, Proposals(client, known, documents, examinations))
     controllers += [
         procedures.controller(procedures.Procedures(context, known, documents, neighbours, runners)),
         revisions.controller(context, revisions.Revisions(context, known, documents, examinations)),
         reviews.controller(reviews.Reviews(context, known)),
-        compilations.controller(compilations.Compilations(context, proposals)),
+        compilations.controller(compiling),
     ]
+    background.append(compiling.follow_jobs)
     works.take_on(controllers)
     watcher = Watcher(client.connection, controllers, works.mark)
     return Operator(works, known, watcher, tuple(controllers), tuple(background))

@@ -156,10 +156,9 @@ class Settings:
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """Namespaces to watch: the tenants, and where their runners and Jobs are; empty for all."""
+        """Namespaces to watch: the tenants, and where runners are; empty for all."""
         tenants = self.watch_namespaces
-        own = (self.compile_namespace, self.verification_namespace) if tenants else ()
-        return (*tenants, *map(runner_namespace, tenants), *own)
+        return (*tenants, *map(runner_namespace, tenants), self.verification_namespace) if tenants else ()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:

@@ -8,13 +8,14 @@ names that follow from what they stand for, and the outcome is written last.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from seglam.cluster import AlreadyExists, ClusterError, Invalid, Listing, Selection
+from seglam.cluster import AlreadyExists, Change, ClusterError, Invalid, Listing, Selection, decode
+from seglam.cluster import Watch as ClusterWatch
 from seglam.cluster.kinds import CONFIG_MAP, JOB, POD
 from seglam.compiler.jobresult import JobOutcome, JobResult, ResultInvalid, shortened
 from seglam.operator.context import Context
@@ -79,6 +80,9 @@ class Compilations:
         self._client = context.client
         self._settings = context.settings
         self._proposals = proposals
+        selection = Selection(self._settings.compile_namespace, OWNED)
+        self._jobs = ClusterWatch(self._client, JOB, decode, selection=selection, handler=self._jobs_changed)
+        context.metrics.watch_age.labels(JOB.plural).set_function(lambda: self._jobs.age)
 
     async def reconcile(self, key: Key) -> Result:
         """Bring an attempt from its Job to its outcome."""
@@ -287,13 +291,23 @@ class Compilations:
         return sorted(keys)
 
     def watches(self) -> tuple[Watch, ...]:
-        """Compilations and their Jobs."""
-        return (Watch(PROCEDURE_COMPILATION, _of_compilation), Watch(JOB, self._of_job, labels=OWNED))
+        """Compilations. Their Jobs are followed by `follow_jobs`: the operator may see those of one namespace only."""
+        return (Watch(PROCEDURE_COMPILATION, _of_compilation),)
+
+    async def follow_jobs(self) -> None:
+        """Mark the compilations whose Jobs change, until cancelled."""
+        await self._jobs.run()
+
+    def _jobs_changed(self, changes: Sequence[Change[Object]]) -> None:
+        for change in changes:
+            job = change.new or change.old
+            for key in self._of_job(job) if job else ():
+                self._context.mark(key)
 
     def _of_job(self, job: Mapping[str, Any]) -> Iterable[Key]:
         marks = _labels(job)
         tenant, name = marks.get(LABEL_TENANT), marks.get(LABEL_COMPILATION)
-        if not tenant or not name or job["metadata"].get("namespace") != self._settings.compile_namespace:
+        if not tenant or not name:
             return ()
         watched = self._settings.watch_namespaces
         return (Key(KIND, tenant, name),) if not watched or tenant in watched else ()
