@@ -159,6 +159,8 @@ async def test_lists_come_in_pages_of_one_version(client: Client) -> None:
     bare = await client.list(CONFIG_MAP, paged, metadata_only=True, limit=3)
     assert [each["metadata"]["name"] for each in bare.items] == [f"page-{number}" for number in range(7)]
     assert all("data" not in each for each in bare.items)
+    nothing = Selection(SPACE, labels="seglam.dev/test=absent")
+    assert (await client.list(CONFIG_MAP, nothing, metadata_only=True)).items == []
     one = await client.list(CONFIG_MAP, Selection(SPACE, fields="metadata.name=page-4"))
     assert [each["metadata"]["name"] for each in one.items] == ["page-4"]
 
