@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from seglam.cli import client
 from seglam.cli.asking import Inputs, Locale, Now, TextArgument, Value, request_of
-from seglam.cli.exits import Exit
+from seglam.cli.exits import CliError, Exit
 from seglam.cli.opening import DataDir, Recordings, Server, service, settings_of
 from seglam.cli.output import Json, Output, visible
 
@@ -22,6 +23,10 @@ def ask(
     now: Now = None,
     locale: Locale = None,
     server: Server = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="Token for a server that asks for one, as a cluster's gateway does.", show_default=False),
+    ] = None,
     only_if_cached: Annotated[bool, typer.Option("--only-if-cached", help="Never call a model.")] = False,
     wait: Annotated[
         float, typer.Option(help="Seconds to wait for the compilation of a miss.", min=0.0, max=86_400.0)
@@ -42,11 +47,15 @@ def ask(
       seglam ask "How many days until May 1?" --now 2026-04-01T09:00:00Z
       seglam ask "Turn the attached CSV into JSON" --input stock.csv --only-if-cached
       seglam ask "What is the capital of Korea?" --server http://127.0.0.1:8484 --explain
+      seglam ask "Is 2024 a leap year?" --server http://seglam-gateway.seglam-system --token-file /var/run/token
     """
     out = Output(as_json)
     request = request_of(text, value, inputs, now, locale)
     if server is not None:
-        content = client.ask(server, request, only_if_cached=only_if_cached, wait_s=wait)
+        token = client.token_of(token_file) if token_file is not None else None
+        content = client.ask(server, request, only_if_cached=only_if_cached, wait_s=wait, token=token)
+    elif token_file is not None:
+        raise CliError("--token-file is for a server", "name one with --server", Exit.USAGE)
     else:
         settings = settings_of(data_dir=data_dir, recordings=recordings)
         with service(settings) as running, out.progress("compiling if it misses"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seglam.cli.exits import CliError, Exit
@@ -14,13 +15,30 @@ if TYPE_CHECKING:
 MARGIN_S = 30.0
 """What an exchange may take beyond the time that the server was asked to wait."""
 
-CODES = {400: Exit.USAGE, 404: Exit.DATA, 413: Exit.USAGE, 415: Exit.USAGE, 421: Exit.USAGE}
+CODES = {400: Exit.USAGE, 401: Exit.MISSING, 404: Exit.DATA, 413: Exit.USAGE, 415: Exit.USAGE, 421: Exit.USAGE}
 """Exit codes by the status of a refusal."""
 
 
-def ask(server: str, request: Request, *, only_if_cached: bool, wait_s: float) -> dict[str, Any]:
-    """`POST /v1/requests`; a miss is an answer too."""
+def token_of(file: Path) -> str:
+    """The token that a file holds; `CliError` if it holds none."""
+    try:
+        token = file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise CliError(f"the token cannot be read ({error.strerror})", "correct the path", where=str(file)) from error
+    except ValueError as error:
+        raise CliError("this is no token", "give the file of a bearer token", where=str(file)) from error
+    if not token or not token.isprintable() or " " in token:
+        raise CliError("this is no token", "give the file of a bearer token", where=str(file))
+    return token
+
+
+def ask(
+    server: str, request: Request, *, only_if_cached: bool, wait_s: float, token: str | None = None
+) -> dict[str, Any]:
+    """`POST /v1/requests`; a miss is an answer too. `token` says who asks."""
     headers = {"Prefer": f"wait={round(wait_s)}"}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
     if only_if_cached:
         headers["Cache-Control"] = "only-if-cached"
     return _exchange("POST", server, "/v1/requests", content=body_of(request), headers=headers, wait_s=wait_s)

@@ -160,8 +160,8 @@ class ClusterDesk:
             digest = chosen(wanted, {each.spec.digest: each.spec.procedure for each in reviews})
             named = [each for each in reviews if each.spec.digest == digest]
         if len(named) > 1:
-            where = ", ".join(sorted(str(each.metadata.namespace) for each in named))
-            raise CliError(f"namespaces {where} have it", "name one with --namespace", where=wanted)
+            these = ", ".join(sorted(f"{each.metadata.name} (namespace {each.metadata.namespace})" for each in named))
+            raise CliError(f"several reviews are meant: {these}", "name one of them", where=wanted)
         return named[0]
 
     async def _revision(self, client: Client, review: ProcedureReview) -> ProcedureRevision:

@@ -169,7 +169,7 @@ def approve(
     with desk(server, data_dir, place) as opened:
         after = _decide(opened, digest, reviewer, "approve", reason, out)
         if apply:
-            _apply(opened, after["digest"], out)
+            _apply(opened, after.get("review", after["digest"]), out)
 
 
 @app.command("reject")
@@ -230,13 +230,13 @@ def _decide(
     return after
 
 
-def _apply(opened: Desk, digest: str, out: Output) -> None:
+def _apply(opened: Desk, review: str, out: Output) -> None:
     from seglam.cli.cluster import ClusterDesk
 
     if not isinstance(opened, ClusterDesk):
         raise CliError("--apply is for clusters", "leave it out: a store serves what is approved", Exit.USAGE)
-    after = opened.apply(digest)
-    out.say(f"{after['name']} has the text of {short(digest)}")
+    after = opened.apply(review)
+    out.say(f"{after['name']} has the text of {short(after['digest'])}")
 
 
 def short(digest: str) -> str:
