@@ -261,6 +261,21 @@ def test_a_wrong_request_gets_a_problem(
     assert (reply.status, problem["status"], problem["type"]) == (status, status, kind)
 
 
+def test_a_client_that_leaves_in_the_middle_does_no_harm(shared: Runner, authority: Authority) -> None:
+    context = client_context(authority.identity("gateway", CLIENT))
+    for sent in (b"", b"POST /v1/runs HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", b"nonsense\r\n\r\n"):
+        with (
+            socket.create_connection(shared.address) as plain,
+            context.wrap_socket(plain, server_hostname=NAME) as tunnel,
+        ):
+            tunnel.sendall(sent)
+    known = Admitted()
+    with known.sandbox(authority, shared) as sandbox:
+        assert sandbox.run(known.add(TIMES), {"a": 6, "b": 7}).answer == 42
+    assert shared.metric('seglam_runner_refusals_total{type="internal"}') == 0
+    assert not any("Traceback" in line for line in shared.log)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("POST", "/healthz", 405), ("GET", "/v1/runs", 404), ("HEAD", "/metrics", 200)]
 )
