@@ -56,7 +56,8 @@ async def serve(settings: Settings) -> bool:
         }
         state = State(Egress(settings.egress))
         workers = Workers(settings.concurrency, settings.queue)
-        memory = Memory(settings.calls_mib or left_of_container(settings.warm_mib))
+        warm_mib = 0 if settings.verifies else settings.warm_mib
+        memory = Memory(settings.calls_mib or left_of_container(warm_mib))
         revisions = Revisions(settings.revisions_mib * _MIB)
         metrics = Metrics(state, workers, revisions, list(sandboxes.values()))
         api = Api(
