@@ -47,10 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (SettingsInvalid, ConfigurationError) as problem:
         sys.exit(f"seglam operator: {problem}")
     logs.configure(settings.log_format, settings.log_level)
-    code = asyncio.run(_guarded(settings, connection))
-    logging.shutdown()
-    # Threads may still wait for a runner: nobody waits for them, and after a lost lease there is no time to.
-    os._exit(code)
+    asyncio.run(_guarded(settings, connection))
+    raise AssertionError("the process has ended")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,7 +70,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _guarded(settings: Settings, connection: Connection) -> int:
+async def _guarded(settings: Settings, connection: Connection) -> NoReturn:
+    """Run, and end the process: threads may wait for a runner and kopf for its workers, but nobody waits for them, and
+    after a lost lease there is no time to.
+    """
+    code = await _outcome(settings, connection)
+    logging.shutdown()
+    os._exit(code)
+
+
+async def _outcome(settings: Settings, connection: Connection) -> int:
     try:
         await run(settings, connection)
     except Ended as why:

@@ -12,6 +12,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from seglam.operator.metrics import Metrics
 
+CLOSE_S = 1.0
+"""Seconds that an answer may take once the process is to end."""
+
 Check = Callable[[], str | None]
 """Says what is wrong, or None."""
 
@@ -36,7 +39,7 @@ class HealthServer:
                 web.get("/metrics", self._show_metrics),
             ]
         )
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_S)
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
