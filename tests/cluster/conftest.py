@@ -35,10 +35,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The time limit is for tests alone: what they share may have to build Kubernetes and two images first."""
+    """Tests of the installed chart come last, and at the end the one that uninstalls it: others bring an operator along.
+
+    The time limit is for tests alone: what they share may have to build Kubernetes and two images first.
+    """
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(900, func_only=True))
+    items.sort(key=lambda item: (_needs(item, "installed"), item.path.stem == "test_uninstall"))
+
+
+def _needs(item: pytest.Item, fixture: str) -> bool:
+    return fixture in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
