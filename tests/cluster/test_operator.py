@@ -283,7 +283,9 @@ def test_a_procedure_without_authors_is_refused(team: Team, kubectl: Kubectl) ->
 
 def test_the_elder_stays_and_the_newcomer_waits_until_it_goes(team: Team, kubectl: Kubectl) -> None:
     elder = team.serve(procedure("elder", ["what is double {n}"]))
-    newcomer = team.write(procedure("newcomer", ["(what is|tell me) double {n}"], 2, summary="Another one."))
+    newcomer = team.write(
+        procedure("newcomer", ["tell me double {n}", "(what is|say) double {n}"], 2, summary="Another.")
+    )
     found = team.until("newcomer", "Overlaps")
     assert "elder" in condition(found, "Ready")["message"]
     assert "double" in condition(found, "Ready")["message"]
@@ -297,7 +299,7 @@ def test_the_elder_stays_and_the_newcomer_waits_until_it_goes(team: Team, kubect
 
 def test_of_two_newcomers_that_overlap_one_is_served(team: Team) -> None:
     first = team.write(procedure("one", ["count {n}"], 2))
-    second = team.write(procedure("two", ["(count|tally) {n}"], 3))
+    second = team.write(procedure("two", ["tally {n}", "(count|sum) {n}"], 3))
     for name in ("one", "two"):
         team.until(name, "AwaitingReview")
     for revision in (first, second):

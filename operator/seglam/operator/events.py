@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
-from seglam.cluster import Client, ClusterError
+from seglam.cluster import Client, ClusterError, Forbidden, NotFound
 from seglam.cluster.kinds import EVENT
 from seglam.operator.metrics import Metrics
 from seglam.operator.seen import Meta
@@ -83,5 +83,7 @@ class Events:
             try:
                 await self._client.create(EVENT, event)
                 self._metrics.writes.labels(EVENT.kind, "create").inc()
+            except (Forbidden, NotFound) as problem:
+                log.info("an event could not be written, as in a namespace that is about to go: %s", problem)
             except ClusterError as problem:
                 log.warning("an event could not be written: %s", problem)
