@@ -94,6 +94,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--runner-image", help="name:tag that the cluster has or can pull (default: built from this tree)"
     )
+    parser.add_argument(
+        "--installed", action="store_true", help="take the release that is there, with its images and its model"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the release and the tenant in the cluster")
     options = parser.parse_args(arguments)
     if bool(options.platform_image) != bool(options.runner_image):
@@ -144,8 +147,12 @@ def images(options: argparse.Namespace) -> tuple[str, str]:
 
 
 def install(demonstration: Demonstration) -> None:
-    """The chart, with recordings in place of a model."""
+    """The chart, with recordings in place of a model; or what is there already."""
     cluster = demonstration.cluster
+    if demonstration.options.installed:
+        pod = cluster.get("deployment", "seglam-gateway", "-n", SYSTEM)["spec"]["template"]["spec"]
+        demonstration.options.platform_image = pod["containers"][0]["image"]
+        return
     with demonstration.step("Images of this tree"):
         platform, runner = images(demonstration.options)
         demonstration.options.platform_image = platform
@@ -286,6 +293,8 @@ def remove(demonstration: Demonstration) -> None:
     cluster = demonstration.cluster
     with demonstration.step("Everything is removed again"):
         cluster.kubectl("delete", "namespace", TENANT, "--ignore-not-found", "--timeout=120s", seconds=150)
+        if demonstration.options.installed:
+            return
         cluster.helm("uninstall", RELEASE, "--namespace", SYSTEM, "--ignore-not-found", "--wait", "--timeout", "5m")
         left = cluster.kubectl(
             "get", "namespaces", "--selector=app.kubernetes.io/managed-by=seglam-operator", "-o", "name"
