@@ -248,6 +248,7 @@ async def test_only_if_cached_and_a_strict_gateway_create_nothing(
     with gateway(tmp_path / "strict", authority, account, SEGLAM_STRICT="1") as strict:
         reply = await asked(strict, token, text)
         assert (reply.status_code, reply.json()["compilation"]) == (504, None)
+        assert await asyncio.to_thread(strict.end) == 0, "SIGTERM is an orderly end"
     assert await client.find(RPC, name_of(text), SPACE) is None
 
 
@@ -345,3 +346,9 @@ async def test_a_job_proves_itself_by_the_token_that_is_bound_to_its_pod(
         httpx2.get, url, headers={"Authorization": f"Bearer {unbound}"}, verify=context, timeout=60
     )
     assert reply.json()["code"] == "not-yours"
+    await end(client, name, outcome="Failed", message="the Job ended")
+
+    async def forgotten() -> bool:
+        return (await call(f"{name}-x7k2p", "seglam-gateway")).status_code == 404
+
+    await until(forgotten)

@@ -10,6 +10,8 @@ import http.client
 import json
 import signal
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +34,7 @@ from seglam.procedures import Revision
 from seglam.resources import names
 from seglam.sandbox import TLS, Address, FaultKind, Mode, Program, RemoteSandbox
 from tests.certificates import CLIENT, SERVER, Authority, write
+from tests.commands import environment
 from tests.documents import revision
 from tests.gateways import revision_object, slice_object
 from tests.issuer import Issuer, issuing
@@ -498,3 +501,32 @@ def _serial(port: int, authority: Authority) -> int:
     connection.close()
     assert found is not None
     return int(str(found["serialNumber"]), 16)
+
+
+def test_a_process_that_cannot_start_says_why(tmp_path: Path, authority: Authority) -> None:
+    tls = write(authority.identity("localhost", SERVER, CLIENT), tmp_path / "tls")
+    (tmp_path / "kubeconfig").write_text(
+        "current-context: c\ncontexts: [{name: c, context: {cluster: c}}]\n"
+        "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]\n"
+    )
+    usable = {
+        "SEGLAM_POD_IP": "127.0.0.1",
+        "SEGLAM_TLS_DIR": str(tls),
+        "SEGLAM_DATA_DIR": str(tmp_path / "data"),
+        "KUBECONFIG": str(tmp_path / "kubeconfig"),
+    }
+    for changed, said in (
+        ({"SEGLAM_POD_IP": ""}, "SEGLAM_POD_IP"),
+        ({"SEGLAM_TLS_DIR": str(tmp_path)}, "ca.crt cannot be read"),
+        ({"KUBECONFIG": str(tmp_path / "none")}, "none"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "seglam.gateway.cluster"],
+            env=environment(**{**usable, **changed}),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+        assert "Traceback" not in done.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -25,7 +25,7 @@ from seglam.procedures import Request, TextError
 from seglam.procedures.text import MAX_BYTES
 
 T = TypeVar("T")
-Blocking = Callable[..., Awaitable[Any]]
+Blocking = Callable[..., Coroutine[Any, Any, Any]]
 """Runs a function in a thread."""
 
 THREADS = 64

@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seglam.gateway import describing
-from seglam.gateway.cluster.compilations import Compilations
+from seglam.gateway.cluster.compilations import Compilations, ended
 from seglam.gateway.cluster.health import Readiness
 from seglam.gateway.cluster.metrics import Metrics
 from seglam.gateway.cluster.service import ClusterService
@@ -98,18 +98,18 @@ def _add_operations(app: FastAPI, readiness: Readiness, metrics: Metrics) -> Non
 def shown(found: ProcedureCompilation) -> dict[str, Any]:
     """A compilation as it is sent."""
     spec, status = found.spec, found.status
-    ended = status.outcome is not None and (status.attempt or spec.attempt) >= spec.attempt
+    over = ended(found)
     return {
         "id": found.metadata.name,
-        "progress": "finished" if ended else "started" if status.job else "waiting",
+        "progress": "finished" if over else "started" if status.job else "waiting",
         "attempt": spec.attempt,
-        "outcome": status.outcome if ended else None,
-        "message": status.message if ended else None,
+        "outcome": status.outcome if over else None,
+        "message": status.message if over else None,
         "procedure": status.procedure,
         "revision": status.digest,
         "requester": spec.requester,
         "created": found.metadata.creation_timestamp,
-        "finished": status.finished_at if ended else None,
-        "retryAfter": status.retry_after if ended else None,
+        "finished": status.finished_at if over else None,
+        "retryAfter": status.retry_after if over else None,
         "calls": [each.model_dump(mode="json", by_alias=True) for each in status.calls or ()],
     }

@@ -6,10 +6,12 @@ tenant that changes a lot at once gets a new index, which is filled aside and pu
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,7 +22,8 @@ from seglam.procedures import Revision
 from seglam.procedures.canonical import canonical
 
 REBUILD = 64
-"""Changes of one tenant's procedures at one time from which a new index is made rather than the old one changed."""
+"""Changes of one tenant's procedures at one time from which a new index is made rather than the old one changed, if
+they are also half of what is served: changing a few costs less than compiling all patterns again."""
 RETIRED = 1024
 """Revisions that are remembered after they were taken out, since requests that found them may still run them."""
 
@@ -94,14 +97,14 @@ class Catalog:
 
     def apply(self, changes: Sequence[Change[Announced]]) -> None:
         """Take in what a watch has learned, in its order."""
-        with self._turn:
+        with self._turn, _no_collections(len(changes) >= REBUILD):
             touched: dict[str, dict[str, None]] = defaultdict(dict)
             for change in _ordered(changes):
                 for procedure in self._note(change):
                     touched[change.key.namespace][procedure] = None
             for name, procedures in touched.items():
                 tenant = self._tenants[name]
-                if len(procedures) >= REBUILD:
+                if len(procedures) >= max(REBUILD, len(tenant.serving) // 2):
                     self._rebuild(tenant)
                 else:
                     self._change(tenant, list(procedures))
@@ -216,6 +219,19 @@ class Catalog:
         while len(self._retired) >= RETIRED:
             self._retired.pop(next(iter(self._retired)))
         self._retired[(tenant.name, digest)] = active
+
+
+@contextmanager
+def _no_collections(off: bool) -> Iterator[None]:
+    """Collecting garbage looks through all that was read so far, again and again, and stops every thread meanwhile."""
+    off = off and gc.isenabled()
+    if off:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if off:
+            gc.enable()
 
 
 def _ordered(changes: Sequence[Change[Announced]]) -> list[Change[Announced]]:

@@ -51,7 +51,7 @@ def next_step(known: ProcedureCompilation | None, now: datetime, serves: Callabl
     if known is None:
         return Step.CREATE
     status = known.status
-    if status.outcome is None or (status.attempt is not None and status.attempt < known.spec.attempt):
+    if not ended(known) or status.outcome is None:
         return Step.JOIN
     again = _again_at(known)
     if status.outcome in _WAITING:
@@ -63,6 +63,12 @@ def next_step(known: ProcedureCompilation | None, now: datetime, serves: Callabl
         when = again.isoformat(timespec="seconds")
         return Declined(reason, f"{status.message or status.outcome}; this type is tried again after {when}")
     return Step.RETRY
+
+
+def ended(known: ProcedureCompilation) -> bool:
+    """Whether the last attempt has ended; a status may be that of the attempt before it."""
+    status = known.status
+    return status.outcome is not None and (status.attempt is None or status.attempt >= known.spec.attempt)
 
 
 def _again_at(known: ProcedureCompilation) -> datetime | None:
@@ -105,10 +111,6 @@ class Compilations:
         found = self._negatives.get(tenant)
         return found if found is not None else NegativeIndex(_now)
 
-    def named(self, name: str) -> ProcedureCompilation | None:
-        """A compilation of any tenant; its name is a digest of the tenant and the type."""
-        return next((entry.known for key, entry in self._entries.items() if key.name == name), None)
-
     def note(self, known: ProcedureCompilation) -> None:
         """What an answer of the API server said, unless something newer is known."""
         key = Key(*known.key)
@@ -130,7 +132,7 @@ class Compilations:
 
     def at_work(self) -> int:
         """Number of compilations that have not ended."""
-        return sum(entry.known.status.outcome is None for entry in self._entries.values())
+        return sum(not ended(entry.known) for entry in self._entries.values())
 
     def _put(self, key: Key, known: ProcedureCompilation) -> None:
         before = self._entries.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,12 +13,12 @@ import aiohttp
 import uvicorn
 from prometheus_client.core import Metric
 
-from seglam.cluster import Client
+from seglam.cluster import Change, Client
 from seglam.cluster.kinds import ENDPOINT_SLICE
 from seglam.gateway.cluster import certificates, compilations
 from seglam.gateway.cluster.api import create_app
 from seglam.gateway.cluster.catalog import Catalog
-from seglam.gateway.cluster.compilations import Compilations
+from seglam.gateway.cluster.compilations import Compilations, ended
 from seglam.gateway.cluster.decoding import announced, endpoint_slice
 from seglam.gateway.cluster.feeds import Feed
 from seglam.gateway.cluster.health import Readiness
@@ -37,6 +37,7 @@ from seglam.gateway.cluster.settings import Settings
 from seglam.gateway.cluster.tenants import Tenants
 from seglam.gateway.cluster.texts import Texts
 from seglam.gateway.web import threads
+from seglam.resources import ProcedureCompilation
 from seglam.resources.names import (
     ACTIVE_SELECTOR,
     PROCEDURE_COMPILATION,
@@ -98,8 +99,9 @@ class Gateway:
             client, ENDPOINT_SLICE, endpoint_slice, self.endpoints.apply, labels=RUNNER_SELECTOR, threaded=False
         )
         self.announcements = Feed(
-            client, PROCEDURE_COMPILATION, compilations.decode, self.compilations.apply, threaded=False
+            client, PROCEDURE_COMPILATION, compilations.decode, self._hear_of_compilations, threaded=False
         )
+        self._forgetting: set[asyncio.Task[None]] = set()
         self.readiness = Readiness(
             {
                 "revisions": self.revisions.applied,
@@ -130,6 +132,7 @@ class Gateway:
                     each.should_exit = True
                 await asyncio.gather(*serving)
                 await self._misses.close()
+                await asyncio.gather(*self._forgetting)
             finally:
                 for task in (background, stopping, *serving):
                     task.cancel()
@@ -148,6 +151,15 @@ class Gateway:
             tasks.create_task(self._tenants.run())
             tasks.create_task(self._prune())
             tasks.create_task(self._settle())
+
+    def _hear_of_compilations(self, changes: Sequence[Change[ProcedureCompilation]]) -> None:
+        """Take in what became of compilations; the text of one that has ended is kept no longer."""
+        self.compilations.apply(changes)
+        over = {change.key.name: change.new.spec.attempt for change in changes if change.new and ended(change.new)}
+        if over:
+            task = asyncio.create_task(self._beside(self._texts.forget, over))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
 
     async def _prune(self) -> None:
         while True:

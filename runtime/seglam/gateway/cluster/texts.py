@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -89,10 +89,11 @@ class Texts:
             ).fetchone()
         return None if row is None else Kept(*row)
 
-    def forget(self, name: str) -> None:
-        """The request is needed no more."""
+    def forget(self, attempts: Mapping[str, int]) -> None:
+        """Requests of these compilations, up to these attempts, are needed no more."""
         with self._lock, self._database:
-            self._database.execute("DELETE FROM texts WHERE name = ?", (name,))
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany("DELETE FROM texts WHERE name = ? AND attempt <= ?", list(attempts.items()))
 
     def spend(self, name: str, tokens: int, budget: int) -> bool:
         """Take tokens out of the budget of a compilation's attempt; False, and nothing taken, if it does not hold them.

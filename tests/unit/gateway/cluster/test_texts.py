@@ -104,7 +104,9 @@ def test_texts_survive_a_restart_of_the_container(tmp_path: Path) -> None:
         texts.close()
 
 
-def test_what_is_forgotten_is_gone(texts: Texts) -> None:
+def test_what_has_ended_is_forgotten_but_not_the_attempt_after_it(texts: Texts) -> None:
     texts.keep(kept("rpc-1"))
-    texts.forget("rpc-1")
+    texts.keep(kept("rpc-2", attempt=2))
+    texts.forget({"rpc-1": 1, "rpc-2": 1, "rpc-3": 7})
     assert texts.get("rpc-1") is None
+    assert texts.get("rpc-2") is not None
