@@ -221,11 +221,8 @@ class Index:
 def templates_of(revision: Revision) -> list[Template]:
     """The automata of a revision's patterns. `PatternError` if one cannot be read."""
     rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
-    slotted = {
-        name: kind for name, kind in revision.types.items() if revision.parameters[name].origin in (None, "pattern")
-    }
     return [
-        Template(revision, number, compile_pattern(parse(pattern.text, rules), slotted))
+        Template(revision, number, compile_pattern(parse(pattern.text, rules), revision.slots))
         for number, pattern in enumerate(revision.spec.match.patterns or ())
     ]
 

@@ -161,9 +161,7 @@ class _Yielding:
 
     def __init__(self, revision: Revision, text: str, wanted: Text | None) -> None:
         self.rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
-        self.types = {
-            name: kind for name, kind in revision.types.items() if revision.parameters[name].origin in (None, "pattern")
-        }
+        self.types = revision.slots
         self.original = text
         self.left: _Readable | None = _Readable(text, self.rules, self.types)
         self.wanted = wanted

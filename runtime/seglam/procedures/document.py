@@ -110,6 +110,11 @@ class Parameter(Model):
         default=None, description="What the argument means, for readers and for the verifier."
     )
 
+    @property
+    def in_patterns(self) -> bool:
+        """Whether the value comes from a pattern, and neither from an input nor from the context."""
+        return self.origin in (None, "pattern")
+
 
 class Returns(Model):
     """Type of the answer, and what must hold of every answer before it is served."""

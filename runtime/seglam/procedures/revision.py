@@ -38,6 +38,11 @@ class Revision:
         return {name: type_of_parameter(parameter, self.spec) for name, parameter in self.parameters.items()}
 
     @cached_property
+    def slots(self) -> Mapping[str, ValueType]:
+        """Value types of the parameters that patterns bind, by name."""
+        return {name: kind for name, kind in self.types.items() if self.parameters[name].in_patterns}
+
+    @cached_property
     def argument_types(self) -> Mapping[str, ValueType]:
         """Value types of all arguments that the code takes: the parameters and what `sourceAs` adds."""
         extra = {p.source_as: value_type("text") for p in self.parameters.values() if p.source_as}
@@ -52,7 +57,7 @@ class Revision:
     def plain(self) -> bool:
         """Whether a pattern's slots are all that a binding needs: no inputs, context, bounds, columns or sources."""
         return not any(
-            parameter.origin not in (None, "pattern")
+            not parameter.in_patterns
             or parameter.minimum is not None
             or parameter.maximum is not None
             or parameter.one_of

@@ -120,7 +120,7 @@ class _Check:
         if not match.patterns and not match.structured:
             yield self.loaded.problem(("spec", "match"), "nothing can match", "add patterns or a structured form")
         rules = {rule.name: rule.text for rule in self.spec.rules or ()}
-        needed = {p.name for p in self.spec.parameters or () if p.origin in (None, "pattern")}
+        needed = {p.name for p in self.spec.parameters or () if p.in_patterns}
         slotted = {name: kind for name, kind in self.types.items() if name in needed}
         if len(slotted) < len(needed):
             return  # a parameter is faulty, which is said already; its patterns cannot be judged

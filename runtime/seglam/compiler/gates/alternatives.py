@@ -85,8 +85,7 @@ def taken_by(revision: Revision, tree: Node, request: Request) -> Taken | None:
     """The way of the request through a pattern, if it has one."""
     if request.text is None:
         return None
-    slotted = {n: kind for n, kind in revision.types.items() if revision.parameters[n].origin in (None, "pattern")}
-    return path_of(tree, Text(request.text, request.region), slotted)
+    return path_of(tree, Text(request.text, request.region), revision.slots)
 
 
 def _of_rule(revision: Revision, rule: Rule, old: str | None) -> Iterator[Question]:
@@ -209,7 +208,7 @@ def without(document: ReasoningProcedure, rejected: Sequence[Question]) -> tuple
 
 def _complete(spec: Spec, text: str) -> bool:
     """Whether a pattern that lost parts still has a slot for each parameter."""
-    needed = [parameter.name for parameter in spec.parameters or () if parameter.origin in (None, "pattern")]
+    needed = [parameter.name for parameter in spec.parameters or () if parameter.in_patterns]
     return all("{" + name + "}" in text for name in needed)
 
 

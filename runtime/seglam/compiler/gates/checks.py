@@ -108,11 +108,10 @@ def refusals_miss(revision: Revision, serves: Serves) -> tuple[int, list[Flaw]]:
     """How many sentences of refusals were tried, and those that are answered, one for each refusal."""
     index, source, tried = lookup_of(revision), random.Random(revision.digest), 0
     rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
-    slotted = {name: kind for name, kind in revision.types.items() if name in slots_of(revision)}
     first = (revision.spec.examples or [])[:1]
     flaws: list[Flaw] = []
     for number, refusal in enumerate(revision.spec.match.refuse or ()):
-        for sentence in sentences(parse(refusal, rules), slotted, source, limit=REFUSAL_SENTENCES):
+        for sentence in sentences(parse(refusal, rules), revision.slots, source, limit=REFUSAL_SENTENCES):
             requests = [Request(text=sentence.text), *(_like(sentence.text, example) for example in first)]
             tried += len(requests)
             hits = [found for request in requests if isinstance(found := index.find(request), Hit)]
@@ -130,11 +129,6 @@ def _like(text: str, example: Example) -> Request:
     """A text with the inputs and context of an example, without which nothing might bind."""
     given = request_of(example)
     return Request(text=text, inputs=given.inputs, context=given.context)
-
-
-def slots_of(revision: Revision) -> set[str]:
-    """Parameters that patterns have slots for."""
-    return {name for name, parameter in revision.parameters.items() if parameter.origin in (None, "pattern")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +169,7 @@ def near_misses(revision: Revision, requests: Iterable[Request], settled: Iterab
     for request in requests:
         taken = next((found for _, tree in trees if (found := taken_by(revision, tree, request)) is not None), None)
         values: Mapping[str, Sample] = taken.values if taken is not None else {}
-        if request.text is not None and not slots_of(revision) - values.keys():
+        if request.text is not None and not revision.slots.keys() - values.keys():
             tried, bound = wrongly_bound(revision, new, values, request)
             return NearMisses(tried, tuple(bound))
     return None
