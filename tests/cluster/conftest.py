@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the installed chart come last, and at the end the one that uninstalls it: others bring an operator along.
+    """Tests of the installed chart come last, and at the end the one that uninstalls it; others bring their own operator.
 
     The time limit is for tests alone: what they share may have to build Kubernetes and two images first.
     """
