@@ -112,6 +112,7 @@ async def run(settings: Settings, connection: Connection) -> None:
         async def lead() -> None:
             operator = assemble(client, settings, metrics)
             health.ready["watches"] = lambda: _fresh(operator)
+            health.alive["resync"] = lambda: operator.works.stale
             await operator.run(settings.watched, lambda: _on_signals(stop))
 
         leading = asyncio.create_task(elector.lead(lead, lambda leads: metrics.leader.set(leads)))

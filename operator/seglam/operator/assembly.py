@@ -80,7 +80,7 @@ def assemble(client: Client, settings: Settings, metrics: Metrics) -> Operator:
     works = Works(metrics, workers=settings.workers, resync_s=settings.resync_s)
     events = Events(client, metrics, settings.identity)
     context = Context(client, settings, metrics, events, StatusWriter(client, events, metrics), works.mark)
-    known = Known(client, settings.watch_namespaces, works.mark, metrics)
+    known = Known(client, settings.watch_namespaces, works.mark, works.look_at, metrics)
     documents = Documents(client)
     neighbours = Neighbours(client, known, documents, works.mark)
     background: list[Background] = [events.run, known.run]
@@ -112,5 +112,5 @@ def assemble(client: Client, settings: Settings, metrics: Metrics) -> Operator:
     ]
     background.append(compiling.follow_jobs)
     works.take_on(controllers)
-    watcher = Watcher(client.connection, controllers, works.mark)
+    watcher = Watcher(client.connection, controllers, works.mark, works.look_at)
     return Operator(works, known, watcher, tuple(controllers), tuple(background))

@@ -1,6 +1,7 @@
 """The work queue: each key at most once in it and at most once at work, with its own backoff after failures.
 
-The semantics are those of client-go's rate-limiting queue. Times are those of the running event loop.
+The semantics are those of client-go's rate-limiting queue, with two lanes: what changed goes before what is only looked
+at again, so that an edit does not wait for thousands of others. Times are those of the running event loop.
 """
 
 from __future__ import annotations
@@ -35,18 +36,20 @@ class WorkQueue:
 
     def __init__(self, backoff: Backoff | None = None) -> None:
         self._backoff = backoff or Backoff()
-        self._ready: deque[Key] = deque()
-        self._dirty: set[Key] = set()
+        self._urgent: deque[Key] = deque()
+        self._patient: deque[Key] = deque()  # may hold keys that were taken in the other lane meanwhile
+        self._dirty: dict[Key, bool] = {}  # whether the key is urgent
         self._working: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    def add(self, key: Key) -> None:
-        """Mark a key. One that waits stays where it is; one at work comes again when that has ended."""
-        if key in self._dirty:
+    def add(self, key: Key, *, urgent: bool = True) -> None:
+        """Mark a key. One that waits stays where it is, unless it is urgent by now; one at work comes again then."""
+        known = self._dirty.get(key)
+        if known is not None and known >= urgent:
             return
-        self._dirty.add(key)
+        self._dirty[key] = urgent
         if key not in self._working:
             self._put(key)
 
@@ -73,7 +76,7 @@ class WorkQueue:
 
     async def take(self) -> Key:
         """The next key, which is at work until `finish`."""
-        while not self._ready:
+        while (key := self._next()) is None:
             woken = asyncio.get_running_loop().create_future()
             self._waiting.append(woken)
             try:
@@ -84,10 +87,18 @@ class WorkQueue:
                 else:
                     self._waiting.remove(woken)
                 raise
-        key = self._ready.popleft()
-        self._dirty.discard(key)
+        del self._dirty[key]
         self._working.add(key)
         return key
+
+    def _next(self) -> Key | None:
+        if self._urgent:
+            return self._urgent.popleft()
+        while self._patient:
+            key = self._patient.popleft()
+            if self._dirty.get(key) is False and key not in self._working:
+                return key
+        return None
 
     def finish(self, key: Key) -> None:
         """The work on a key has ended."""
@@ -98,12 +109,12 @@ class WorkQueue:
     @property
     def depth(self) -> int:
         """Keys that wait for a worker."""
-        return len(self._ready)
+        return len(self._dirty) - sum(key in self._dirty for key in self._working)
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing is at work; later times and backoffs do not count."""
-        return not self._ready and not self._working
+        return not self._dirty and not self._working
 
     def close(self) -> None:
         """Cancel all times."""
@@ -116,7 +127,7 @@ class WorkQueue:
         self.add(key)
 
     def _put(self, key: Key) -> None:
-        self._ready.append(key)
+        (self._urgent if self._dirty[key] else self._patient).append(key)
         self._wake()
 
     def _wake(self) -> None:

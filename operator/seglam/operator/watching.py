@@ -28,9 +28,10 @@ INACTIVITY_S = 75.0
 class Watcher:
     """Follows everything that controllers want to hear of."""
 
-    def __init__(self, connection: Connection, controllers: Sequence[Controller], mark: Mark) -> None:
+    def __init__(self, connection: Connection, controllers: Sequence[Controller], mark: Mark, look_at: Mark) -> None:
         self._connection = connection
         self._mark = mark
+        self._look_at = look_at
         self._watches: defaultdict[tuple[str, str, str], list[Watch]] = defaultdict(list)
         for controller in controllers:
             for watch in controller.watches:
@@ -65,11 +66,12 @@ class Watcher:
     def _handler(self, watches: Sequence[Watch]) -> Any:
         async def handle(event: Any, **_: object) -> None:
             deleted = event["type"] == "DELETED"
+            mark = self._look_at if event["type"] is None else self._mark  # no type: an object of the first list
             for watch in watches:
                 if watch.remember is not None:
                     watch.remember(event["object"], deleted)
                 for key in watch.keys(event["object"]):
-                    self._mark(key)
+                    mark(key)
 
         return handle
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -15,6 +16,10 @@ from seglam.operator.queue import WorkQueue
 
 log = logging.getLogger(__name__)
 
+LATE = 3
+"""Resyncs that may fail in a row."""
+CALL_S = 60.0
+
 
 class Works:
     """The queues and workers of all kinds."""
@@ -25,6 +30,7 @@ class Works:
         self._resync_s = resync_s
         self._controllers: Mapping[str, Controller] = {}
         self._queues: dict[str, WorkQueue] = {}
+        self._looked = time.monotonic()
 
     def take_on(self, controllers: Sequence[Controller]) -> None:
         """Look after these kinds; once, before anything is marked."""
@@ -34,13 +40,25 @@ class Works:
             self._metrics.queue_depth.labels(kind).set_function(partial(_depth, queue))
 
     def mark(self, key: Key) -> None:
-        """Mark a key as dirty. `KeyError` if nobody looks after its kind."""
+        """Mark a key whose object changed. `KeyError` if nobody looks after its kind."""
         self._queues[key.kind].add(key)
+
+    def look_at(self, key: Key) -> None:
+        """Mark a key whose object may not have changed: it comes after those that did."""
+        self._queues[key.kind].add(key, urgent=False)
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing is at work."""
         return all(queue.idle for queue in self._queues.values())
+
+    @property
+    def stale(self) -> str | None:
+        """What is wrong if everything has not been looked at for long; a restart would help then."""
+        seconds = time.monotonic() - self._looked
+        if seconds < LATE * self._resync_s + CALL_S:
+            return None
+        return f"everything was last looked at {seconds:.0f} s ago"
 
     async def run(self) -> None:
         """Work until cancelled. A worker that fails outside of a reconcile ends all, with its exception."""
@@ -84,14 +102,18 @@ class Works:
     async def _resync(self) -> None:
         """Mark everything, at once and then every so often: no lost event is missed for longer."""
         while True:
+            failed = False
             for controller in self._controllers.values():
                 if controller.everything is None:
                     continue
                 try:
                     for key in await controller.everything():
-                        self.mark(key)
+                        self.look_at(key)
                 except ClusterError as error:
+                    failed = True
                     log.warning("resync of %s failed, again in %.0f s: %s", controller.kind, self._resync_s, error)
+            if not failed:
+                self._looked = time.monotonic()
             await asyncio.sleep(self._resync_s)
 
 

@@ -6,6 +6,9 @@ import asyncio
 import random
 from itertools import pairwise
 
+from hypothesis import given
+from hypothesis import strategies as some
+
 from seglam.operator.controllers import Controller
 from seglam.operator.keys import DONE, Key, Result
 from seglam.operator.metrics import Metrics
@@ -44,6 +47,53 @@ def test_a_key_that_is_marked_while_at_work_comes_again_afterwards_and_not_befor
         assert await queue.take() == A
         queue.finish(A)
         assert queue.idle
+
+    run(main())
+
+
+def test_what_changed_goes_before_what_is_only_looked_at_again() -> None:
+    async def main() -> None:
+        queue, keys = WorkQueue(), [Key("Kind", "ns", f"{number:04}") for number in range(100)]
+        for key in keys:
+            queue.add(key, urgent=False)
+        queue.add(A)
+        queue.add(keys[50])
+        queue.add(keys[50], urgent=False)
+        assert queue.depth == 101
+        taken = [await queue.take() for _ in range(101)]
+        assert taken[:2] == [A, keys[50]]
+        assert taken[2:] == keys[:50] + keys[51:]
+        for key in taken:
+            queue.finish(key)
+        assert queue.idle
+
+    run(main())
+
+
+@given(some.lists(some.tuples(some.sampled_from(["add", "look", "take", "finish"]), some.integers(0, 3)), max_size=60))
+def test_nothing_that_was_marked_is_forgotten_and_nothing_is_at_work_twice(steps: list[tuple[str, int]]) -> None:
+    async def main() -> None:
+        queue, keys = WorkQueue(), [Key("Kind", "ns", name) for name in "abcd"]
+        marked: set[Key] = set()
+        at_work: list[Key] = []
+        for step, number in steps:
+            key = keys[number]
+            if step in ("add", "look"):
+                queue.add(key, urgent=step == "add")
+                marked.add(key)
+            elif step == "take" and queue.depth:
+                key = await queue.take()
+                assert key not in at_work
+                assert key in marked
+                marked.discard(key)
+                at_work.append(key)
+            elif step == "finish" and at_work:
+                queue.finish(at_work.pop(0))
+            assert queue.depth == len(marked - set(at_work))
+        while at_work:
+            queue.finish(at_work.pop(0))
+        left = [await queue.take() for _ in range(queue.depth)]
+        assert sorted(left) == sorted(marked)
 
     run(main())
 

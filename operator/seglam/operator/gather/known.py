@@ -35,8 +35,9 @@ class Known:
     them as of procedures and more, nearly all made by the operator itself, and each costs kopf some milliseconds.
     """
 
-    def __init__(self, client: Client, namespaces: Sequence[str], mark: Mark, metrics: Metrics) -> None:
+    def __init__(self, client: Client, namespaces: Sequence[str], mark: Mark, look_at: Mark, metrics: Metrics) -> None:
         self._mark = mark
+        self._look_at = look_at
         self._procedures: dict[Name, Procedure] = {}
         self._revisions: defaultdict[Name, dict[str, Revision]] = defaultdict(dict)
         self._named: dict[Name, Revision] = {}
@@ -165,9 +166,10 @@ class Known:
                 self._dirty(change.key, of.procedure)
 
     def _dirty(self, key: ObjectKey, procedure: str) -> None:
-        self._mark(Key(REASONING_PROCEDURE.kind, key.namespace, procedure))
-        self._mark(Key(PROCEDURE_REVISION.kind, key.namespace, key.name))
-        self._mark(Key(PROCEDURE_REVIEW.kind, key.namespace, key.name))
+        mark = self._mark if all(watch.synced.is_set() for watch in self._watches) else self._look_at
+        mark(Key(REASONING_PROCEDURE.kind, key.namespace, procedure))
+        mark(Key(PROCEDURE_REVISION.kind, key.namespace, key.name))
+        mark(Key(PROCEDURE_REVIEW.kind, key.namespace, key.name))
 
 
 def review_for(known: Known, namespace: str, procedure: str, digest: str) -> Review | None:
