@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the installed chart come last, and at the end the one that uninstalls it; others bring their own operator.
+    """Tests of the installed chart come last, and at the very end its removal: others bring an operator of their own.
 
     The time limit is for tests alone: what they share may have to build Kubernetes and two images first.
     """

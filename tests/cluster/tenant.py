@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,8 +104,9 @@ def decision_patch(who: Kubectl, review: dict[str, Any], decision: str, reviewer
 
 
 @contextmanager
-def tenant_in(kubectl: Kubectl, namespace: str, image: str) -> Iterator[Tenant]:
+def tenant_in(kubectl: Kubectl, prefix: str, image: str) -> Iterator[Tenant]:
     """A tenant in a namespace of its own, gone at the end."""
+    namespace = f"{prefix}-{secrets.token_hex(3)}"
     ensure_namespace(kubectl, namespace)
     try:
         kubectl.apply(

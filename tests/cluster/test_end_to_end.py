@@ -127,8 +127,7 @@ def test_a_miss_becomes_a_procedure(installed: Cluster, tenant: Tenant, images: 
     tenant.admin.apply(*recordings, choices_config(), namespace=release.COMPILE)
     named = [each["metadata"]["name"] for each in recordings]
     compiling = {"recordingsConfigMaps": named, "choicesConfigMap": choices_config()["metadata"]["name"]}
-    model = {"name": "recorded", "baseUrl": "http://192.0.2.1/v1"}
-    release.install(installed, release.values_of(images, {"compile": compiling, "model": model}))
+    release.install(installed, release.values_of(images, {"compile": compiling}))
 
     def started() -> str | None:
         answer = tenant.caller.ask(MISSED)
