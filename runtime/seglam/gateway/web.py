@@ -28,6 +28,8 @@ T = TypeVar("T")
 Blocking = Callable[..., Coroutine[Any, Any, Any]]
 """Runs a function in a thread."""
 
+RETRY_SOON, RETRY_LATER = "2", "30"
+"""Seconds after which to ask again: for a runner, and for a compilation."""
 THREADS = 64
 """Requests at one time; more wait for their turn without holding anything."""
 
@@ -167,7 +169,7 @@ def respond(answer: Answer, *, waited: int = 0) -> Response:
     reason = answer.reason or "unknown"
     status = STATUS.get(reason, 504)
     if status == 503:
-        headers["Retry-After"] = "30"
+        headers["Retry-After"] = RETRY_SOON if reason == Reason.UNAVAILABLE else RETRY_LATER
     detail = answer.explanation
     if reason == "too-large":
         detail = f"{detail} (a text may have {MAX_BYTES} bytes)"

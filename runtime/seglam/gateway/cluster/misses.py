@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
 from seglam.cluster import Client, ClusterError, ConfigurationError, Conflict, Forbidden, Invalid, NotFound
 from seglam.compiler import Missed
 from seglam.gateway.answering import Declined, Started
@@ -28,9 +30,10 @@ from seglam.resources.names import API_VERSION, GATEWAY, PROCEDURE_COMPILATION, 
 
 DEADLINE_S = 10.0
 """Seconds that the API server may take; the caller waits for them."""
+SLOTS = 16
+"""Announcements at one time, so that an API server that hangs leaves connections for the watches."""
 TURNS = 3
 """Times that somebody else may be quicker to write."""
-_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _log = logging.getLogger("seglam.gateway.misses")
 
@@ -88,6 +91,7 @@ class Misses:
         self._host = host
         self._strict = strict
         self._counted = counted
+        self._slots = asyncio.Semaphore(SLOTS)
         self._flights: dict[tuple[str, str], asyncio.Task[Started | Declined]] = {}
 
     async def start(self, missed: Missed, asked: Asked) -> Started | Declined:
@@ -126,7 +130,7 @@ class Misses:
 
     async def _fly(self, wanted: _Wanted) -> Started | Declined:
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(DEADLINE_S), self._slots:
                 return await self._announce(wanted)
         except (Forbidden, Invalid, NotFound) as error:
             _log.error("the API server refuses the compilation of a miss of %s: %s", wanted.tenant, error)
@@ -202,7 +206,8 @@ def fingerprint_of(missed: Missed) -> str:
 def _wanted(missed: Missed, asked: Asked) -> _Wanted:
     caller = asked.caller
     print_ = fingerprint_of(missed)
-    trace = asked.headers.get("traceparent", "")
+    carrier: dict[str, str] = {}
+    TraceContextTextMapPropagator().inject(carrier)  # the request's span, if anything is traced
     return _Wanted(
         caller.tenant,
         compilation_name(caller.tenant, print_),
@@ -210,7 +215,7 @@ def _wanted(missed: Missed, asked: Asked) -> _Wanted:
         dump_request(missed.request),
         _miss(missed.miss),
         caller.requester,
-        trace if _TRACEPARENT.fullmatch(trace) else None,
+        carrier.get("traceparent"),
     )
 
 
