@@ -15,12 +15,12 @@ import pytest
 from seglam.cluster import Client, from_kubeconfig
 from seglam.operator.context import Context, now
 from seglam.operator.events import Events
-from seglam.operator.gather.known import Known
 from seglam.operator.metrics import Metrics
 from seglam.operator.owned import Owner
 from seglam.operator.reconcile.certificates import Authority
 from seglam.operator.reconcile.runners import RunnerNamespaces
 from seglam.operator.reconcile.tenants import Tenants, tenant_key
+from seglam.operator.seen import Procedure
 from seglam.operator.settings import Settings
 from seglam.operator.status import StatusWriter
 from seglam.resources import names
@@ -245,8 +245,15 @@ def test_the_pool_on_demand_goes_when_a_tenant_has_idled(installed: Cluster, oth
     assert kubectl.json("get", "rpool", "-n", other)["items"] == []
 
 
+class Nothing:
+    """What an operator knows of procedures that has just started."""
+
+    def procedures(self, namespace: str | None = None) -> Iterator[Procedure]:
+        return iter(())
+
+
 async def look(kubeconfig: Path, tenant: str, image: str, *, idle_s: int) -> None:
-    """One look at a tenant with the operator's rights, by an operator that has just started and knows nothing."""
+    """One look at a tenant with the operator's rights, by one that has just started."""
     plain = Settings()
     settings = replace(plain, runners=replace(plain.runners, image=image, idle_s=idle_s))
     async with Client(acting_as(from_kubeconfig(kubeconfig), OPERATOR)) as client:
@@ -254,7 +261,6 @@ async def look(kubeconfig: Path, tenant: str, image: str, *, idle_s: int) -> Non
         events = Events(client, metrics, "test")
         status = StatusWriter(client, events, metrics)
         context = Context(client, settings, metrics, events, status, lambda _: None)
-        known = Known(client, (tenant,), lambda _: None, metrics)
         authority = Authority(client, settings, now)
         runners = RunnerNamespaces(client, Owner(client, metrics), authority, settings)
-        await Tenants(context, known, runners).reconcile(tenant_key(tenant))
+        await Tenants(context, Nothing(), runners).reconcile(tenant_key(tenant))
