@@ -291,8 +291,9 @@ def shortened(text: str, limit: int) -> str:
 def bounded(detail: Mapping[str, Any], limit: int = MAX_DETAIL_BYTES) -> dict[str, Any]:
     """Plain JSON of at most `limit` bytes: long texts and lists are cut, in the end all but the shortest go.
 
-    What was cut is named in the member `cut`.
+    What was cut is named in the member `cut`. Lone surrogates, which code may answer with, become question marks.
     """
+    detail = json.loads(_written(detail))
     if _size(detail) <= limit:
         return dict(detail)
     texts, items = 2000, 20
@@ -323,7 +324,11 @@ def _cut(value: Any, texts: int, items: int) -> Any:
 
 
 def _size(value: Any) -> int:
-    return len(json.dumps(value, ensure_ascii=False, default=_plain).encode())
+    return len(_written(value))
+
+
+def _written(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, default=_plain).encode(errors="replace")
 
 
 def _plain(value: object) -> str:

@@ -64,7 +64,8 @@ def verify(
     Args:
         document: of any origin.
         elders: active revisions, such as an `Index`; those of the document's own name are passed over, since it is to
-            replace them. Gone through once; those that are not kept alive cost their automata each time.
+            replace them. Gone through once; those that are not kept alive cost their automata each time. Empty
+            where overlap is asked elsewhere.
         bench: two engine builds.
         base: the active revision that an extension is made from; its patterns' near misses were tried before.
 
@@ -123,10 +124,10 @@ def _match_evidence(flaws: Sequence[Flaw], detail: Mapping[str, object]) -> Evid
         faults = [flaw.line for flaw in flaws]
         more = {"category": checks.categories(flaws), "faults": faults}
         return Evidence(Gate.MATCH, False, "; ".join(faults[:4]), {**detail, **more})
-    summary = (
-        f"{detail['examples']} examples bind; {detail['refusalsTried']} refusals and {detail['nearMissesTried']} near "
-        f"misses do not; nothing is shared with {detail['elders']} active procedures"
-    )
+    summary = f"{detail['examples']} examples bind; {detail['refusalsTried']} refusals and {detail['nearMissesTried']}"
+    summary += " near misses do not"
+    if detail["elders"]:
+        summary += f"; nothing is shared with {detail['elders']} active procedures"
     return Evidence(Gate.MATCH, True, summary, detail)
 
 

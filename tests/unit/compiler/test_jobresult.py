@@ -130,6 +130,10 @@ def test_a_bounded_detail_is_within_its_bound(detail: dict[str, Any], limit: int
         assert found == detail
 
 
+def test_a_detail_that_is_no_unicode_is_bounded_too() -> None:
+    assert bounded({"answer": "\ud800", "set": {"n": ["\udfff"]}}) == {"answer": "?", "set": {"n": ["?"]}}
+
+
 def test_a_detail_of_many_small_members_is_bounded() -> None:
     found = bounded({f"member {number}": "x" * 60 for number in range(1000)})
     assert len(json.dumps(found).encode()) <= MAX_DETAIL_BYTES or "cut" in found
