@@ -12,6 +12,7 @@ from seglam.operator.desired import revision as desired
 from seglam.operator.examinations import Examinations
 from seglam.operator.gather.documents import Documents, NotTheDocument, Parsed, parsed
 from seglam.operator.gather.known import Known
+from seglam.operator.gather.wire import procedure_from
 from seglam.operator.seen import Meta, Procedure
 from seglam.operator.seen import Revision as RevisionSeen
 from seglam.procedures import Revision
@@ -96,13 +97,18 @@ class Proposals:
 
     async def _extend(self, compilation: Meta, document: Revision, result: JobResult, authors: tuple[str, ...]) -> Made:
         """A revision of a procedure whose spec stays as it is: a person takes it over, with a review."""
-        procedure = self._known.procedure(compilation.namespace, document.name)
+        procedure = await self._procedure(compilation.namespace, document.name)
         base = await self._base(compilation, document.name, result.replaces or "")
         if procedure is None or procedure.meta.deleting or base is None:
             raise Refused(JobOutcome.FAILED, f"the revision of {document.name} that it extends is not served any more")
         await self._examine(document, result, base)
         await self._revise(compilation, procedure, document, authors)
         return Made(document.name, document.digest)
+
+    async def _procedure(self, namespace: str, name: str) -> Procedure | None:
+        """A procedure as it is now: what is known of procedures is not complete at the start."""
+        found = await self._client.find(REASONING_PROCEDURE, name, namespace)
+        return procedure_from(found) if found is not None else None
 
     async def _base(self, compilation: Meta, name: str, digest: str) -> Revision | None:
         revision = self._known.revision(compilation.namespace, revision_name(name, digest))

@@ -184,12 +184,14 @@ class Tenants:
 
     async def _clear(self, tenant: str, namespace: str, kept: set[str]) -> None:
         """Remove the runners that nobody asks for any more."""
-        found: Listing[Object] = await self._client.list(DEPLOYMENT, Selection(namespace, OWNED))
-        for item in found.items:
-            name, marks = item["metadata"]["name"], item["metadata"].get("labels") or {}
-            procedure = marks.get(LABEL_PROCEDURE)
+        whose: dict[str, str | None] = {}
+        for kind in (SERVICE, DEPLOYMENT):
+            found: Listing[Object] = await self._client.list(kind, Selection(namespace, OWNED), metadata_only=True)
+            for item in found.items:
+                whose[item["metadata"]["name"]] = item["metadata"]["labels"].get(LABEL_PROCEDURE)
+        for name in sorted(whose.keys() - kept):
             # What is known of procedures may be late: a dedicated one is asked for before its runners go.
-            if name in kept or (procedure and await self._own(tenant, procedure) == name):
+            if (procedure := whose[name]) and await self._own(tenant, procedure) == name:
                 continue
             await self._namespaces.remove(namespace, name)
             self._know(tenant, name, None)
