@@ -107,6 +107,16 @@ def _build(image: str, name: str) -> None:
             env=_ENVIRONMENT,
         )
     print(f"{name}: built in {time.monotonic() - started:.0f} s", file=sys.stderr)
+    _forget_others(name)
+
+
+def _forget_others(name: str) -> None:
+    """Remove images of other trees; their layers stay as long as this one uses them."""
+    repository = name.rpartition(":")[0]
+    listed = run("buildah", "images", "--format", "{{.Name}}:{{.Tag}}", env=_ENVIRONMENT)
+    for other in listed.split():
+        if other.startswith(f"{repository}:") and other != name:
+            succeeds("buildah", "rmi", other, env=_ENVIRONMENT)
 
 
 def _bring_base() -> None:

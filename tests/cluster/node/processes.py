@@ -110,20 +110,30 @@ def start(layout: Layout, name: str) -> None:
 
 def stop(layout: Layout, *names: str, seconds: float = 10) -> None:
     """End processes: SIGTERM first, SIGKILL for what is left after `seconds`."""
-    for name in names:
-        if pid := pid_of(layout, name):
-            os.killpg(pid, signal.SIGCONT)
-            os.killpg(pid, signal.SIGTERM)
+    pids = [pid for name in names if (pid := pid_of(layout, name))]
+    for pid in pids:
+        os.killpg(pid, signal.SIGCONT)
+        os.killpg(pid, signal.SIGTERM)
     try:
-        wait_until("the end of processes", lambda: not any(pid_of(layout, name) for name in names), seconds=seconds)
+        wait_until("the end of processes", lambda: all(map(_gone, pids)), seconds=seconds)
     except NodeError:
         kill(layout, *names)
 
 
 def kill(layout: Layout, *names: str) -> None:
-    """End processes without notice."""
-    for name in names:
-        send(layout, name, signal.SIGKILL)
+    """End processes without notice, and return when they hold nothing more, such as a port."""
+    pids = [pid for name in names if (pid := pid_of(layout, name))]
+    for pid in pids:
+        os.killpg(pid, signal.SIGKILL)
+    wait_until("the end of killed processes", lambda: all(map(_gone, pids)), seconds=60)
+
+
+def _gone(pid: int) -> bool:
+    """Whether a process has ended. One that is ending has no command line any more but still holds what it had."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def send(layout: Layout, name: str, number: signal.Signals) -> None:
