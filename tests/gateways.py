@@ -19,7 +19,7 @@ from seglam.procedures.canonical import plain
 from seglam.resources import names
 from tests.certificates import CLIENT, SERVER, Authority, write
 from tests.commands import environment
-from tests.runners import Runner, eventually
+from tests.runners import eventually
 
 GATEWAY_NAME = "localhost"
 """In the certificate of a test's gateway."""
@@ -138,9 +138,8 @@ def revision_object(
     }
 
 
-def slice_object(namespace: str, pool: str, *runners: Runner, address: str, ready: bool = True) -> dict[str, Any]:
-    """An EndpointSlice of runners that listen on an address of this machine; all of them must have one port."""
-    ports = [{"name": "runs", "port": each.address.port} for each in runners[:1]]
+def slice_object(namespace: str, pool: str, port: int, *, address: str, ready: bool = True) -> dict[str, Any]:
+    """An EndpointSlice of one runner that listens on an address and a port of this machine."""
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
@@ -150,8 +149,8 @@ def slice_object(namespace: str, pool: str, *runners: Runner, address: str, read
             "labels": {names.LABEL_RUNNER: "true", "kubernetes.io/service-name": pool},
         },
         "addressType": "IPv4",
-        "endpoints": [{"addresses": [address], "conditions": {"ready": ready}} for _ in runners[:1]],
-        "ports": ports,
+        "endpoints": [{"addresses": [address], "conditions": {"ready": ready}}],
+        "ports": [{"name": "runs", "port": port}],
     }
 
 

@@ -199,7 +199,7 @@ async def test_a_real_token_is_answered_by_a_runner_that_the_api_server_names(
     client: Client, first: Gateway, token: str, authority: Authority, tmp_path: Path
 ) -> None:
     with runner(tmp_path / "runner", authority, name=names.runner_server_name(SPACE), HOST="") as pod:
-        slices = slice_object(RUNNERS, "default", pod, address=own_address())
+        slices = slice_object(RUNNERS, "default", pod.address.port, address=own_address())
         await client.apply(ENDPOINT_SLICE, slices, manager=MANAGER)
         await client.apply(names.PROCEDURE_REVISION, revision_object(SPACE, DOUBLE), manager=MANAGER)
 

@@ -36,7 +36,7 @@ from seglam.sandbox import TLS, Address, FaultKind, Mode, Program, RemoteSandbox
 from tests.certificates import CLIENT, SERVER, Authority, write
 from tests.commands import environment
 from tests.documents import revision
-from tests.gateways import revision_object, slice_object
+from tests.gateways import free_port, revision_object, slice_object
 from tests.issuer import Issuer, issuing
 from tests.openai_server import Server, completion, problem, serving
 from tests.runners import Runner, eventually, runner
@@ -104,11 +104,12 @@ class Running:
             changes.append(Change(Type.ADDED, Key(TENANT, f"{made.name}-{number}"), None, announced(raw)))
         self.gateway.catalog.apply(changes)
 
-    def know(self, namespace: str, pool: str, *runners: Runner) -> None:
-        """Let runners be the ready pods of a pool."""
+    def know(self, namespace: str, pool: str, *runners: Runner | int) -> None:
+        """Let runners, or whatever is at a port, be the ready pods of a pool."""
         changes = []
         for number, each in enumerate(runners):
-            raw = json.dumps(slice_object(namespace, pool, each, address="127.0.0.1")).encode()
+            port = each if isinstance(each, int) else each.address.port
+            raw = json.dumps(slice_object(namespace, pool, port, address="127.0.0.1")).encode()
             changes.append(Change(Type.ADDED, Key(namespace, f"{pool}-{number}"), None, endpoint_slice(raw)))
         self.gateway.endpoints.apply(changes)
 
@@ -357,7 +358,7 @@ def jobs(
         gateway(directory, authority, issuer, upstream=upstream) as made,
     ):
         made.serve(DOUBLE)
-        made.know("seglam-verification", "verification", verifying)
+        made.know("seglam-verification", "verification", free_port(), verifying)  # one pod is gone already
         yield made
 
 
