@@ -197,8 +197,9 @@ class Compilations:
         """Make what a result proposes, if it passes the gates, and then say how the attempt ended."""
         if result.document is None:
             return await self._finish(seen, how)
-        await self._say(seen, Verdict(Reason.VERIFYING, "what the Job proposes is being verified"))
         try:
+            await self._proposals.available()
+            await self._say(seen, Verdict(Reason.VERIFYING, "what the Job proposes is being verified"))
             made = await self._proposals.make(seen.meta, seen.spec.requester, result)
         except Refused as refusal:
             message = shortened(str(refusal), MAX_TEXT)
@@ -246,7 +247,7 @@ class Compilations:
         started = ((job or {}).get("status") or {}).get("startTime") or self._started(seen)
         fields = {
             "attempt": seen.spec.attempt,
-            "job": job["metadata"]["name"] if job else None,
+            "job": seen.meta.name if started else None,
             "startedAt": started,
         }
         await self._write(seen.meta, seen.status, fields, verdict)

@@ -54,6 +54,10 @@ class Proposals:
         self._documents = documents
         self._examinations = examinations
 
+    async def available(self) -> None:
+        """Return if results can be verified now; `RunnersUnavailable` if not."""
+        await self._examinations.available()
+
     async def make(self, compilation: Meta, requester: str, result: JobResult) -> Made:
         """What a result with a document leads to.
 
