@@ -130,7 +130,9 @@ def awaiting_review(given: Situation) -> Verdict | None:
         if given.after_shadow
         else ""
     )
-    return Verdict(Reason.AWAITING_REVIEW, f"{needed}; decide with: kubectl seglam review {given.review_name}{shadow}")
+    return Verdict(
+        Reason.AWAITING_REVIEW, f"{needed}; decide with: kubectl seglam review show {given.review_name}{shadow}"
+    )
 
 
 def pin_not_approved(given: Situation) -> Verdict | None:
