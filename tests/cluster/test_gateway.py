@@ -28,7 +28,7 @@ from seglam.lookup import fingerprint
 from seglam.procedures import Request
 from seglam.resources import names
 from tests.certificates import Authority
-from tests.cluster.kinds import MANAGER, acting_as_operator, prepare, tidy
+from tests.cluster.kinds import GATEWAY, MANAGER, acting_as_operator, prepare, tidy
 from tests.documents import revision
 from tests.gateways import Gateway, gateway, own_address, revision_object, slice_object
 from tests.runners import runner
@@ -36,7 +36,6 @@ from tests.runners import runner
 pytestmark = pytest.mark.anyio
 SPACE = "seglam-test-gateway"
 RUNNERS = names.runner_namespace(SPACE)
-GATEWAY = f"system:serviceaccount:{names.SYSTEM_NAMESPACE}:{names.GATEWAY}"
 RPC = names.PROCEDURE_COMPILATION
 DOUBLE = revision()
 SECRET = "What is the wealth of Ms. Needle of 12 Haystack Lane?"

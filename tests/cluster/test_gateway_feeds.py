@@ -23,7 +23,7 @@ from seglam.gateway.cluster.feeds import Feed
 from seglam.lookup import Hit, Miss
 from seglam.procedures import Request, Revision
 from seglam.resources import ProcedureCompilation, names
-from tests.cluster.kinds import MANAGER, acting_as_operator, compilation, prepare, tidy
+from tests.cluster.kinds import GATEWAY, MANAGER, acting_as, acting_as_operator, compilation, prepare, tidy
 from tests.documents import revision
 from tests.gateways import revision_object
 
@@ -226,7 +226,7 @@ async def test_a_document_of_another_release_serves_nobody_and_hides_nothing(cli
         assert fed.served() == {double.digest}
 
 
-async def test_negative_entries_come_and_go_with_their_compilations(client: Client) -> None:
+async def test_negative_entries_come_and_go_with_their_compilations(client: Client, kubeconfig: Path) -> None:
     known = Compilations()
     feed: Feed[ProcedureCompilation] = Feed(client, names.PROCEDURE_COMPILATION, decode, known.apply, threaded=False)
     name = names.compilation_name(SPACE, "0123456789abcdef" * 2)
@@ -239,7 +239,8 @@ async def test_negative_entries_come_and_go_with_their_compilations(client: Clie
     }
     status = {"attempt": 1, "outcome": "NotCompilable", "message": "no", "negative": negative}
     async with running(feed):
-        await client.apply(names.PROCEDURE_COMPILATION, compilation(SPACE, name), manager=MANAGER)
+        async with Client(acting_as(from_kubeconfig(kubeconfig), GATEWAY)) as announcing:
+            await announcing.apply(names.PROCEDURE_COMPILATION, compilation(SPACE, name), manager=MANAGER)
         await until(lambda: known.get(SPACE, name) is not None)
         assert known.negatives(SPACE).find(Request(text="Is 7 interesting?")) is None
         await client.patch(

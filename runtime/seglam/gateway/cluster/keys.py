@@ -61,6 +61,7 @@ class Keyring:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._checked: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._asked = float("-inf")
+        self._failing = False
         self._turn = asyncio.Lock()
 
     async def run(self) -> None:
@@ -128,8 +129,13 @@ class Keyring:
             listed = msgspec.json.decode(await self._client.raw(JWKS, deadline=FETCH_S))["keys"]
             keys = {str(each.get("kid", "")): jwt.PyJWK(each) for each in listed}
         except (ClusterError, ConfigurationError, msgspec.DecodeError, jwt.PyJWTError, KeyError, TypeError) as error:
-            _log.warning("the cluster's keys were not fetched; those known stay: %s", error)
+            if not self._failing:
+                _log.warning("the cluster's keys were not fetched; those known stay: %s", error)
+            self._failing = True
             return False
+        if self._failing:
+            _log.info("the cluster's keys are fetched again")
+        self._failing = False
         if issuer != self._issuer or keys.keys() != self._keys.keys():
             self._checked.clear()
         self._issuer, self._keys = issuer, keys
