@@ -25,11 +25,12 @@ FOLLOW = rf"(?![^\W_]|{_JOINT})"
 FOLLOW_UNIT = rf"(?![0-9]|{_JOINT})"
 """The same where a unit may touch the number."""
 
-NUMERAL = r"[0-9]+(?:[.,'\u2019][0-9]+)*+|\.[0-9]++"
+# Groups that repeat are kept by (?>...): before Python 3.11.5, (?:...)*+ takes the beginning of a repetition that fails.
+NUMERAL = r"[0-9]+(?>(?:[.,'\u2019][0-9]+)*)|\.[0-9]++"
 _NUMBER = re.compile(rf"({SIGN}?)({NUMERAL}){FOLLOW}")
 _NUMBER_UNIT = re.compile(rf"({SIGN}?)({NUMERAL}){FOLLOW_UNIT}")
 _GAP = "[ \u00a0\u2009\u202f]"
-_SPACED = re.compile(rf"({SIGN}?)([1-9][0-9]{{0,2}}({_GAP})[0-9]{{3}}(?:\3[0-9]{{3}})*+(?:,[0-9]+)?){FOLLOW_UNIT}")
+_SPACED = re.compile(rf"({SIGN}?)([1-9][0-9]{{0,2}}({_GAP})[0-9]{{3}}(?>(?:\3[0-9]{{3}})*)(?:,[0-9]+)?){FOLLOW_UNIT}")
 _GAPS = str.maketrans("", "", " \u00a0\u2009\u202f")
 _DIGITS = re.compile(r"(?:0|[1-9][0-9]*+)")
 _FREE = frozenset("([{<,;:=|\"'`$\u201c\u2018\u00ab\u00bf\u2026\u20ac\u00a3\u00a5")

@@ -29,9 +29,9 @@ class MatrixType(ValueType):
     rejects = ("1 2\n3", "[[1, 2], [3]]", "1 2 3", "1,2\n3,4", "[1, 2]", "[[]]")
 
     _CELL = rf"[-+\u2212]?{NUMERAL}"
-    _BRACKETS = re.compile(r"\[\s*+\[[^\[\]]*+\](?:\s*+,?\s*+\[[^\[\]]*+\])*+\s*+\]")
+    _BRACKETS = re.compile(r"\[\s*+\[[^\[\]]*+\](?>(?:\s*+,?\s*+\[[^\[\]]*+\])*)\s*+\]")
     _ROW = re.compile(r"\[([^\[\]]*+)\]")
-    _LINE = re.compile(rf"{_CELL}(?:[ \t]*+,[ \t]*+{_CELL})++|{_CELL}(?:[ \t]++{_CELL})++")
+    _LINE = re.compile(rf"{_CELL}(?>(?:[ \t]*+,[ \t]*+{_CELL})+)|{_CELL}(?>(?:[ \t]++{_CELL})+)")
     _AFTER_LINE = re.compile(rf"{FOLLOW}(?![ \t]*+,?[ \t]*+[-+.\u2212]?[0-9])")
     _BREAK = re.compile(r"[ \t]*+\r?\n[ \t]*+")
     _CELLS = re.compile(rf"({SIGN}?)({NUMERAL})")
