@@ -15,7 +15,7 @@ _POSSESSIVE_GROUP = re.compile(r"\)(?:[*+?]|\{[0-9,{}]+\})\+")
 
 
 def test_no_group_repeats_possessively() -> None:
-    """There `[0-9]+(?:,[0-9]+)*+` matches `84,` of `84, 36`, so that a list of numbers is none. `(?>(?:...)*)` is right."""
+    """There `[0-9]+(?:,[0-9]+)*+` matches `84,` of `84, 36`, so a list of numbers is none. `(?>(?:...)*)` is right."""
     found = [
         f"{path.relative_to(ROOT)}:{number}"
         for source in ("runtime", "operator")

@@ -25,7 +25,7 @@ FOLLOW = rf"(?![^\W_]|{_JOINT})"
 FOLLOW_UNIT = rf"(?![0-9]|{_JOINT})"
 """The same where a unit may touch the number."""
 
-# Groups that repeat are kept by (?>...): before Python 3.11.5, (?:...)*+ takes the beginning of a repetition that fails.
+# Groups repeat inside (?>...): before Python 3.11.5, (?:...)*+ takes the beginning of a repetition that fails.
 NUMERAL = r"[0-9]+(?>(?:[.,'\u2019][0-9]+)*)|\.[0-9]++"
 _NUMBER = re.compile(rf"({SIGN}?)({NUMERAL}){FOLLOW}")
 _NUMBER_UNIT = re.compile(rf"({SIGN}?)({NUMERAL}){FOLLOW_UNIT}")
