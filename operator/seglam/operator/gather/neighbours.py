@@ -9,7 +9,7 @@ import msgspec
 
 from seglam.cluster import Client, Selection
 from seglam.lookup.elders import Elders
-from seglam.lookup.overlap import Overlap, overlaps
+from seglam.lookup.overlap import Overlap, machines_of, overlaps
 from seglam.operator.gather.documents import Documents
 from seglam.operator.gather.known import Known
 from seglam.operator.keys import Key
@@ -47,7 +47,8 @@ _WHOLE = msgspec.json.Decoder(_Whole)
 class Neighbours:
     """Knows the silhouettes of each tenant's active revisions; documents are read only where silhouettes touch.
 
-    Activations of one tenant take turns (`turn`), so that of two newcomers that overlap one comes to be the elder.
+    A newcomer is compared first and takes its place in one step, so that of two newcomers that overlap one comes to be
+    the elder, however many are compared at one time.
     """
 
     def __init__(self, client: Client, known: Known, documents: Documents, mark: Mark) -> None:
@@ -55,38 +56,61 @@ class Neighbours:
         self._known = known
         self._documents = documents
         self._mark = mark
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._loads: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._elders: defaultdict[str, Elders[str]] = defaultdict(Elders)
         self._admitted: defaultdict[str, dict[str, Revision]] = defaultdict(dict)
         self._blocked: defaultdict[str, set[str]] = defaultdict(set)
         known.on_deactivated(self._make_way)
 
-    def turn(self, namespace: str) -> asyncio.Lock:
-        """Hold this from the question whether a revision overlaps to its activation."""
-        return self._turns[namespace]
+    async def admit(self, revision: Revision, newcomer: Document) -> tuple[str, ...]:
+        """Take a place among the active revisions, or say what the newcomer shares with some of them.
 
-    def admitted(self, revision: Revision) -> None:
-        """A revision was activated; the watch has yet to say so."""
-        self._admitted[revision.meta.namespace][revision.meta.name] = revision
-
-    def withdrawn(self, revision: Revision) -> None:
-        """A revision was deactivated; the watch has yet to say so."""
-        self._admitted[revision.meta.namespace].pop(revision.meta.name, None)
-        self._elders[revision.meta.namespace].discard(revision.meta.name)
+        Whoever takes the place activates the revision, or withdraws it.
+        """
+        namespace = revision.meta.namespace
+        await asyncio.to_thread(machines_of, newcomer)
+        cleared: set[str] = set()
+        while True:
+            elders = await self._current(namespace)
+            rivals = self._rivals(namespace, elders, newcomer) - cleared
+            if not rivals:
+                # Nothing was awaited since the silhouettes were compared: no other newcomer came in between.
+                elders.add(revision.meta.name, newcomer)
+                self._admitted[namespace][revision.meta.name] = revision
+                self._blocked[namespace].discard(newcomer.name)
+                return ()
+            if shared := await self._shared(namespace, newcomer, rivals):
+                return shared
+            cleared |= rivals
 
     async def overlaps(self, namespace: str, newcomer: Document) -> tuple[str, ...]:
         """What the newcomer shares with others, in words; empty if nothing. Its procedure is asked again when an active
         revision goes, as long as it shares something.
         """
         elders = await self._current(namespace)
-        names = await asyncio.to_thread(elders.candidates, newcomer)
+        await asyncio.to_thread(machines_of, newcomer)
+        return await self._shared(namespace, newcomer, self._rivals(namespace, elders, newcomer))
+
+    def withdrawn(self, revision: Revision) -> None:
+        """A revision was deactivated, or not activated after all; the watch has yet to say so."""
+        self._admitted[revision.meta.namespace].pop(revision.meta.name, None)
+        self._elders[revision.meta.namespace].discard(revision.meta.name)
+
+    def _rivals(self, namespace: str, elders: Elders[str], newcomer: Document) -> set[str]:
+        """Names of active revisions of other procedures that might share a request with the newcomer."""
+        active = self._active(namespace)
+        return {
+            name
+            for name in elders.candidates(newcomer)
+            if name in active and active[name].procedure != newcomer.name and active[name].digest != newcomer.digest
+        }
+
+    async def _shared(self, namespace: str, newcomer: Document, rivals: set[str]) -> tuple[str, ...]:
+        """What the newcomer shares with some of these, compared in full."""
         found: list[str] = []
-        for name in sorted(names):
+        for name in sorted(rivals):
             revision = self._active(namespace).get(name)
-            if revision is None or revision.procedure == newcomer.name or revision.digest == newcomer.digest:
-                continue
-            document = await self._documents.revision(revision)
+            document = await self._documents.revision(revision) if revision else None
             if document is None:
                 continue
             shared = await asyncio.to_thread(overlaps, newcomer, [document])
@@ -119,8 +143,13 @@ class Neighbours:
                 await self._load_all(namespace, elders, missing)
             for name, revision in missing.items():
                 if name not in elders and (document := await self._documents.revision(revision)) is not None:
-                    await asyncio.to_thread(elders.add, name, document)
+                    await self._add(elders, name, document)
         return elders
+
+    async def _add(self, elders: Elders[str], name: str, document: Document) -> None:
+        """Keep a silhouette. The automata are made in a thread; the silhouettes themselves belong to the event loop."""
+        await asyncio.to_thread(machines_of, document)
+        elders.add(name, document)
 
     async def _load_all(self, namespace: str, elders: Elders[str], missing: dict[str, Revision]) -> None:
         pages = self._client.pages(
@@ -129,7 +158,7 @@ class Neighbours:
         async for page in pages:
             for name, document in page.items:
                 if name in missing and missing[name].digest == document.digest:
-                    await asyncio.to_thread(elders.add, name, document)
+                    await self._add(elders, name, document)
 
     def _make_way(self, namespace: str) -> None:
         """An active revision is gone: whoever waited for that is asked again."""

@@ -26,6 +26,7 @@ from seglam.operator.runners import Runners
 from seglam.operator.seen import Procedure, Revision
 from seglam.operator.status import condition, ready
 from seglam.procedures import ReasoningProcedure
+from seglam.procedures import Revision as Document
 from seglam.resources.conditions import ConditionType, Reason
 from seglam.resources.names import (
     ANNOTATION_AUTHORS,
@@ -243,10 +244,7 @@ class Procedures:
         wanted = choose(current.digest, procedure.activation, list(candidates.values()))
         overlaps: tuple[str, ...] = ()
         if wanted is not None and not wanted.active:
-            async with self._neighbours.turn(procedure.meta.namespace):
-                overlaps = await self._overlaps(procedure, wanted.name)
-                if not overlaps:
-                    await self._label(procedure, wanted.name, active=True)
+            overlaps = await self._admit(procedure, wanted.name)
             if overlaps:
                 others = [each for each in candidates.values() if each.active]
                 newcomer, wanted = wanted, choose(current.digest, procedure.activation, others)
@@ -255,7 +253,7 @@ class Procedures:
             overlaps = await self._overlaps(procedure, revision_name(procedure.meta.name, current.digest or ""))
         for name, candidate in candidates.items():
             if candidate.active and (wanted is None or name != wanted.name):
-                await self._label(procedure, name, active=False)
+                await self._retire(procedure, name)
         if wanted is not None:
             await self._repool(procedure, wanted.name)
         return _Served(wanted.digest if wanted else None, overlaps)
@@ -271,25 +269,42 @@ class Procedures:
         settled = said is not None and said.reason == Reason.AWAITING_REVIEW
         return not settled or said is None or said.observed_generation != procedure.meta.generation
 
+    async def _admit(self, procedure: Procedure, name: str) -> tuple[str, ...]:
+        """Activate a revision, unless it shares requests with others: what it shares is returned then."""
+        revision, document = await self._whole(procedure, name)
+        if overlaps := await self._neighbours.admit(revision, document):
+            return overlaps
+        try:
+            await self._label(procedure, revision, active=True)
+        except BaseException:
+            self._neighbours.withdrawn(revision)
+            raise
+        return ()
+
     async def _overlaps(self, procedure: Procedure, name: str) -> tuple[str, ...]:
-        revision = self._known.revision(procedure.meta.namespace, name)
-        document = await self._documents.revision(revision) if revision else None
-        if document is None:
-            raise _gone(name)
+        _, document = await self._whole(procedure, name)
         return await self._neighbours.overlaps(procedure.meta.namespace, document)
 
-    async def _label(self, procedure: Procedure, name: str, *, active: bool) -> None:
+    async def _whole(self, procedure: Procedure, name: str) -> tuple[Revision, Document]:
+        """A revision with its document. `Conflict` if it is gone by now."""
         revision = self._known.revision(procedure.meta.namespace, name)
-        if revision is None:
-            raise _gone(name)
+        document = await self._documents.revision(revision) if revision else None
+        if revision is None or document is None:
+            raise Conflict(409, "Conflict", f"the revision {name} is gone", "activation")
+        return revision, document
+
+    async def _retire(self, procedure: Procedure, name: str) -> None:
+        revision = self._known.revision(procedure.meta.namespace, name)
+        if revision is not None:
+            await self._label(procedure, revision, active=False)
+            self._neighbours.withdrawn(revision)
+
+    async def _label(self, procedure: Procedure, revision: Revision, *, active: bool) -> None:
         await self._patch_labels(
             revision, {LABEL_ACTIVE: "true", LABEL_POOL: procedure.pool} if active else {LABEL_ACTIVE: None}
         )
-        if active:
-            self._neighbours.admitted(revision)
-        else:
-            self._neighbours.withdrawn(revision)
-        log.info("%s %s/%s", "activated" if active else "deactivated", revision.meta.namespace, name)
+        did = "activated" if active else "deactivated"
+        log.info("%s %s/%s", did, revision.meta.namespace, revision.meta.name)
 
     async def _repool(self, procedure: Procedure, name: str) -> None:
         """Let a revision that is served be served by the pool that its procedure wants by now."""
@@ -427,10 +442,6 @@ def _ours(revision: Revision, procedure: Procedure, digest: str) -> bool:
 
 def _named(kind: Kind, name: str) -> str:
     return f"the {kind.kind} {name}"
-
-
-def _gone(name: str) -> Conflict:
-    return Conflict(409, "Conflict", f"the revision {name} is gone", "activation")
 
 
 def controller(procedures: Procedures) -> Controller:
