@@ -33,7 +33,7 @@ demo: $(PROJECT) engine ## Serve a stream of requests and print the curve; ARGS 
 test: lint engine ## Check everything: lint, all tests, branch coverage
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --cov --cov-report term $(ARGS)
 
-test-cluster: $(PROJECT) ## Run the tests on a cluster: one that is given, kind, or a real node made from Go modules
+test-cluster: $(PROJECT) engine ## Run the tests on a cluster: one that is given, kind, or a real node made from Go modules
 	$(BIN)/python -m pytest tests/cluster --timeout 900 -p no:xdist -p no:cacheprovider $(ARGS)
 
 unit: $(PROJECT) ## Run the unit tests alone, without coverage
