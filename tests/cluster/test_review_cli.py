@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
 
+from seglam.cluster import Client, ClusterError, from_kubeconfig
 from seglam.procedures import Spec, digest, load_bytes
 from seglam.resources import names
 from tests.cluster.confined import Space, installed, unique
-from tests.cluster.kinds import OPERATOR, procedure, resource
+from tests.cluster.kinds import OPERATOR, acting_as_operator, procedure, resource
 
 APPLY = ("apply", "--server-side", "--force-conflicts", "--filename", "-", "--field-manager=seglam-operator")
 STATUS = (*APPLY, "--subresource=status")
@@ -30,10 +35,49 @@ EVIDENCE = [
 ]  # fmt: skip
 
 
+POD = "authentication.kubernetes.io/pod-name"
+ALONE = "seglam-test-alone-reviewcli"
+
+
 @pytest.fixture(scope="module")
 def space(kubeconfig: Path) -> Iterator[Space]:
-    with installed(kubeconfig, "reviewcli") as made:
+    """A namespace in which the tests speak for the operator: one that is installed here is kept out of it."""
+    with installed(kubeconfig, "reviewcli") as made, alone(made):
         yield made
+
+
+@contextmanager
+def alone(space: Space) -> Iterator[None]:
+    """Refuse what pods write to SEGLAM's kinds in the namespace."""
+    rule = {"apiGroups": ["seglam.dev"], "apiVersions": ["*"], "resources": ["*/*"], "operations": ["*"]}
+    check = {"expression": f"!('{POD}' in request.userInfo.?extra.orValue({{}}))", "message": "the test is alone here"}
+    group = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": ALONE}}
+    policy = {"failurePolicy": "Fail", "matchConstraints": {"resourceRules": [rule]}, "validations": [check]}
+    where = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name}}}
+    binding = {"policyName": ALONE, "validationActions": ["Deny"], "matchResources": where}
+    kinds = {"ValidatingAdmissionPolicy": policy, "ValidatingAdmissionPolicyBinding": binding}
+    items = [{**group, "kind": kind, "spec": spec} for kind, spec in kinds.items()]
+    body = {"apiVersion": "v1", "kind": "List", "items": items}
+    space.takes(None, "apply", "--filename", "-", body=body)
+    try:
+        space.until(lambda: asyncio.run(_written_by_a_pod(space)), "the test is alone here")
+        yield
+    finally:
+        space.kubectl(None, "delete", *(f"{kind}/{ALONE}" for kind in kinds), "--ignore-not-found")
+
+
+async def _written_by_a_pod(space: Space) -> str:
+    """What the API server says when the operator's pod would write."""
+    connection = acting_as_operator(from_kubeconfig(space.kubeconfig))
+    who = {**connection.impersonate, f"Impersonate-Extra-{quote(POD, safe='')}": "seglam-operator-1"}
+    async with Client(dataclasses.replace(connection, impersonate=who)) as client:
+        probe = procedure(space.name, "probe")
+        probe["metadata"]["annotations"] = {names.ANNOTATION_AUTHORS: "alice"}
+        try:
+            await client.create(names.REASONING_PROCEDURE, probe, dry_run=True)
+        except ClusterError as error:
+            return error.message
+    return "it was taken"
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ PLUGIN = "kubectl-seglam"
 """The name under which kubectl calls this command; its reviews are those of the cluster."""
 
 MANAGER = "kubectl-seglam"
-SETTLED_SECONDS = 5.0
+SETTLED_SECONDS = 3.0
 """For which the operator's word on a decision is waited for."""
 
 ATTEMPTS = 5
