@@ -118,7 +118,9 @@ class Scale:
         )
         gone = [pod["metadata"]["name"] for pod in pods["items"]]
         began = time.monotonic()
-        self._run("delete", "pods", "-n", SYSTEM, "--grace-period=0", "--force", "--wait=false", *gone)
+        self._run(
+            "delete", "pods", "-n", SYSTEM, "--grace-period=0", "--force", "--wait=false", "--ignore-not-found", *gone
+        )
         self._run("rollout", "status", "deployment/seglam-operator", "-n", SYSTEM, "--timeout=120s")
         await self._until("operator restarted, all reconciled", began, self._reconciled, count)
 
