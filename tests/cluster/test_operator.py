@@ -245,6 +245,18 @@ def test_a_deleted_procedure_that_comes_back_finds_its_decisions(team: Team, kub
     assert not team.served()
 
 
+def test_a_revision_that_a_deletion_left_behind_is_taken_up_again(team: Team, kubectl: Kubectl) -> None:
+    document = procedure("orphan", ["orphan {n}"])
+    name = team.serve(document)
+    kubectl("delete", "-n", team.namespace, "rp", "orphan", "--cascade=orphan")
+    eventually("it has no owner", lambda: not (team.find("rprev", name) or {})["metadata"].get("ownerReferences"))
+    team.write(document, "carol")
+    found = team.until("orphan", "Active")
+    owners = (team.find("rprev", name) or {})["metadata"]["ownerReferences"]
+    assert [owner["uid"] for owner in owners] == [found["metadata"]["uid"]]
+    assert team.served() == {name}
+
+
 def test_authors_accumulate_and_cannot_approve(team: Team) -> None:
     team.write(procedure("shared", ["share {n}"], 2), "alice")
     team.until("shared", "AwaitingReview")

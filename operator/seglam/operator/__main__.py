@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from seglam import telemetry
 from seglam.cluster import Client, ConfigurationError, Connection, NotFound, Selection, load
 from seglam.operator import logs
 from seglam.operator.assembly import Operator, assemble
@@ -44,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if given.namespace:
             settings = replace(settings, watch_namespaces=tuple(given.namespace))
         connection = load(given.context)
-    except (SettingsInvalid, ConfigurationError) as problem:
+        telemetry.configure("seglam-operator")
+    except (SettingsInvalid, ConfigurationError, telemetry.TelemetryError) as problem:
         sys.exit(f"seglam operator: {problem}")
     logs.configure(settings.log_format, settings.log_level)
     asyncio.run(_guarded(settings, connection))
@@ -75,6 +77,8 @@ async def _guarded(settings: Settings, connection: Connection) -> NoReturn:
     after a lost lease there is no time to.
     """
     code = await _outcome(settings, connection)
+    if code == 0:
+        await asyncio.to_thread(telemetry.shutdown)
     logging.shutdown()
     os._exit(code)
 

@@ -18,12 +18,12 @@ from seglam.operator.gather.wire import procedure_from, procedure_of
 from seglam.operator.keys import DONE, Key, Result
 from seglam.operator.policies.activation import Candidate, choose
 from seglam.operator.policies.authorship import MAX_AUTHORS, authors_of_revision, starts_anew
-from seglam.operator.policies.chain import decide
+from seglam.operator.policies.chain import Verdict, decide
 from seglam.operator.policies.history import superfluous
 from seglam.operator.policies.procedure import Situation, chain_of, serving
 from seglam.operator.policies.review import Standing, State, standing
 from seglam.operator.runners import Runners
-from seglam.operator.seen import Procedure, Revision
+from seglam.operator.seen import Procedure, Revision, StatusSeen
 from seglam.operator.status import condition, ready
 from seglam.procedures import ReasoningProcedure
 from seglam.procedures import Revision as Document
@@ -111,6 +111,11 @@ class Procedures:
         try:
             current = await self._current(procedure)
         except _OnItsWay:
+            if not procedure.status.conditions:  # tools take an object without conditions for ready
+                waiting = Verdict(Reason.PROGRESSING, "a revision of a deleted procedure of this name is about to go")
+                await self._context.status.write(
+                    REASONING_PROCEDURE, procedure.meta, StatusSeen(), {}, [ready(waiting)]
+                )
             return Result(SOON_S)
         if current is None:
             return DONE  # gone meanwhile, or edited: its own event brings it again
@@ -195,8 +200,14 @@ class Procedures:
         same = all(stated.get(field) == spec[field] for field in ("procedure", "digest"))
         if not managed or not same:
             raise _Foreign(_named(kind, name))
-        if kind is PROCEDURE_REVISION and owners != [procedure.meta.uid]:
+        if kind is not PROCEDURE_REVISION or owners == [procedure.meta.uid]:
+            return
+        if owners:
             raise _OnItsWay  # of a procedure of this name that was deleted: garbage collection takes it
+        # Left behind by a deletion that orphans: the same digest of the same name, and made here.
+        patch = {"metadata": {"uid": found["metadata"]["uid"], "ownerReferences": body["metadata"]["ownerReferences"]}}
+        await self._context.client.patch(kind, name, patch, procedure.meta.namespace, manager=OPERATOR)
+        self._context.metrics.writes.labels(kind.kind, "patch").inc()
 
     # What is served
 
