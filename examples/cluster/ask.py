@@ -20,7 +20,7 @@ def main(url: str, text: str, cache_control: str = "") -> None:
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN.read_text(encoding='utf-8')}"}
     if cache_control:
         headers["Cache-Control"] = cache_control
-    body = json.dumps({"text": text, "context": {"locale": "en-US"}}).encode()
+    body = json.dumps({"text": text}).encode()
     began = time.perf_counter()
     try:
         with urllib.request.urlopen(

@@ -187,12 +187,14 @@ def recordings() -> list[dict[str, Any]]:
 def people(demonstration: Demonstration) -> None:
     """A tenant, who may do what in it, and a pod that asks."""
     cluster = demonstration.cluster
-    with demonstration.step("A tenant: Alice writes procedures, Bob approves them, a pod asks"):
+    with demonstration.step("A tenant: Alice writes procedures, both may approve them, a pod asks"):
+        if cluster.attempt("get", "namespace", TENANT).returncode == 0:
+            raise Failed(f"namespace {TENANT} is there from another time; delete it, so that this begins from nothing")
         cluster.kubectl("apply", "--filename=-", body=_list([_of(TENANT, "v1", "Namespace", None)]))
         script = {"data": {"ask.py": Path(__file__).with_name("ask.py").read_text(encoding="utf-8")}}
         objects = [
             _binding("writers", "edit", ALICE),
-            _binding("approvers", "seglam-approver", BOB),
+            _binding("approvers", "seglam-approver", ALICE, BOB),
             _of("demo", "v1", "ConfigMap", TENANT, **script),
             _asker(demonstration.options.platform_image),
         ]
@@ -237,7 +239,8 @@ def a_miss(demonstration: Demonstration) -> None:
         review = waiting_review(demonstration, outcome["procedure"])
         revision = cluster.get("rprev", review["metadata"]["name"], "-n", TENANT)
         for gate in revision["status"]["evidence"]:
-            demonstration.say(f"{'passed' if gate['passed'] else 'FAILED'}  {gate['gate']:<13} {gate['summary']}")
+            verdict = "passed" if gate["passed"] else "FAILED"
+            demonstration.say(f"{verdict}  {gate['gate']:<13} by the {gate['by']}: {gate['summary']}")
         decide(demonstration, review, BOB)
         ready = ("--for=condition=Ready", f"rp/{outcome['procedure']}", "--timeout=180s")
         cluster.kubectl("wait", "-n", TENANT, *ready, seconds=200)
@@ -319,7 +322,7 @@ def _of(name: str, version: str, kind: str, namespace: str | None = TENANT, **me
     return {"apiVersion": version, "kind": kind, "metadata": metadata, **members}
 
 
-def _binding(name: str, role: str, user: str) -> dict[str, Any]:
+def _binding(name: str, role: str, *users: str) -> dict[str, Any]:
     group = "rbac.authorization.k8s.io"
     reference = {"apiGroup": group, "kind": "ClusterRole", "name": role}
     return _of(
@@ -327,7 +330,7 @@ def _binding(name: str, role: str, user: str) -> dict[str, Any]:
         f"{group}/v1",
         "RoleBinding",
         roleRef=reference,
-        subjects=[{"apiGroup": group, "kind": "User", "name": user}],
+        subjects=[{"apiGroup": group, "kind": "User", "name": user} for user in users],
     )
 
 
