@@ -352,7 +352,7 @@ def jobs(
     """A gateway with a verification runner and a model, where one compilation waits."""
     directory = tmp_path_factory.mktemp("jobs")
     upstream = Upstream(model.url, "the-key", frozenset({"m-1"}), 10_000)
-    name = names.runner_server_name("verification")
+    name = names.runner_server_name(None)
     with (
         runner(directory / "verification", authority, name=name, BUILDS="a,b") as verifying,
         gateway(directory, authority, issuer, upstream=upstream) as made,

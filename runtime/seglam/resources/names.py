@@ -125,9 +125,12 @@ def dedicated_pool(procedure: str) -> str:
     return shortened(DEDICATED_PREFIX + procedure)
 
 
-def runner_server_name(tenant: str) -> str:
-    """The name in the certificate of a tenant's runners; clients dial addresses and check this name."""
-    return f"{tenant}.runners.seglam.internal"
+def runner_server_name(tenant: str | None) -> str:
+    """The name in the certificate of a tenant's runners, or of the verification runners (None).
+
+    Clients dial addresses and check this name. No tenant has the name of the verification runners.
+    """
+    return "verification.seglam.internal" if tenant is None else f"{tenant}.runners.seglam.internal"
 
 
 def authors_of(annotations: dict[str, str] | None) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ class RunnerBenches:
         self._read_identity = identity
         self._identity: Identity | None = None
         self._context: ssl.SSLContext | None = None
-        tls = TLS(self._current_context, runner_server_name(VERIFICATION))
+        tls = TLS(self._current_context, runner_server_name(None))
         first, second = (RemoteSandbox(self._addresses, tls, build=build) for build in BUILDS)
         self._bench = Bench(first, second)
 

@@ -11,7 +11,7 @@ from seglam.operator.desired.runners import Pool
 from seglam.operator.owned import Owner
 from seglam.operator.reconcile.certificates import Authority, keep_secret
 from seglam.operator.settings import Settings
-from seglam.resources.names import COMPONENT_RUNNER, RUNNER_TLS, VERIFICATION, runner_server_name
+from seglam.resources.names import COMPONENT_RUNNER, RUNNER_TLS, runner_server_name
 
 
 class RunnerNamespaces:
@@ -39,7 +39,7 @@ class RunnerNamespaces:
             raise
         for policy in runner_namespace.network_policies(namespace, tenant, self._settings.namespace):
             await self._owner.ensure(NETWORK_POLICY, policy)
-        subject = certificates.server("seglam-runner", [runner_server_name(tenant or VERIFICATION)])
+        subject = certificates.server("seglam-runner", [runner_server_name(tenant)])
         marks = labels(COMPONENT_RUNNER, tenant)
         await keep_secret(self._client, self._owner, self._authority, RUNNER_TLS, namespace, subject, marks)
         return True

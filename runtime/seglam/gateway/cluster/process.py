@@ -185,7 +185,7 @@ class Gateway:
         verification = Verification(
             lambda: self.endpoints.addresses(settings.verification_namespace, VERIFICATION),
             certificates.for_clients(settings.tls_dir),
-            runner_server_name(VERIFICATION),
+            runner_server_name(None),
             session,
         )
         model = Model(settings.upstream, self._texts, self._beside, session, self.metrics.tokens.inc)
