@@ -106,7 +106,7 @@ def assemble(client: Client, settings: Settings, metrics: Metrics) -> Operator:
     compiling = compilations.Compilations(context, Proposals(client, known, documents, examinations))
     controllers += [
         procedures.controller(procedures.Procedures(context, known, documents, neighbours, runners)),
-        revisions.controller(context, revisions.Revisions(context, known, documents, examinations)),
+        revisions.controller(revisions.Revisions(context, known, documents, examinations)),
         reviews.controller(reviews.Reviews(context, known)),
         compilations.controller(compiling),
     ]

@@ -136,6 +136,6 @@ class Revisions:
         return [Key(KIND, *revision.meta.key) for revision in self._known.all_revisions()]
 
 
-def controller(context: Context, revisions: Revisions) -> Controller:
+def controller(revisions: Revisions) -> Controller:
     """The controller of revisions, whose watch marks their keys."""
-    return Controller(KIND, revisions.reconcile, (), revisions.everything, context.settings.verifications)
+    return Controller(KIND, revisions.reconcile, (), revisions.everything)
