@@ -203,7 +203,7 @@ def test_a_compile_job_reaches_the_gateway_and_the_api_server(
         found = kubectl.json("get", "pod", name, "-n", release.COMPILE)
         # A policy takes a moment to be enforced for a pod that has just started.
         wanted = {"API server", "gateway for Jobs"}
-        eventually("only these are reached", lambda: _reached(kubectl, found, addresses) == wanted, seconds=30)
-        assert _reached(kubectl, found, addresses) == wanted
+        # Each look takes the time that asking for a name takes where there is no DNS.
+        eventually("only these are reached", lambda: _reached(kubectl, found, addresses) == wanted, seconds=180)
     finally:
         kubectl("delete", "pod", name, "-n", release.COMPILE, "--wait=false")
