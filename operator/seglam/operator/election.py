@@ -102,7 +102,7 @@ class Elector:
         except Conflict:
             return False  # another replica was faster
         except (ClusterError, TimeoutError) as problem:
-            log.warning("the lease %s could not be written: %s", self._times.lease, problem or "no answer in time")
+            log.warning("the lease %s could not be written: %s", self._times.lease, str(problem) or "no answer in time")
             return False
 
     async def _attempt(self) -> bool:
@@ -142,7 +142,7 @@ class Elector:
                 if lease is not None and spec.get("holderIdentity") == self._identity:
                     await self._leases.replace(lease, {**spec, "holderIdentity": "", "leaseDurationSeconds": 1})
         except (ClusterError, TimeoutError) as problem:
-            log.warning("the lease was not released and has to expire: %s", problem or "no answer in time")
+            log.warning("the lease was not released and has to expire: %s", str(problem) or "no answer in time")
 
 
 def _now() -> str:

@@ -78,7 +78,7 @@ def test_serving(situation: Situation, reason: str, ready: bool) -> None:
 def test_messages_say_what_to_do() -> None:
     waiting = replace(GOOD, review=pending(2), active=None, after_shadow=True)
     message = decide(chain_of(waiting), waiting).message
-    assert "kubectl seglam review p-aaaaaaaaaaaa" in message
+    assert "kubectl seglam review show p-aaaaaaaaaaaa" in message
     assert "2 approvals" in message
     assert "AfterShadow" in message
     older = replace(GOOD, active=B)
