@@ -91,6 +91,7 @@ def test_from_a_spec_to_what_is_served(team: Team) -> None:
     team.decide(name)
     ready = team.until("twice", "Active")
     assert ready["status"]["activeDigest"] == digest_of(document)
+    assert ready["status"]["active"] == digest_of(document).removeprefix("sha256:")[:12]
     assert condition(ready, "Serving")["status"] == "True"
     assert team.served() == {name}
     eventually("the queue says so", lambda: (team.find("rpr", name) or {})["status"]["state"] == "Approved")

@@ -122,6 +122,7 @@ class _ProcedureSpec(_Wire):
 class _ProcedureStatus(_Status):
     digest: str | None = None
     active_digest: str | None = None
+    active: str | None = None
     revisions: int | None = None
     review: str | None = None
 
@@ -149,6 +150,7 @@ class ProcedureWire(_Wire):
             status=status.seen(
                 digest=status.digest,
                 activeDigest=status.active_digest,
+                active=status.active,
                 revisions=status.revisions,
                 review=status.review,
             ),

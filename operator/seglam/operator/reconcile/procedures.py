@@ -7,37 +7,34 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from seglam.cluster import AlreadyExists, Conflict, Selection
+from seglam.cluster import Conflict, Selection
 from seglam.operator.context import Context
 from seglam.operator.controllers import Controller, Object, Watch
-from seglam.operator.desired import revision as desired
-from seglam.operator.gather.documents import Documents, Parsed
+from seglam.operator.gather.documents import Documents
 from seglam.operator.gather.known import Known, review_for
 from seglam.operator.gather.neighbours import Neighbours
 from seglam.operator.gather.wire import procedure_from, procedure_of
 from seglam.operator.keys import DONE, Key, Result
 from seglam.operator.policies.activation import Candidate, choose
-from seglam.operator.policies.authorship import MAX_AUTHORS, authors_of_revision, starts_anew
+from seglam.operator.policies.authorship import starts_anew
 from seglam.operator.policies.chain import Verdict, decide
 from seglam.operator.policies.history import superfluous
 from seglam.operator.policies.procedure import Situation, chain_of, serving
 from seglam.operator.policies.review import Standing, State, standing
+from seglam.operator.reconcile.openings import Current, OnItsWay, Openings, ours
 from seglam.operator.runners import Runners
 from seglam.operator.seen import Procedure, Revision, StatusSeen
 from seglam.operator.status import condition, ready
-from seglam.procedures import ReasoningProcedure
 from seglam.procedures import Revision as Document
 from seglam.resources.conditions import ConditionType, Reason
 from seglam.resources.names import (
     ANNOTATION_AUTHORS,
     LABEL_ACTIVE,
     LABEL_POOL,
-    MANAGED_LABELS,
     OPERATOR,
-    PROCEDURE_REVIEW,
     PROCEDURE_REVISION,
     REASONING_PROCEDURE,
-    Kind,
+    hexadecimal,
     revision_name,
 )
 
@@ -62,24 +59,6 @@ WARNINGS = frozenset(
 )
 
 
-class _Foreign(Exception):
-    """An object of a name that is needed belongs to somebody else."""
-
-
-class _OnItsWay(Exception):
-    """An object of a name that is needed is about to go."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Current:
-    """What is known of the current spec."""
-
-    digest: str | None
-    authors: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-    foreign: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class _Served:
     """What came of the question which revision is to be served."""
@@ -97,6 +76,7 @@ class Procedures:
         self._context = context
         self._known = known
         self._documents = documents
+        self._openings = Openings(context, known, documents)
         self._neighbours = neighbours
         self._runners = runners
 
@@ -109,8 +89,8 @@ class Procedures:
         status = self._context.status.latest(REASONING_PROCEDURE, procedure.meta, procedure.status)
         procedure = replace(procedure, status=status)
         try:
-            current = await self._current(procedure)
-        except _OnItsWay:
+            current = await self._openings.current(procedure)
+        except OnItsWay:
             if not procedure.status.conditions:  # tools take an object without conditions for ready
                 waiting = Verdict(Reason.PROGRESSING, "a revision of a deleted procedure of this name is about to go")
                 await self._context.status.write(
@@ -121,97 +101,9 @@ class Procedures:
             return DONE  # gone meanwhile, or edited: its own event brings it again
         return await self._serve(procedure, current)
 
-    # The current spec's revision and review
-
-    async def _current(self, procedure: Procedure) -> _Current | None:
-        """The current spec's revision, made where it is missing."""
-        known = self._of_digest(procedure, procedure.digest)
-        if known is not None:
-            return known
-        parsed = await self._documents.procedure(procedure.meta.namespace, procedure.meta.name)
-        if parsed is None or parsed.generation != procedure.meta.generation:
-            return None
-        if parsed.digest is None or parsed.document is None:
-            return _Current(None, problems=parsed.problems)
-        return self._of_digest(procedure, parsed.digest) or await self._make(procedure, parsed, parsed.document)
-
-    def _of_digest(self, procedure: Procedure, digest: str | None) -> _Current | None:
-        """What is known of a digest whose revision and review exist."""
-        if digest is None:
-            return None
-        meta = procedure.meta
-        revision = self._known.revision(meta.namespace, revision_name(meta.name, digest))
-        review = review_for(self._known, meta.namespace, meta.name, digest)
-        if revision is None or review is None or not _ours(revision, procedure, digest) or not review.managed:
-            return None
-        return _Current(digest, review.authors)
-
-    async def _make(self, procedure: Procedure, parsed: Parsed, document: ReasoningProcedure) -> _Current:
-        digest, meta = parsed.digest or "", procedure.meta
-        review = self._known.review(meta.namespace, revision_name(meta.name, digest))
-        mine = review is not None and review.managed and (review.procedure, review.digest) == (meta.name, digest)
-        if review is not None and not mine:
-            return _Current(digest, procedure.authors, foreign=_named(PROCEDURE_REVIEW, review.meta.name))
-        revision = self._known.revision(meta.namespace, revision_name(meta.name, digest))
-        known = revision.authors if revision and _ours(revision, procedure, digest) else None
-        authors = authors_of_revision(procedure.authors, review.authors if review else known)
-        if not 0 < len(authors) <= MAX_AUTHORS:
-            return _Current(digest, authors)
-        labels = desired.compilation_label(procedure.compilation)
-        try:
-            await self._ensure(
-                PROCEDURE_REVISION,
-                desired.revision(
-                    meta.namespace, meta.name, meta.uid, digest, authors, document.spec, procedure.pool, labels=labels
-                ),
-                procedure,
-            )
-            if review is None:
-                await self._ensure(
-                    PROCEDURE_REVIEW, desired.review(meta.namespace, meta.name, digest, authors), procedure
-                )
-        except _Foreign as foreign:
-            return _Current(digest, authors, foreign=str(foreign))
-        return _Current(digest, authors)
-
-    async def _ensure(self, kind: Kind, body: Object, procedure: Procedure) -> None:
-        """Make an object. One that exists already is taken for ours only where everything says so.
-
-        Raises:
-            _Foreign, _OnItsWay.
-        """
-        try:
-            await self._context.client.create(kind, body, manager=OPERATOR)
-        except AlreadyExists:
-            await self._check(kind, body, procedure)
-            return
-        self._context.metrics.writes.labels(kind.kind, "create").inc()
-        log.info("made %s %s/%s", kind.kind, procedure.meta.namespace, body["metadata"]["name"])
-
-    async def _check(self, kind: Kind, body: Object, procedure: Procedure) -> None:
-        name, spec = body["metadata"]["name"], body["spec"]
-        found = await self._context.client.find(kind, name, procedure.meta.namespace)
-        if found is None or found["metadata"].get("deletionTimestamp"):
-            raise _OnItsWay
-        owners = [owner["uid"] for owner in found["metadata"].get("ownerReferences", []) if owner.get("controller")]
-        labels = found["metadata"].get("labels", {})
-        stated = found.get("spec", {})
-        managed = all(labels.get(label) == value for label, value in MANAGED_LABELS.items())
-        same = all(stated.get(field) == spec[field] for field in ("procedure", "digest"))
-        if not managed or not same:
-            raise _Foreign(_named(kind, name))
-        if kind is not PROCEDURE_REVISION or owners == [procedure.meta.uid]:
-            return
-        if owners:
-            raise _OnItsWay  # of a procedure of this name that was deleted: garbage collection takes it
-        # Left behind by a deletion that orphans: the same digest of the same name, and made here.
-        patch = {"metadata": {"uid": found["metadata"]["uid"], "ownerReferences": body["metadata"]["ownerReferences"]}}
-        await self._context.client.patch(kind, name, patch, procedure.meta.namespace, manager=OPERATOR)
-        self._context.metrics.writes.labels(kind.kind, "patch").inc()
-
     # What is served
 
-    async def _serve(self, procedure: Procedure, current: _Current) -> Result:
+    async def _serve(self, procedure: Procedure, current: Current) -> Result:
         served = await self._activate(procedure, current)
         self._runners.want(procedure.meta.namespace, procedure.pool)
         readiness = self._runners.readiness(procedure.meta.namespace, procedure.pool)
@@ -239,7 +131,7 @@ class Procedures:
                 self._standing(meta.namespace, meta.name, revision.digest).state,
             )
             for revision in self._known.revisions(meta.namespace, meta.name)
-            if _ours(revision, procedure, revision.digest) and not revision.meta.deleting
+            if ours(revision, procedure, revision.digest) and not revision.meta.deleting
         }
 
     def _standing(self, namespace: str, procedure: str, digest: str) -> Standing:
@@ -249,7 +141,7 @@ class Procedures:
             return Standing(State.PENDING, (), settings.approvals)
         return standing(review.authors, review.decisions, settings.approvals, settings.gitops_authors)
 
-    async def _activate(self, procedure: Procedure, current: _Current) -> _Served:
+    async def _activate(self, procedure: Procedure, current: Current) -> _Served:
         """Label the chosen revision, then take the label from the others."""
         candidates = self._candidates(procedure)
         wanted = choose(current.digest, procedure.activation, list(candidates.values()))
@@ -269,7 +161,7 @@ class Procedures:
             await self._repool(procedure, wanted.name)
         return _Served(wanted.digest if wanted else None, overlaps)
 
-    def _asks_early(self, procedure: Procedure, current: _Current, candidates: dict[str, Candidate]) -> bool:
+    def _asks_early(self, procedure: Procedure, current: Current, candidates: dict[str, Candidate]) -> bool:
         """Whether to tell before the review that the current revision overlaps; asked once, and while it does."""
         candidate = candidates.get(revision_name(procedure.meta.name, current.digest or ""))
         if candidate is None or candidate.active or candidate.verified is not True:
@@ -331,7 +223,7 @@ class Procedures:
 
     # What is said
 
-    def _situation(self, procedure: Procedure, current: _Current, served: _Served, runners: str | None) -> Situation:
+    def _situation(self, procedure: Procedure, current: Current, served: _Served, runners: str | None) -> Situation:
         meta, digest = procedure.meta, current.digest
         name = revision_name(meta.name, digest) if digest else ""
         revision = self._known.revision(meta.namespace, name) if digest else None
@@ -377,6 +269,7 @@ class Procedures:
         fields = {
             "digest": situation.digest,
             "activeDigest": situation.active,
+            "active": hexadecimal(situation.active) if situation.active else None,
             "revisions": len(revisions),
             "review": situation.review_name if made else None,
         }
@@ -394,7 +287,7 @@ class Procedures:
             return  # edited or written meanwhile; its own event brings the procedure again
         self._context.metrics.writes.labels(KIND, "patch").inc()
 
-    async def _prune(self, procedure: Procedure, current: _Current, served: _Served) -> None:
+    async def _prune(self, procedure: Procedure, current: Current, served: _Served) -> None:
         """Delete old revisions past the limit."""
         candidates = list(self._candidates(procedure).values())
         keep = {current.digest, served.active, procedure.activation.digest}
@@ -438,21 +331,6 @@ class Procedures:
         for namespace_, name in before - listed:
             self._known.drop(namespace_, name)
         return [Key(KIND, *key) for key in sorted(before | listed)]
-
-
-def _ours(revision: Revision, procedure: Procedure, digest: str) -> bool:
-    """Whether a revision is this procedure's own and says what its name stands for."""
-    return (
-        revision.managed
-        and revision.owner == procedure.meta.uid
-        and revision.procedure == procedure.meta.name
-        and revision.digest == digest
-        and revision.meta.name == revision_name(procedure.meta.name, digest)
-    )
-
-
-def _named(kind: Kind, name: str) -> str:
-    return f"the {kind.kind} {name}"
 
 
 def controller(procedures: Procedures) -> Controller:
