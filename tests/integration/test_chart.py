@@ -449,3 +449,9 @@ def test_notes_say_what_to_do(tmp_path: Any) -> None:
     settled = notes(EVERYTHING | {"apiServer": {"cidrs": ["10.0.0.5/32"], "ports": [6443]}})
     assert "No model is set" not in settled and "apiServer.cidrs" not in settled and "by tag" not in settled
     assert "tenant trial" in settled
+
+
+@pytest.mark.parametrize(("stamp", "stated"), [("always", "0"), ("never", "1")])
+def test_the_operator_clears_authors_only_where_a_policy_stamps_them(stamp: str, stated: str) -> None:
+    objects = render({"admission": {"stamp": stamp}})
+    assert environment(objects, "seglam-operator")["SEGLAM_STATED_AUTHORS"] == stated
