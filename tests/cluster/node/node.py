@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+import urllib.request
 from typing import Any
 
 from tests.cluster.node import machine
@@ -15,7 +16,7 @@ from tests.cluster.node.configuration import configuration
 from tests.cluster.node.credentials import credentials
 from tests.cluster.node.layout import ADDRESS, DNS, KUBERNETES, NODE, Layout
 from tests.cluster.node.pause import pause_archive
-from tests.cluster.node.processes import APISERVER_PROCESS, kill, pid_of, running, send, start, stop
+from tests.cluster.node.processes import APISERVER_PROCESS, ETCD, kill, pid_of, running, send, start, stop
 from tests.cluster.node.shell import NodeError, run, succeeds, wait_until
 
 
@@ -90,6 +91,22 @@ def freeze_apiserver(layout: Layout) -> None:
 def thaw_apiserver(layout: Layout) -> None:
     """End what `freeze_apiserver` began."""
     send(layout, APISERVER_PROCESS, signal.SIGCONT)
+
+
+def forget_old_versions(layout: Layout) -> None:
+    """Keep only the newest version of each object, as happens every five minutes by itself.
+
+    The API server starts again, since it answers for old versions from its own memory.
+    """
+    revision = _etcd("maintenance/status", {})["header"]["revision"]
+    _etcd("kv/compaction", {"revision": revision, "physical": True})
+    restart_apiserver(layout, kill_first=True)
+
+
+def _etcd(call: str, body: dict[str, Any]) -> Any:
+    asked = urllib.request.Request(f"{ETCD}/v3/{call}", data=json.dumps(body).encode())
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return json.load(answer)
 
 
 def status(layout: Layout) -> str:

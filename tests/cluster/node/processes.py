@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.cluster.node.layout import ADDRESS, APISERVER, NODE, PORT, QUEUE, SERVICES, Layout
 from tests.cluster.node.shell import NodeError, wait_until
 
-_ETCD, _ETCD_PEERS = "http://127.0.0.1:12379", "http://127.0.0.1:12380"
+ETCD, _ETCD_PEERS = "http://127.0.0.1:12379", "http://127.0.0.1:12380"
 APISERVER_PROCESS = "kube-apiserver"
 
 
@@ -48,14 +48,14 @@ def _etcd(layout: Layout) -> list[str]:
     return [
         *(f"{layout.bin}/etcd", "--data-dir", f"{layout.data}/etcd", "--log-level", "warn"),
         "--unsafe-no-fsync",  # nothing here outlives the machine
-        *("--listen-client-urls", _ETCD, "--advertise-client-urls", _ETCD, "--listen-peer-urls", _ETCD_PEERS),
+        *("--listen-client-urls", ETCD, "--advertise-client-urls", ETCD, "--listen-peer-urls", _ETCD_PEERS),
     ]
 
 
 def _apiserver(layout: Layout) -> list[str]:
     pki = layout.pki
     return [
-        *(f"{layout.bin}/kube-apiserver", "--etcd-servers", _ETCD, "--bind-address", ADDRESS),
+        *(f"{layout.bin}/kube-apiserver", "--etcd-servers", ETCD, "--bind-address", ADDRESS),
         *("--advertise-address", ADDRESS, "--secure-port", str(PORT), "--service-cluster-ip-range", SERVICES),
         *("--allow-privileged=true", "--authorization-mode", "Node,RBAC"),
         *("--enable-admission-plugins", "NodeRestriction", "--client-ca-file", f"{pki}/ca.crt"),
