@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from seglam.cli.choosing import chosen
 from seglam.cli.exits import CliError, Exit
 
 if TYPE_CHECKING:
@@ -151,7 +152,6 @@ class ClusterDesk:
         """The review that is meant by a digest, its beginning, the review's own name, or its procedure's name: of a
         procedure the newest that waits, else the newest.
         """
-        from seglam.cli.desk import chosen
 
         reviews = await self._reviews(client)
         reviews.sort(key=lambda each: (each.status.state in (None, "Pending"), each.metadata.creation_timestamp or ""))

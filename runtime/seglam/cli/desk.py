@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from seglam.cli import client
+from seglam.cli.choosing import chosen
 from seglam.cli.cluster import ClusterDesk, Place
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.opening import report, split, store
@@ -146,25 +147,6 @@ def find(opened: Store, digest: str) -> RevisionRow:
     rows = sorted(opened.revisions(), key=lambda row: row.state == "Active")
     wanted = chosen(digest, {row.digest: row.name for row in rows})
     return next(row for row in rows if row.digest == wanted)
-
-
-def chosen(wanted: str, known: dict[str, str]) -> str:
-    """The digest that is meant by a digest, its first characters, or a name; of several of one name the last.
-
-    Args:
-        known: names by digest.
-
-    Raises:
-        CliError: none is meant, or more than one.
-    """
-    start = wanted.removeprefix("sha256:")
-    fitting = [digest for digest in known if start and digest.removeprefix("sha256:").startswith(start)]
-    if len(fitting) > 1:
-        raise CliError(f"{len(fitting)} revisions begin with that", "give more characters", where=wanted)
-    fitting = fitting or [digest for digest, name in known.items() if name == wanted][-1:]
-    if not fitting:
-        raise CliError("there is no such revision", "see `seglam review list`", where=wanted or "an empty digest")
-    return fitting[0]
 
 
 def evidence_as_json(row: EvidenceRow) -> Json:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seglam.cli.asking import request_of
-from seglam.cli.desk import chosen
+from seglam.cli.choosing import chosen
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.loop import counted
 from seglam.cli.report import NO_CALLS
