@@ -152,7 +152,6 @@ class ClusterDesk:
         """The review that is meant by a digest, its beginning, the review's own name, or its procedure's name: of a
         procedure the newest that waits, else the newest.
         """
-
         reviews = await self._reviews(client)
         reviews.sort(key=lambda each: (each.status.state in (None, "Pending"), each.metadata.creation_timestamp or ""))
         named = [each for each in reviews if each.metadata.name == wanted]
