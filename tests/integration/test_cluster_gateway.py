@@ -73,6 +73,8 @@ class Running:
         self.internal = Address("localhost", self.gateway.internal.getsockname()[1])
         self.http = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
         eventually(lambda: self.http.get("/healthz").status_code == 200)
+        if not issuer.down:  # tokens are refused until the keys were fetched, which happens beside the start
+            eventually(self.gateway.keyring.ready.is_set)
 
     async def _run(self) -> None:
         try:
