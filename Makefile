@@ -12,7 +12,7 @@ JOBS   ?= auto
 LOCKS        := requirements/build.lock.txt requirements/dev.lock.txt
 DEPENDENCIES := $(VENV)/.dependencies
 PROJECT      := $(VENV)/.project
-CHECKED      := $(wildcard runtime operator tests examples benchmarks)
+CHECKED      := $(wildcard runtime operator registry tests examples benchmarks)
 PIP          := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help

@@ -1,0 +1,1 @@
+"""The registry: organisations publish, find, mirror and audit packs here."""

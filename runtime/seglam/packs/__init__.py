@@ -1,0 +1,1 @@
+"""Packs: signed, versioned sets of procedures that travel between organisations."""
