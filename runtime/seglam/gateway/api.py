@@ -16,7 +16,6 @@ from seglam.gateway import describing, views
 from seglam.gateway.answering import Declined
 from seglam.gateway.bodies import read_json, text_member
 from seglam.gateway.preferences import user_of
-from seglam.gateway.problems import Problem
 from seglam.gateway.refusals import of_review, of_store
 from seglam.gateway.reviewing import decision_of
 from seglam.gateway.service import ANONYMOUS, Pending, Service
@@ -36,6 +35,7 @@ from seglam.gateway.web import (
 )
 from seglam.lookup import Hit, Miss
 from seglam.procedures import Request
+from seglam.web import Problem
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 TENANT = "default"

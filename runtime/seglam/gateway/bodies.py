@@ -8,11 +8,11 @@ from typing import Any
 
 from fastapi import Request as HttpRequest
 
-from seglam.gateway.problems import Problem
 from seglam.gateway.wire import loads
 from seglam.procedures import Attachment, Request
 from seglam.procedures.values.base import ValueProblem
 from seglam.procedures.values.jsonvalue import MAX_DEPTH
+from seglam.web import Problem
 
 MAX_BODY = 1 << 20
 MAX_INPUTS = 8

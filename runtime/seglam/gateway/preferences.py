@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from seglam.gateway.outcomes import Answer, Outcome
-from seglam.gateway.problems import Problem
+from seglam.web import Problem
 
 MAX_WAIT = 600
 _WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,6})\"?")

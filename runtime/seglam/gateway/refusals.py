@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from seglam.gateway.problems import Problem
 from seglam.gateway.store import ReviewRefused, StoreError
+from seglam.web import Problem
 
 _REVIEW_STATUS = {"unknown-revision": 404, "four-eyes": 403}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from seglam.gateway.problems import Problem
 from seglam.gateway.reviewing import review_as_json
 from seglam.gateway.service import Service
 from seglam.gateway.store import CompilationRow, RevisionRow, State, authors_of, document_of
 from seglam.gateway.wire import dumps, loads
+from seglam.web import Problem
 
 
 def procedure(service: Service, name: str) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from seglam.gateway import describing
 from seglam.gateway.bodies import read_json, request_of
 from seglam.gateway.outcomes import Answer, Outcome, Reason
 from seglam.gateway.preferences import cache_status, only_if_cached, wait_of
-from seglam.gateway.problems import Problem
 from seglam.lookup import Hit, Miss
 from seglam.procedures import Request, TextError
 from seglam.procedures.text import MAX_BYTES
+from seglam.web import Problem
 
 T = TypeVar("T")
 Blocking = Callable[..., Coroutine[Any, Any, Any]]

@@ -6,7 +6,7 @@ import pytest
 
 from seglam.gateway import Answer, Outcome, Stage
 from seglam.gateway.preferences import cache_status, only_if_cached, user_of, wait_of
-from seglam.gateway.problems import Problem
+from seglam.web import Problem
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from seglam.gateway.cluster.compilations import Compilations, ended
 from seglam.gateway.cluster.health import Readiness
 from seglam.gateway.cluster.metrics import Metrics
 from seglam.gateway.cluster.service import ClusterService
-from seglam.gateway.problems import Problem
 from seglam.gateway.web import Caller, add_requests, new_app
 from seglam.resources import ProcedureCompilation
+from seglam.web import Problem
 
 
 def create_app(

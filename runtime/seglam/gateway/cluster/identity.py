@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request as HttpRequest
 
-from seglam.gateway.cluster.keys import Keyring, KeysMissing, TokenRefused
 from seglam.gateway.cluster.tenants import Tenants
-from seglam.gateway.problems import Problem
 from seglam.gateway.web import Caller
+from seglam.web import Problem
+from seglam.web.keyring import Keyring, KeysMissing, TokenRefused
 
 ANONYMOUS = "system:anonymous"
 

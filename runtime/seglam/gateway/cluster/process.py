@@ -27,7 +27,7 @@ from seglam.gateway.cluster.internal.app import create_app as create_internal_ap
 from seglam.gateway.cluster.internal.forwarding import Verification
 from seglam.gateway.cluster.internal.jobs import Jobs
 from seglam.gateway.cluster.internal.model import Model
-from seglam.gateway.cluster.keys import Keyring
+from seglam.gateway.cluster.keys import cluster_keyring
 from seglam.gateway.cluster.metrics import Metrics, gauge
 from seglam.gateway.cluster.misses import Misses
 from seglam.gateway.cluster.runners import Endpoints, Runners
@@ -73,7 +73,7 @@ class Gateway:
         self.catalog = Catalog()
         self.endpoints = Endpoints()
         self.compilations = Compilations()
-        self.keyring = Keyring(client)
+        self.keyring = cluster_keyring(client)
         self._tenants = Tenants(settings.tenants_file)
         self._texts = Texts(settings.data_dir / "texts.sqlite3", ttl_s=settings.miss_ttl_s, limit=settings.miss_bytes)
         self._runners = Runners(self.catalog, self.endpoints, settings.tls_dir, self.metrics.runner_failures.inc)

@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from seglam.cluster import Client
-from seglam.gateway.cluster import keys
-from seglam.gateway.cluster.keys import Keyring, KeysMissing, TokenRefused
+from seglam.gateway.cluster.keys import cluster_keyring
+from seglam.web import keyring as keys
+from seglam.web.keyring import Keyring, KeysMissing, TokenRefused
 from tests.issuer import Issuer, issuing, stranger
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +44,7 @@ async def client(issuer: Issuer) -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def keyring(client: Client) -> AsyncIterator[Keyring]:
-    made = Keyring(client)
+    made = cluster_keyring(client)
     task = asyncio.create_task(made.run())
     async with asyncio.timeout(30):
         await made.ready.wait()
@@ -92,8 +93,8 @@ async def test_a_token_without_a_signature_or_with_the_public_key_as_secret_is_r
 
 async def test_what_is_remembered_of_a_token_ends_with_it(client: Client, issuer: Issuer) -> None:
     clock = Clock()
-    keyring = Keyring(client, clock)
-    await keyring._refresh()
+    keyring = cluster_keyring(client, clock)
+    await keyring.refresh()
     token = issuer.token(ALICE, exp=int(clock.now) + 30)
     assert (await keyring.claims(token, "seglam"))["sub"] == ALICE
     assert await refused_for(keyring, token, "another") == "token-audience"
@@ -112,8 +113,8 @@ async def refused_for(keyring: Keyring, token: str, audience: str) -> str:
 async def test_a_new_key_is_looked_for_once_and_forged_key_ids_ask_nobody_again(
     client: Client, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keyring = Keyring(client)
-    await keyring._refresh()
+    keyring = cluster_keyring(client)
+    await keyring.refresh()
     old = issuer.token(ALICE)
     issuer.rotate(keep=True)
     new = issuer.token(ALICE)
@@ -132,22 +133,22 @@ async def test_a_new_key_is_looked_for_once_and_forged_key_ids_ask_nobody_again(
 
 
 async def test_a_key_that_is_withdrawn_takes_its_tokens_with_it(client: Client, issuer: Issuer) -> None:
-    keyring = Keyring(client)
-    await keyring._refresh()
+    keyring = cluster_keyring(client)
+    await keyring.refresh()
     old = issuer.token(ALICE)
     await keyring.claims(old, "seglam")
     issuer.rotate()
-    await keyring._refresh()
+    await keyring.refresh()
     assert await refused(keyring, old) == "token-unknown-key"
 
 
 async def test_keys_that_cannot_be_fetched_leave_those_that_are_known(client: Client, issuer: Issuer) -> None:
-    keyring = Keyring(client)
+    keyring = cluster_keyring(client)
     issuer.down = True
     with pytest.raises(KeysMissing):
         await keyring.claims(issuer.token(ALICE), "seglam")
     issuer.down = False
-    await keyring._refresh()
+    await keyring.refresh()
     issuer.down = True
-    assert not await keyring._refresh()
+    assert not await keyring.refresh()
     assert (await keyring.claims(issuer.token(ALICE), "seglam"))["sub"] == ALICE

@@ -15,10 +15,10 @@ from seglam.gateway.cluster.internal.jobs import Jobs
 from seglam.gateway.cluster.internal.model import Model
 from seglam.gateway.cluster.metrics import Metrics
 from seglam.gateway.cluster.texts import Kept, Texts
-from seglam.gateway.problems import Problem
 from seglam.gateway.web import Blocking, new_app
 from seglam.procedures import Revision
 from seglam.procedures.canonical import canonical
+from seglam.web import Problem
 
 PREFIX = "/internal/v1/compilations/{name}"
 

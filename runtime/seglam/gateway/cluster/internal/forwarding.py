@@ -10,8 +10,8 @@ from typing import Self
 
 import aiohttp
 
-from seglam.gateway.problems import Problem
 from seglam.sandbox import Address
+from seglam.web import Problem
 
 DEADLINE = "Seglam-Deadline-Ms"
 MAX_BODY = 16 << 20

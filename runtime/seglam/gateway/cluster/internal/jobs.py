@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from fastapi import Request as HttpRequest
 
 from seglam.gateway.cluster.identity import bearer, checked, unauthorized
-from seglam.gateway.cluster.keys import Keyring
 from seglam.gateway.cluster.settings import JOB_AUDIENCE
-from seglam.gateway.problems import Problem
+from seglam.web import Problem
+from seglam.web.keyring import Keyring
 
 NAME = re.compile(r"rpc-[0-9a-f]{20}")
 _SUFFIX = re.compile(r"-[a-z0-9]{5}")

@@ -12,8 +12,8 @@ import msgspec
 from seglam.gateway.cluster.internal.forwarding import Forwarded
 from seglam.gateway.cluster.settings import Upstream
 from seglam.gateway.cluster.texts import Texts
-from seglam.gateway.problems import Problem
 from seglam.gateway.web import Blocking
+from seglam.web import Problem
 
 CALL_S = 600.0
 CONNECT_S = 10.0
