@@ -129,9 +129,12 @@ def kill(layout: Layout, *names: str) -> None:
 
 
 def _gone(pid: int) -> bool:
-    """Whether a process has ended. One that is ending has no command line any more but still holds what it had."""
+    """Whether a process has ended. One that is ending has no command line any more but still holds what it had, also
+    when its first thread has ended and another has not.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        ended = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return ended and len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
     except (FileNotFoundError, ProcessLookupError):
         return True
 
