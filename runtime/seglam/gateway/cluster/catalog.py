@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,8 @@ from seglam.procedures.canonical import canonical
 REBUILD = 64
 """Changes of one tenant's procedures at one time from which a new index is made rather than the old one changed, if
 they are also half of what is served: changing a few costs less than compiling all patterns again."""
+SWITCH_S = 0.0005
+"""Seconds after which a thread that indexes many revisions lets another one run that waits, such as a hit's."""
 RETIRED = 1024
 """Revisions that are remembered after they were taken out, since requests that found them may still run them."""
 
@@ -97,7 +100,7 @@ class Catalog:
 
     def apply(self, changes: Sequence[Change[Announced]]) -> None:
         """Take in what a watch has learned, in its order."""
-        with self._turn, _no_collections(len(changes) >= REBUILD):
+        with self._turn, _giving_way(len(changes) >= REBUILD):
             touched: dict[str, dict[str, None]] = defaultdict(dict)
             for change in _ordered(changes):
                 for procedure in self._note(change):
@@ -222,15 +225,24 @@ class Catalog:
 
 
 @contextmanager
-def _no_collections(off: bool) -> Iterator[None]:
-    """Collecting garbage looks through all that was read so far, again and again, and stops every thread meanwhile."""
-    off = off and gc.isenabled()
-    if off:
-        gc.disable()
+def _giving_way(many: bool) -> Iterator[None]:
+    """While many revisions are read, threads that answer requests wait as little as can be.
+
+    Collecting garbage would look through all that was read so far, again and again, and stop every thread meanwhile.
+    What was read has no cycles, so it goes as soon as nobody refers to it: it need not be looked through at all.
+    """
+    if not many:
+        yield
+        return
+    collecting, interval = gc.isenabled(), sys.getswitchinterval()
+    gc.disable()
+    sys.setswitchinterval(min(SWITCH_S, interval))
     try:
         yield
     finally:
-        if off:
+        sys.setswitchinterval(interval)
+        gc.freeze()
+        if collecting:
             gc.enable()
 
 
