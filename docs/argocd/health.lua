@@ -25,6 +25,10 @@ if ready.status == "True" then
   return {status = "Healthy", message = message}
 end
 
+-- An import says what the gate found: a refusal needs another version, another policy or another publisher.
+if conditions.Ready ~= nil and conditions.Verified ~= nil and conditions.Verified.status == "False" then
+  return {status = "Degraded", message = message}
+end
 local waits_for_a_person = {AwaitingReview = true, Pending = true}
 if waits_for_a_person[ready.reason] then
   return {status = "Suspended", message = message}

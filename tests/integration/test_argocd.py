@@ -74,6 +74,9 @@ def test_every_kind_has_the_script() -> None:
         (status(("Ready", "False", "Overlaps")), "Degraded"),
         (status(("Stalled", "True", "Rejected"), ("Ready", "False", "Rejected")), "Degraded"),
         (status(("Ready", "Unknown", "Verifying")), "Progressing"),
+        # An import: what the gate refused waits for nobody, and what it passed may wait for a review.
+        (status(("Ready", "False", "Identity"), ("Verified", "False", "Identity")), "Degraded"),
+        (status(("Ready", "False", "AwaitingReview"), ("Verified", "True", "Verified")), "Suspended"),
         # A revision: it has no condition Ready.
         (status(("Verified", "True", "Verified"), ("Active", "False", "Superseded")), "Healthy"),
         (status(("Verified", "False", "VerificationFailed"), ("Active", "False", "VerificationFailed")), "Degraded"),

@@ -11,6 +11,15 @@ from seglam.resources.compilation import (
     Reference,
 )
 from seglam.resources.conditions import ConditionType, Reason, timestamp, with_condition
+from seglam.resources.imports import (
+    AcceptedRelease,
+    DecisionStep,
+    ImportedProcedure,
+    ImportSummary,
+    PackImport,
+    PackImportSpec,
+    PackImportStatus,
+)
 from seglam.resources.pool import RunnerPool, RunnerPoolSpec, RunnerPoolStatus
 from seglam.resources.procedure import ReasoningProcedure, ReasoningProcedureStatus
 from seglam.resources.review import Decision, ProcedureReview, ProcedureReviewSpec, ProcedureReviewStatus
@@ -21,18 +30,26 @@ from seglam.resources.revision import (
     ProcedureRevisionSpec,
     ProcedureRevisionStatus,
 )
+from seglam.resources.trust import TrustPolicy, TrustPolicyStatus, TrustRoot, TrustRootStatus
 
 __all__ = [
+    "AcceptedRelease",
     "Call",
     "Condition",
     "ConditionType",
     "Content",
     "Decision",
+    "DecisionStep",
     "GateEvidence",
+    "ImportSummary",
+    "ImportedProcedure",
     "NegativeEntry",
     "NegativeParameter",
     "ObjectMeta",
     "OwnerReference",
+    "PackImport",
+    "PackImportSpec",
+    "PackImportStatus",
     "ProcedureCompilation",
     "ProcedureCompilationSpec",
     "ProcedureCompilationStatus",
@@ -51,6 +68,10 @@ __all__ = [
     "RunnerPoolSpec",
     "RunnerPoolStatus",
     "Status",
+    "TrustPolicy",
+    "TrustPolicyStatus",
+    "TrustRoot",
+    "TrustRootStatus",
     "timestamp",
     "with_condition",
 ]

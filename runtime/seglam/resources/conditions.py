@@ -22,6 +22,7 @@ class ConditionType(StrEnum):
     STALLED = "Stalled"
     VERIFIED = "Verified"
     ACTIVE = "Active"
+    REACHABLE = "Reachable"
 
 
 class Reason(StrEnum):
@@ -56,6 +57,17 @@ class Reason(StrEnum):
     AVAILABLE = "Available"
     EGRESS_NOT_BLOCKED = "EgressNotBlocked"
     SCALED_TO_ZERO = "ScaledToZero"
+    # PackImport, TrustPolicy and TrustRoot; what the gate of packs says stands beside these as its own codes
+    IMPORTED = "Imported"
+    PACK_REFUSED = "PackRefused"
+    VERSION_MISSING = "VersionMissing"
+    DOWNGRADE = "Downgrade"
+    SOURCE_MISSING = "SourceMissing"
+    SOURCE_UNREACHABLE = "SourceUnreachable"
+    SOURCE_REACHABLE = "SourceReachable"
+    SIGNING_FAILED = "SigningFailed"
+    ROOT_MISSING = "RootMissing"
+    ACCEPTED = "Accepted"
     # all
     NOT_OWNED = "NotOwned"
 

@@ -7,14 +7,18 @@ from typing import Any
 
 from seglam.resources.base import Resource
 from seglam.resources.compilation import ProcedureCompilation
+from seglam.resources.imports import PackImport
 from seglam.resources.names import (
     CATEGORY,
     KINDS,
+    PACK_IMPORT,
     PROCEDURE_COMPILATION,
     PROCEDURE_REVIEW,
     PROCEDURE_REVISION,
     REASONING_PROCEDURE,
     RUNNER_POOL,
+    TRUST_POLICY,
+    TRUST_ROOT,
     Kind,
 )
 from seglam.resources.pool import RunnerPool
@@ -22,6 +26,7 @@ from seglam.resources.procedure import ReasoningProcedure
 from seglam.resources.review import ProcedureReview
 from seglam.resources.revision import ProcedureRevision
 from seglam.resources.schema import structural
+from seglam.resources.trust import TrustPolicy, TrustRoot
 
 Document = dict[str, Any]
 
@@ -191,6 +196,40 @@ DEFINITIONS = (
         ),
         (_NAME_RULE, _POOL_RULE),
         scaled=True,
+    ),
+    Definition(
+        PACK_IMPORT,
+        PackImport,
+        (
+            Column("Ready", _condition("Ready", "status"), "Whether all procedures of the pack are served."),
+            _REASON,
+            Column("Pack", ".spec.pack", "The pack."),
+            Column("Version", ".status.version", "The version that was decided about last."),
+            Column("Policy", ".status.policy", "The policy that decided.", wide=True),
+            Column("Digest", ".status.digest", "Digest of the pack's manifest.", wide=True),
+        ),
+        (_NAME_RULE,),
+    ),
+    Definition(
+        TRUST_POLICY,
+        TrustPolicy,
+        (
+            Column("Ready", _condition("Ready", "status"), "Whether it can decide."),
+            Column("Mode", ".spec.mode", "Whether signatures are by identity or by key."),
+            Column("Root", ".spec.trustRoot", "Whose authorities or keys are believed."),
+            Column("Approval", ".spec.approval", "What counts as approval."),
+            Column("Packs", ".spec.packs", "Packs that it is for.", wide=True),
+        ),
+    ),
+    Definition(
+        TRUST_ROOT,
+        TrustRoot,
+        (
+            Column("Ready", _condition("Ready", "status"), "Whether it can be used."),
+            _REASON,
+            Column("Index", ".status.indexVersion", "The highest version of the index that was seen.", "integer"),
+            Column("Expires", ".status.indexExpires", "Until when the index holds.", wide=True),
+        ),
     ),
 )
 

@@ -48,7 +48,19 @@ PROCEDURE_REVISION = Kind("ProcedureRevision", "procedurerevisions", ("rprev",))
 PROCEDURE_REVIEW = Kind("ProcedureReview", "procedurereviews", ("rpr",))
 PROCEDURE_COMPILATION = Kind("ProcedureCompilation", "procedurecompilations", ("rpc",))
 RUNNER_POOL = Kind("RunnerPool", "runnerpools", ("rpool",))
-KINDS = (REASONING_PROCEDURE, PROCEDURE_REVISION, PROCEDURE_REVIEW, PROCEDURE_COMPILATION, RUNNER_POOL)
+PACK_IMPORT = Kind("PackImport", "packimports", ("pki",))
+TRUST_POLICY = Kind("TrustPolicy", "trustpolicies", ("tp",), namespaced=False)
+TRUST_ROOT = Kind("TrustRoot", "trustroots", ("troot",), namespaced=False)
+KINDS = (
+    REASONING_PROCEDURE,
+    PROCEDURE_REVISION,
+    PROCEDURE_REVIEW,
+    PROCEDURE_COMPILATION,
+    RUNNER_POOL,
+    PACK_IMPORT,
+    TRUST_POLICY,
+    TRUST_ROOT,
+)
 
 OPERATOR = "seglam-operator"
 """The operator's service account, field manager, Lease and value of `LABEL_MANAGED_BY`."""
@@ -68,6 +80,10 @@ RUNNER_NAMESPACE_PREFIX = "seglam-run-"
 CA = "seglam-ca"
 GATEWAY_TLS = "seglam-gateway-tls"
 RUNNER_TLS = "seglam-runner-tls"
+IMPORT_KEY = "seglam-import-key"
+"""Secret with the key by which the operator signs what it decided about imports."""
+REGISTRY = "seglam-registry"
+"""The registry's service account, Deployment and Service."""
 RESULT_KEY = "result.json"
 """Key of a compile Job's ConfigMap."""
 
@@ -80,6 +96,10 @@ LABEL_TENANT = "seglam.dev/tenant"
 LABEL_RUNNER = "seglam.dev/runner"
 LABEL_COMPILATION = "seglam.dev/compilation"
 LABEL_PROPOSED_BY = "seglam.dev/proposed-by"
+LABEL_PACK_IMPORT = "seglam.dev/pack-import"
+"""On a ReasoningProcedure: the PackImport that it belongs to; only the operator sets it."""
+ANNOTATION_PACK_RELEASE = "seglam.dev/pack-release"
+"""On such a procedure: the release that its text is from, `origin/namespace/pack@version`."""
 COMPONENT_RUNNER = "runner"
 PROPOSED_BY_COMPILATION = "compilation"
 ACTIVE_SELECTOR = f"{LABEL_ACTIVE}=true"
