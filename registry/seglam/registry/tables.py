@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, Integer, Text, UniqueConstraint, text
 from sqlalchemy.orm import registry
 from sqlmodel import AutoString, Field, SQLModel
 
@@ -95,6 +95,7 @@ class MemberRow(Row, table=True):
     since: str
     active_from: str
     removed: str | None = None
+    account: str | None = None  # the issuer's lasting id of the account, bound at its first exchange
     added_by: str  # JSON {issuer, subject}
 
 
@@ -206,6 +207,12 @@ class VersionRow(Row, table=True):
     __table_args__ = (
         Index("versions_in_order", "name", "position"),
         Index("versions_by_digest", "digest", unique=True),
+        Index(
+            "versions_to_index",
+            "name",
+            sqlite_where=text("indexed IS NULL OR indexed <> state"),
+            postgresql_where=text("indexed IS NULL OR indexed <> state"),
+        ),
     )
 
     name: str = Field(primary_key=True, foreign_key="packs.name")
@@ -224,7 +231,8 @@ class VersionRow(Row, table=True):
     publisher_issuer: str
     publisher_subject: str
     publication: str = Field(index=True)
-    state: str = VersionState.AVAILABLE
+    state: str = VersionState.AVAILABLE.value
+    indexed: str | None = None  # the state that the index last said
     revision: int = 1  # for If-Match; each change of state is one more
     published: str
     changed: str
@@ -360,7 +368,7 @@ class PublicationRow(Row, table=True):
     subject: str
     key: str | None = None  # Idempotency-Key
     request_hash: str  # SHA-256 of the archive
-    state: str = PublicationState.RECEIVED
+    state: str = PublicationState.RECEIVED.value
     open: bool = True
     steps: str = "[]"  # JSON list of {name, passed, at, words, detail}
     problem: str | None = None  # JSON {code, detail, retriable}
@@ -470,26 +478,37 @@ class LeaseRow(Row, table=True):
     done: str | None = None  # when it last ended well
 
 
-class MetadataRow(Row, table=True):
-    """A file of the TUF repository of an origin, by its path."""
+class IndexMetadataRow(Row, table=True):
+    """A version of a role's TUF metadata; never changed."""
+
+    __tablename__ = "index_metadata"
+
+    role: str = Field(primary_key=True)
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    body: bytes
+    written: str
+
+
+class IndexFileRow(Row, table=True):
+    """A target file that the index itself carries: trust roots."""
 
     __tablename__ = "index_files"
 
-    origin: str = Field(primary_key=True)
     path: str = Field(primary_key=True)
-    content: bytes
-    changed: str
+    sha256: str = Field(primary_key=True)
+    length: int
+    body: bytes
 
 
-class IndexRow(Row, table=True):
-    """How far the index or a mirror of an origin has followed the changes."""
+class MirrorStateRow(Row, table=True):
+    """How far a mirror has followed the changes of an origin."""
 
-    __tablename__ = "index_states"
+    __tablename__ = "mirror_states"
 
     origin: str = Field(primary_key=True)
-    serial: int
+    since: int
     detail: str = "{}"  # JSON
-    changed: str
+    time: str
 
 
 def _uniform() -> None:
