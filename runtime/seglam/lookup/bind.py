@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from seglam.lookup.results import Binding, MissReason
@@ -11,6 +11,7 @@ from seglam.procedures.document import Parameter
 from seglam.procedures.request import Attachment, Request
 from seglam.procedures.revision import Revision
 from seglam.procedures.values import ValueProblem, ValueType
+from seglam.procedures.values.filenames import FILE_NAME
 from seglam.procedures.values.tables import find_column, table_of
 
 
@@ -63,13 +64,17 @@ def bind(
     """
     arguments: dict[str, str] = {}
     try:
+        files = [(name, source) for name, _, source in slots if revision.parameters[name].origin == "input"]
         for name, canonical, source in slots:
-            _put(revision, arguments, name, canonical, source)
+            if revision.parameters[name].origin != "input":
+                _put(revision, arguments, name, canonical, source)
         used = 0
         for parameter in revision.parameters.values():
             if parameter.origin == "input":
                 used += 1
-                arguments[parameter.name] = _from_input(parameter, revision.types[parameter.name], request.inputs)
+                attached, item = _attached(parameter, request.inputs)
+                arguments[parameter.name] = _from_input(revision.types[parameter.name], attached, item)
+                _named(attached, [written for name, written in files if name == parameter.name])
             elif parameter.origin == "context":
                 arguments[parameter.name] = _from_context(parameter, revision.types[parameter.name], request)
         if len(request.inputs) > used:
@@ -105,8 +110,13 @@ def _put(revision: Revision, arguments: dict[str, str], name: str, canonical: st
         arguments[extra] = source
 
 
-def _from_input(parameter: Parameter, kind: ValueType, inputs: Mapping[str, Attachment]) -> str:
-    fitting = {name: item for name, item in inputs.items() if parameter.key in (None, item.media_type)}
+def fitting_inputs(parameter: Parameter, inputs: Mapping[str, Attachment]) -> dict[str, Attachment]:
+    """The inputs that a parameter of origin input may take; it is bound where there is exactly one."""
+    return {name: item for name, item in inputs.items() if parameter.key in (None, item.media_type)}
+
+
+def _attached(parameter: Parameter, inputs: Mapping[str, Attachment]) -> tuple[str, Attachment]:
+    fitting = fitting_inputs(parameter, inputs)
     wanted = f"an input of type {parameter.key}" if parameter.key else "an input"
     if len(fitting) != 1:
         raise _Refused(
@@ -114,6 +124,17 @@ def _from_input(parameter: Parameter, kind: ValueType, inputs: Mapping[str, Atta
             f"{parameter.name} needs exactly one {wanted[3:]}; the request has {len(fitting)}",
         )
     ((name, item),) = fitting.items()
+    return name, item
+
+
+def _named(attached: str, mentioned: Iterable[str]) -> None:
+    """Refuse a request that speaks of another file than the one that is attached."""
+    for name in mentioned:
+        if not FILE_NAME.equal(name, attached):
+            raise _Refused(MissReason.VALUE_REJECTED, f"the request speaks of {name}, and {attached} is attached")
+
+
+def _from_input(kind: ValueType, name: str, item: Attachment) -> str:
     try:
         if kind.name == "table":
             return table_of(item.text)

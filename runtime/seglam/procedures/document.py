@@ -85,7 +85,8 @@ class Parameter(Model):
     units: list[Short] | None = Field(default=None, max_length=64, description="Units that a quantity may have.")
     origin: Literal["pattern", "input", "context"] | None = Field(
         default=None,
-        description="Where the value comes from: a pattern (default), an attached input, or the request's context.",
+        description="Where the value comes from: a pattern (default), an attached input, or the request's context. A "
+        "pattern's slot for a parameter of origin input stands for the name of the attached file.",
     )
     key: Short | None = Field(
         default=None,

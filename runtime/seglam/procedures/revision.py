@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from seglam.procedures.canonical import digest
 from seglam.procedures.document import Parameter, ReasoningProcedure, Spec
 from seglam.procedures.values import ValueType, type_of_parameter, type_of_returns, value_type
+from seglam.procedures.values.filenames import FILE_NAME
 
 DEFAULT_FUEL = 10_000_000_000
 DEFAULT_MEMORY_MIB = 32
+
+
+def slot_types(parameters: Collection[Parameter], types: Mapping[str, ValueType]) -> dict[str, ValueType]:
+    """What patterns may have slots for: the value of a parameter of origin pattern, which each pattern must give, and
+    the file's name of one of origin input, which it may mention.
+
+    Args:
+        parameters: a procedure's.
+        types: their value types by name; a parameter that has none here is passed over.
+    """
+    slots = {p.name: FILE_NAME if p.origin == "input" else types[p.name] for p in parameters if p.name in types}
+    context = {p.name for p in parameters if p.origin == "context"}
+    return {name: kind for name, kind in slots.items() if name not in context}
 
 
 @dataclass(frozen=True)
@@ -39,8 +53,8 @@ class Revision:
 
     @cached_property
     def slots(self) -> Mapping[str, ValueType]:
-        """Value types of the parameters that patterns bind, by name."""
-        return {name: kind for name, kind in self.types.items() if self.parameters[name].in_patterns}
+        """What patterns may have slots for, by the parameter's name: see `slot_types`."""
+        return slot_types(self.parameters.values(), self.types)
 
     @cached_property
     def argument_types(self) -> Mapping[str, ValueType]:

@@ -19,6 +19,7 @@ from seglam.procedures.patterns import (
     shared_rules,
 )
 from seglam.procedures.patterns import Sequence as Parts
+from seglam.procedures.revision import slot_types
 from seglam.procedures.values import ValueProblem, ValueType, type_of_parameter, type_of_returns, value_type
 
 FREE_WORDS = frozenset({"word", "token", "list[word]", "list[token]"})
@@ -121,8 +122,8 @@ class _Check:
             yield self.loaded.problem(("spec", "match"), "nothing can match", "add patterns or a structured form")
         rules = {rule.name: rule.text for rule in self.spec.rules or ()}
         needed = {p.name for p in self.spec.parameters or () if p.in_patterns}
-        slotted = {name: kind for name, kind in self.types.items() if name in needed}
-        if len(slotted) < len(needed):
+        slotted = slot_types(self.spec.parameters or (), self.types)
+        if needed - slotted.keys():
             return  # a parameter is faulty, which is said already; its patterns cannot be judged
         for number, pattern in enumerate(match.patterns or ()):
             yield from self._pattern(

@@ -193,6 +193,47 @@ def test_inputs_that_do_not_fit_are_misses_that_say_why(
     assert words in result.explanation
 
 
+NAMED = revision(
+    "rows",
+    patterns=["count the rows of (the attached table|{data})", "{data}: count the rows; rows of {data}"],
+    parameters=[{"name": "data", "type": "table", "origin": "input", "key": "text/csv"}],
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Count the rows of the attached table.",
+        "Count the rows of city-people_2024.v2.csv.",
+        "count the rows of City-People_2024.v2.CSV",
+        "city-people_2024.v2.csv: count the rows; rows of city-people_2024.v2.csv",
+    ],
+)
+def test_a_slot_of_an_input_reads_the_name_of_the_attached_file(text: str) -> None:
+    result = index(NAMED).find(Request(text=text, inputs={"city-people_2024.v2.csv": CSV}))
+    assert arguments(result) == {"data": '{"columns":["city","people"],"rows":[["Seoul","9"],["Paris","2"]]}'}
+
+
+@pytest.mark.parametrize(
+    ("text", "inputs", "because", "words"),
+    [
+        ("count the rows of b.csv", {"a.csv": CSV}, MissReason.VALUE_REJECTED, "speaks of b.csv, and a.csv is"),
+        ("count the rows of a.csv", {}, MissReason.GUARD, "the request has 0"),
+        ("count the rows of a.csv", {"a.csv": CSV, "b.csv": CSV}, MissReason.GUARD, "the request has 2"),
+        ("a.csv: count the rows; rows of b.csv", {"a.csv": CSV}, MissReason.VALUE_REJECTED, "speaks of b.csv"),
+        ("count the rows of old a.csv", {"a.csv": CSV}, MissReason.VALUE_REJECTED, "'old a.csv' is no value"),
+        ("count the columns of a.csv", {"a.csv": CSV}, MissReason.UNKNOWN, ""),
+        ("count the rows of a.csv.gz", {"a.csv": CSV}, MissReason.VALUE_REJECTED, "speaks of a.csv.gz"),
+    ],
+)
+def test_a_request_that_speaks_of_another_file_misses(
+    text: str, inputs: dict[str, Attachment], because: MissReason, words: str
+) -> None:
+    result = index(NAMED).find(Request(text=text, inputs=inputs))
+    assert reason(result) is because
+    assert words in result.explanation
+
+
 def test_an_input_that_nothing_reads_is_a_miss() -> None:
     assert reason(index(TIMES).find(Request(text="12 times 7", inputs={"a.csv": CSV}))) is MissReason.GUARD
 

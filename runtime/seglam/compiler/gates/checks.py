@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from seglam.compiler.gates.alternatives import taken_by
 from seglam.compiler.gates.nearmisses import wrongly_bound
 from seglam.lookup import Binding, Hit, Index
+from seglam.lookup.bind import fitting_inputs
 from seglam.lookup.overlap import overlaps
 from seglam.procedures.document import Example, Spec
 from seglam.procedures.load import Path_
@@ -109,9 +110,10 @@ def refusals_miss(revision: Revision, serves: Serves) -> tuple[int, list[Flaw]]:
     index, source, tried = lookup_of(revision), random.Random(revision.digest), 0
     rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
     first = (revision.spec.examples or [])[:1]
+    files = files_of(revision, request_of(first[0])) if first else {}
     flaws: list[Flaw] = []
     for number, refusal in enumerate(revision.spec.match.refuse or ()):
-        for sentence in sentences(parse(refusal, rules), revision.slots, source, limit=REFUSAL_SENTENCES):
+        for sentence in sentences(parse(refusal, rules), revision.slots, source, files, limit=REFUSAL_SENTENCES):
             requests = [Request(text=sentence.text), *(_like(sentence.text, example) for example in first)]
             tried += len(requests)
             hits = [found for request in requests if isinstance(found := index.find(request), Hit)]
@@ -168,11 +170,22 @@ def near_misses(revision: Revision, requests: Iterable[Request], settled: Iterab
     new = [tree for text, tree in trees if text not in passed]
     for request in requests:
         taken = next((found for _, tree in trees if (found := taken_by(revision, tree, request)) is not None), None)
-        values: Mapping[str, Sample] = taken.values if taken is not None else {}
+        values = {**files_of(revision, request), **(taken.values if taken is not None else {})}
         if request.text is not None and not revision.slots.keys() - values.keys():
             tried, bound = wrongly_bound(revision, new, values, request)
             return NearMisses(tried, tuple(bound))
     return None
+
+
+def files_of(revision: Revision, request: Request) -> dict[str, Sample]:
+    """The names of a request's files, for the slots of the parameters that take them."""
+    found: dict[str, Sample] = {}
+    for parameter in revision.parameters.values():
+        fitting = fitting_inputs(parameter, request.inputs) if parameter.origin == "input" else {}
+        if len(fitting) == 1:
+            (name,) = fitting
+            found[parameter.name] = Sample(name, name)
+    return found
 
 
 def settled_by(base: Spec | None, spec: Spec) -> set[str]:

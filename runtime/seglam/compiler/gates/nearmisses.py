@@ -119,7 +119,7 @@ def wrongly_bound(
         tokens = Text(words).tokens
         return any(all(map(machine.may_hold, tokens)) for machine in machines)
 
-    types = {name: revision.types[name] for name in values}
+    types = {name: revision.slots[name] for name in values}
     for tree in trees:
         for sentence in sentences(tree, types, source, masked, limit=SENTENCES):
             meant = bound(filled(sentence.text, values))
