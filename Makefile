@@ -17,7 +17,7 @@ PIP          := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv engine demo demo-cluster test test-cluster unit lint format bench crds lock clean
+.PHONY: help venv engine demo demo-cluster demo-packs test test-cluster unit lint format bench crds lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ crds: $(PROJECT) ## Generate crds/ and the chart's copy of them from the models
 
 demo-cluster: $(PROJECT) ## Install the chart on a cluster, approve a procedure, ask it; ARGS passes options on
 	$(BIN)/python examples/cluster/demo.py $(ARGS)
+
+demo-packs: $(PROJECT) engine ## Publish a pack, carry it to another organisation, import and audit it there; ARGS passes options on
+	$(BIN)/python examples/packs/demo.py $(ARGS)
 
 lock: ## Renew requirements/*.lock.txt (needs uv); UPGRADE=1 takes newer versions
 	@command -v $(UV) >/dev/null || { echo "make lock: '$(UV)' not found; install uv or set UV=/path/to/uv" >&2; exit 1; }
