@@ -1,0 +1,1 @@
+"""Programs of others that tests compare us with, built from their Go modules."""
