@@ -23,9 +23,9 @@ ORIGIN_FIELD = "x-seglam-origin"  # in targets, signed offline: whose index this
 
 
 class Status(StrEnum):
-    """What the index says of a version. Only an active one may be imported anew."""
+    """What the index says of a version. Only a listed one may be imported anew."""
 
-    ACTIVE = "active"
+    LISTED = "listed"
     YANKED = "yanked"
     QUARANTINED = "quarantined"
     DELETED = "deleted"  # kept in the index, so that no other content can ever take the version
@@ -48,8 +48,8 @@ def target(name: PackName, version: Version) -> str:
 class Listing:
     """One version as the index lists it.
 
-    digest: `sha256:` and 64 hexadecimal digits, of the manifest. length: of the
-    manifest, in bytes. published: RFC 3339, UTC.
+    digest: `sha256:` and 64 hexadecimal digits, of the manifest. length: of the manifest, in bytes.
+    published: RFC 3339, UTC.
     """
 
     version: Version
