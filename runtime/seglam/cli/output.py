@@ -115,8 +115,14 @@ class Step:
 
 
 def json_line(value: object) -> str:
-    """The value as one line of JSON. Decimals keep their digits; other numbers are as Python writes them."""
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
+    """The value as one line of JSON. Decimals keep their digits; other numbers are as Python writes them.
+
+    Characters that would steer a terminal are written as JSON's own escapes: the value is the same.
+    """
+    text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(json.dumps(c)[1:-1] if unicodedata.category(c) in _BREAKING else c for c in text)
+    return text + "\n"
 
 
 def _plain(value: object) -> object:

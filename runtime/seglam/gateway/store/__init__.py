@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from seglam.gateway.store.errors import StoreError, StoreFault
+from seglam.gateway.store.imports import Admitted, Approval
 from seglam.gateway.store.revisions import Change, Decision, ReviewRefused, authors_of, document_of, revision_of
 from seglam.gateway.store.store import Store
 from seglam.gateway.store.tables import (
     CallRow,
     CompilationRow,
     EvidenceRow,
+    ImportRow,
     Progress,
     ReviewRow,
     RevisionRow,
@@ -17,11 +19,14 @@ from seglam.gateway.store.tables import (
 )
 
 __all__ = [
+    "Admitted",
+    "Approval",
     "CallRow",
     "Change",
     "CompilationRow",
     "Decision",
     "EvidenceRow",
+    "ImportRow",
     "Progress",
     "ReviewRefused",
     "ReviewRow",

@@ -42,10 +42,10 @@ class Database:
         self._owner = _own(path)
         try:
             with clear(path):
-                whole = _check(path, busy_ms)
+                current = _check(path, busy_ms)
                 self._writing = _engine(path, busy_ms, "BEGIN IMMEDIATE")
                 self._reading = _engine(path, busy_ms, "BEGIN", query_only=True)
-                if not whole:
+                if not current:
                     self._create()
         except BaseException:
             self._owner.close()
@@ -83,6 +83,7 @@ class Database:
             return result
 
     def _create(self) -> None:
+        """Make the tables that are missing; every version so far only added some."""
         with self._writing.connect() as connection:
             SQLModel.metadata.create_all(connection, tables=_tables())
             connection.execute(text(f"PRAGMA application_id = {tables.APPLICATION_ID}"))
@@ -91,7 +92,7 @@ class Database:
 
 
 def _check(path: Path, busy_ms: int) -> bool:
-    """Whether the file is a whole store of ours; False if it is new and empty. It is not changed."""
+    """Whether the file is a whole store of this version; False if it is new and empty, or older. It is not changed."""
     with closing(sqlite3.connect(path, timeout=busy_ms / 1000)) as connection:
 
         def pragma(name: str) -> Any:
@@ -108,7 +109,7 @@ def _check(path: Path, busy_ms: int) -> bool:
         answer = str(pragma("quick_check(1)"))
         if answer != "ok":
             raise corrupt(path, answer)
-        return True
+        return bool(found == tables.SCHEMA_VERSION)
 
 
 def _tables() -> list[Any]:

@@ -5,14 +5,14 @@ All methods block; none is called on an event loop or on the path of a hit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from sqlmodel import Session, SQLModel, col, select
 
 from seglam.compiler import Compilation, Missed, Negative
-from seglam.gateway.store import compilations, revisions
+from seglam.gateway.store import compilations, imports, revisions
 from seglam.gateway.store.counters import Counters
 from seglam.gateway.store.database import BUSY_MS, Database
 from seglam.gateway.store.revisions import Change, Decision
@@ -20,6 +20,7 @@ from seglam.gateway.store.tables import (
     CallRow,
     CompilationRow,
     EvidenceRow,
+    ImportRow,
     ReviewRow,
     RevisionRow,
     SourceRow,
@@ -110,6 +111,31 @@ class Store:
         """The watched files that held a document when they were last read."""
         with self._database.read() as session:
             return set(session.exec(select(SourceRow.file)).all())
+
+    # Packs
+
+    def imported(self, name: str | None = None) -> list[ImportRow]:
+        """The imported releases, of one pack or of all, oldest first."""
+        chosen = select(ImportRow).order_by(col(ImportRow.at), col(ImportRow.release))
+        if name is not None:
+            chosen = chosen.where(ImportRow.name == name)
+        with self._database.read() as session:
+            return list(session.exec(chosen).all())
+
+    def refuse_downgrade(self, row: ImportRow) -> None:
+        """Refuse early what `admit` would refuse for its version; see `imports.refuse_downgrade`."""
+        with self._database.read() as session:
+            imports.refuse_downgrade(session, row)
+
+    def admit(
+        self,
+        row: ImportRow,
+        documents: Sequence[ReasoningProcedure],
+        traces: Mapping[str, str],
+        approval: imports.Approval | None,
+    ) -> imports.Admitted:
+        """Keep an import and its procedures; see `imports.admit`."""
+        return self._database.write(lambda session: imports.admit(session, row, documents, traces, approval))
 
     # Compilations
 

@@ -8,7 +8,8 @@ from enum import StrEnum
 from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 had no imports; a file of version 1 gets their table when it is opened."""
 APPLICATION_ID = 0x5E61A3
 """SQLite's application id of a SEGLAM store, in the file's header."""
 
@@ -48,7 +49,7 @@ class RevisionRow(SQLModel, table=True):
     name: str = Field(index=True)
     document: str
     state: str = Field(index=True)
-    origin: str  # compilation, file or api
+    origin: str  # compilation, file, api or pack
     authors: str  # JSON list
     compilation: str | None = Field(default=None, index=True)
     replaces: str | None = None
@@ -177,3 +178,22 @@ class SourceRow(SQLModel, table=True):
     file: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
     digest: str
+
+
+class ImportRow(SQLModel, table=True):
+    """One release of a pack that was imported."""
+
+    __tablename__ = "imports"
+
+    release: str = Field(primary_key=True)  # origin/namespace/pack@version
+    name: str = Field(index=True)
+    version: str
+    digest: str  # of the pack's manifest
+    importer: str
+    policy: str
+    approval: str  # Review or Pack
+    waiver: str | None = None
+    procedures: str  # JSON list of {"name", "digest"}
+    decision: str  # JSON: what the gate found, step by step
+    summary: str  # digest of the bundle in which the importer says so
+    at: str
