@@ -9,6 +9,7 @@ that is served.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from seglam.cli import client
 from seglam.cli.choosing import chosen
 from seglam.cli.cluster import ClusterDesk, Place
 from seglam.cli.exits import CliError, Exit
-from seglam.cli.opening import report, split, store
+from seglam.cli.opening import report, settings_of, split, store
 
 if TYPE_CHECKING:
     from seglam.gateway.store import EvidenceRow, RevisionRow, Store
@@ -51,14 +52,15 @@ def desk(server: str | None, data_dir: Path | None, place: Place) -> Iterator[De
         yield ServerDesk(server)
         return
     with store(data_dir) as opened:
-        yield StoreDesk(opened)
+        yield StoreDesk(opened, settings_of(data_dir=data_dir).data_dir)
 
 
 class StoreDesk:
     """The store itself; nobody else may have it open."""
 
-    def __init__(self, opened: Store) -> None:
+    def __init__(self, opened: Store, data_dir: Path) -> None:
         self._store = opened
+        self._data_dir = data_dir
 
     def revisions(self, everything: bool) -> list[Json]:
         """See `Desk`."""
@@ -87,10 +89,12 @@ class StoreDesk:
         """See `Desk`."""
         who = _named(reviewer)
         from seglam.gateway.catalog import Catalog
+        from seglam.gateway.packs.admission import Admission
         from seglam.gateway.reviewing import Reviews, decision_of
         from seglam.gateway.store import ReviewRefused
 
-        row, catalog = find(self._store, digest), Catalog(self._store)
+        row, admission = find(self._store, digest), Admission(self._store, self._data_dir, os.environ)
+        catalog = Catalog(self._store, admission.refused)
         catalog.load(report)  # what is approved may overlap with nothing that is served
         try:
             Reviews(self._store, catalog, report=report).decide(row.digest, who, decision_of(decision), reason)

@@ -11,6 +11,9 @@ from seglam.lookup import Index
 from seglam.procedures import Revision
 from seglam.telemetry import SpanReference
 
+Admits = Callable[[RevisionRow], str | None]
+"""Why a revision may not be served, though it is active; None if it may."""
+
 
 class Catalog:
     """The active revisions. Readers need no lock; changes take turns.
@@ -18,22 +21,30 @@ class Catalog:
     A replacement adds the new revision before it removes the old one, so that in between a request that both match is
     ambiguous, which is a miss; there is never a moment at which the old one is gone and the new one not there.
 
+    Args:
+        refused: asked about every revision before it is served.
+
     Attributes:
         index: decides requests.
         changes: how often what is served has changed.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, refused: Admits = lambda _: None) -> None:
         self.index = Index()
         self.changes = 0
+        self.refused = refused
         self._store = store
         self._served: dict[str, Served] = {}
         self._turn = threading.RLock()
 
     def load(self, report: Callable[[str], None]) -> None:
-        """Take in what the store says is active. What this release cannot read is reported, and its requests miss."""
+        """Take in what the store says is active. What may not be served, or cannot be read by this release, is
+        reported, and its requests miss."""
         for row in self._store.active():
             try:
+                if why := self.refused(row):
+                    report(f"{row.name} ({row.digest}) is active but not served: {why}")
+                    continue
                 self.apply(Change(revision_of(row)))
             except ValueError as error:
                 self._served.pop(row.digest, None)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from seglam.compiler import Bench, Budget, Compiler, Models, models_of
 from seglam.gateway.misses import Compiling
+from seglam.gateway.packs.admission import Admission
 from seglam.gateway.service import Policy, Service
 from seglam.gateway.settings import Settings
 from seglam.gateway.source import Source
@@ -57,6 +58,7 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
             source=Source(settings.procedures, report),
             report=report,
             release=resources.close,
+            refused=Admission(store, settings.data_dir, settings.environ, online=True).refused,
         )
         service.described = _described(settings, compiling, service)
         resources.push(opened.pop_all())

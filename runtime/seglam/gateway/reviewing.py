@@ -68,7 +68,10 @@ class Reviews:
                 self.decide(row.digest, self._auto, Decision.REJECT, f"rejected without a person: {refused}")
 
     def _check(self, row: RevisionRow) -> None:
-        """No request may match two active revisions; the gates have seen only what was active then."""
+        """What a pack brought needs the gate's word now as it did then. No request may match two active revisions;
+        the gates have seen only what was active then."""
+        if why := self._catalog.refused(row):
+            raise ReviewRefused("pack-refused", f"{row.name} may not be served: {why}")
         gone = {row.replaces, row.digest}
         elders = [each for each in self._catalog.index if each.digest not in gone and each.name != row.name]
         found = overlaps(revision_of(row), elders)

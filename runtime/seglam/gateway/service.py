@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from seglam.compiler import Outcome as Compiled
 from seglam.gateway.answering import Answering, Declined, Started, Unanswered, answered, observed
-from seglam.gateway.catalog import Catalog
+from seglam.gateway.catalog import Admits, Catalog
 from seglam.gateway.misses import FAILED, Compiling, Flight, Misses
 from seglam.gateway.outcomes import Answer, Outcome, Stage
 from seglam.gateway.restraint import Restraint
@@ -62,6 +62,7 @@ class Service:
         compiler: None if nothing can be compiled.
         source: watched directories of procedures.
         report: called with messages about what goes wrong in the background.
+        refused: why a revision that a pack brought may not be served now.
         release: called last when the service closes, to close the sandbox and what else belongs to it.
 
     Attributes:
@@ -79,12 +80,13 @@ class Service:
         source: Source | None = None,
         report: Callable[[str], None] = lambda _: None,
         release: Callable[[], None] = lambda: None,
+        refused: Admits = lambda _: None,
     ) -> None:
         self.policy = policy = policy or Policy()
         self.described: tuple[str, ...] = ()
         self._release = release
         self.store = store
-        self.catalog = Catalog(store)
+        self.catalog = Catalog(store, refused)
         self.catalog.load(report)
         self.reviews = Reviews(store, self.catalog, auto_approve=policy.auto_approve, report=report)
         restraint = Restraint(store, daily_tokens=policy.daily_tokens, pause_s=policy.pause_s)
