@@ -251,8 +251,8 @@ class Index:
         if state.snapshot_version < seen.get("snapshot", 0) and state.root_version <= seen.get("root", 0):
             raise IndexRefused(
                 "index-rollback",
-                f"the index of {self.origin} shows snapshot {state.snapshot_version}; {seen['snapshot']} was seen before: "
-                "it is not believed",
+                f"the index of {self.origin} shows snapshot {state.snapshot_version}; {seen['snapshot']} was seen "
+                "before: it is not believed",
             )
         self._updater = updater
         self._remember({"root": state.root_version, "snapshot": state.snapshot_version})

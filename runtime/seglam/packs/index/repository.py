@@ -161,6 +161,13 @@ class Repository:
                     "index-not-set-up", "there are no targets yet: make them with `... keys draft-targets`"
                 )
             root.signed.verify_delegate(Targets.type, present.signed_bytes, present.signatures)
+        for above, role in (
+            (root.signed, Snapshot.type),
+            (root.signed, Timestamp.type),
+            (present.signed, layout.PACKS),
+        ):
+            delegated = above.get_delegated_role(role)
+            self._keys.chosen(role, delegated.keyids, delegated.threshold)
         for version, body in accepted:
             self._storage.put(Root.type, version, body)
         if targets is not None:
