@@ -7,6 +7,11 @@ the confusables of Unicode TS 39, section 4), digits written for letters (`5` fo
 
 from __future__ import annotations
 
+from sqlmodel import Session, select
+
+from seglam.packs.names import PackName
+from seglam.registry.tables import NamespaceRow, PackRow
+
 _ONE = str.maketrans("0123456789iq", "olzeasbtbglg")
 # Pairs that look like one letter are folded by writing the letter as the pair: each character is replaced by itself, so
 # unlike the other direction the result does not depend on where one begins ("vvv" is "vw" and "wv").
@@ -56,3 +61,53 @@ def one_edit(first: str, second: str) -> bool:
     changed = first[start + 1 :] == second[start + 1 :]
     swapped = first[start : start + 2] == second[start : start + 2][::-1] and first[start + 2 :] == second[start + 2 :]
     return changed or swapped
+
+
+class LookAlike(Exception):
+    """A name that a reader may take for one that is taken.
+
+    Attributes:
+        code: `name-look-alike` or `name-similar`.
+        words: which name it is like, and what to do.
+        status: the HTTP status that says so.
+    """
+
+    status = 409
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+        self.words = words
+
+
+def check(session: Session, name: PackName) -> None:
+    """Refuse a pack that looks like another one of its namespace. `LookAlike` says which."""
+    asked = select(PackRow.pack).where(
+        PackRow.origin == name.origin,
+        PackRow.namespace == name.namespace,
+        PackRow.skeleton == skeleton(name.pack),
+        PackRow.pack != name.pack,
+    )
+    found = session.exec(asked).first()
+    if found is not None:
+        raise LookAlike("name-look-alike", f"{name.pack!r} looks like the pack {found!r}; choose another name")
+
+
+def check_namespace(session: Session, origin: str, name: str, *, typed: bool = True) -> None:
+    """Refuse a new namespace that looks like another one of the origin. `LookAlike` says which.
+
+    Args:
+        typed: also refuse what is one typing error away from another one; an administrator may say that it is meant.
+    """
+    taken = session.exec(select(NamespaceRow.name).where(NamespaceRow.origin == origin)).all()
+    wanted = skeleton(name)
+    for other in taken:
+        if other != name and skeleton(other) == wanted:
+            raise LookAlike("name-look-alike", f"{name!r} looks like the namespace {other!r}; choose another name")
+    for other in taken if typed else ():
+        if other != name and similar(name, other):
+            raise LookAlike(
+                "name-similar",
+                f"{name!r} is one typing error away from the namespace {other!r}; choose another name, or ask an "
+                "administrator to claim it for you",
+            )
