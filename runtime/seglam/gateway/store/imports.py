@@ -49,7 +49,7 @@ def admit(
     """Keep an import and its procedures: proposed, or active where the pack's reviews are the approval.
 
     A procedure that is served under the same name is replaced only if an earlier release of this pack brought it.
-    Importing the same release again changes nothing but what was decided about its procedures since.
+    The same release again, under another policy, takes the place of the import before.
 
     Args:
         traces: trace ids of compilations by the procedures' digests.
@@ -59,8 +59,7 @@ def admit(
     """
     refuse_downgrade(session, row)
     known = session.get(ImportRow, row.release)
-    if known is None:
-        session.add(row)
+    session.merge(row)
     revisions, changes = [], []
     for document in documents:
         elder = _served(session, document.metadata.name)

@@ -181,7 +181,7 @@ class SourceRow(SQLModel, table=True):
 
 
 class ImportRow(SQLModel, table=True):
-    """One release of a pack that was imported."""
+    """One release of a pack that was imported, as it was decided last."""
 
     __tablename__ = "imports"
 

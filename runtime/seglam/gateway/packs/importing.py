@@ -1,0 +1,232 @@
+"""Importing a pack into an embedded service: gate, tests, the importer's own signed summary, procedures.
+
+Each step can be repeated: what an interrupted import left in the library is used by the next, a summary that was signed
+for the same bytes and policy is not signed again, and the store changes in one transaction at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from seglam.gateway.packs.library import Library
+from seglam.gateway.store import Admitted, Approval, ImportRow, Store, revision_of
+from seglam.gateway.store.tables import stamp
+from seglam.packs.layout import Packed
+from seglam.packs.pack import Pack
+from seglam.packs.trust.bundles import bundle_digest, opened
+from seglam.packs.trust.decision import Decision, Refused
+from seglam.packs.trust.policy import TrustPolicy
+from seglam.packs.trust.predicates import (
+    InputAttestation,
+    PolicyReference,
+    Provenance,
+    Sha256,
+    VerificationSummary,
+    Verifier,
+)
+from seglam.packs.trust.signing.protocol import Signer
+from seglam.packs.trust.statements import Statement, StatementInvalid
+from seglam.procedures import Revision
+
+if TYPE_CHECKING:
+    from seglam.compiler import Bench
+
+VERIFIER = "https://seglam.dev/verifier/embedded/v1"
+
+
+class ImportRefused(Exception):
+    """A pack that is not taken; `code` is stable, `decision` is the gate's where the gate refused it."""
+
+    def __init__(self, code: str, words: str, decision: Decision | None = None) -> None:
+        super().__init__(words)
+        self.code = code
+        self.words = words
+        self.decision = decision
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import came to.
+
+    Attributes:
+        new: whether the release was not here before.
+        tests: how many gates passed on the pack's procedures.
+        summary: digest of the bundle in which the importer says what was decided.
+    """
+
+    decision: Decision
+    admitted: Admitted
+    tests: int
+    engines: tuple[str, ...]
+    summary: str
+
+
+Told = Callable[[str], None]
+
+
+def take(
+    packed: Packed,
+    decision: Decision,
+    store: Store,
+    library: Library,
+    bench: Bench,
+    signer: Signer,
+    *,
+    importer: str,
+    policies: Sequence[TrustPolicy] = (),
+    waiver: str | None = None,
+    told: Told = lambda _: None,
+) -> Imported:
+    """Import a pack that the gate has decided about.
+
+    Args:
+        importer: becomes the author of proposed procedures, so that somebody else approves them.
+        policies: those that decided; their digest goes into the summary.
+        waiver: why expired metadata was believed.
+        told: called with the name of each step before it begins.
+
+    Raises:
+        ImportRefused: the gate denied it (`decision.code`), its tests failed (`tests`).
+        ReviewRefused: `downgrade`, `version-reuse` or `name-taken`.
+        SigningFailed: the summary could not be signed; nothing has changed but the library.
+    """
+    pack = packed.pack
+    if not decision.allowed:
+        raise ImportRefused(decision.code, decision.words, decision)
+    row = _row(packed, decision, importer, waiver)
+    store.refuse_downgrade(row)
+    if (known := _known(store, library, row)) is not None:
+        return Imported(decision, known, 0, bench.engines, row.summary)
+    told("tests")
+    served = [revision_of(each) for each in store.active()] if decision.approval == "Pack" else []
+    tests = _tested(pack, bench, served)
+    told("summary")
+    library.keep(pack, packed.bundles)
+    row.summary = _summary(packed, decision, library, signer, policies)
+    told("procedures")
+    admitted = store.admit(row, pack.procedures(), traces_of(decision), _approval(pack, decision))
+    return Imported(decision, admitted, tests, bench.engines, row.summary)
+
+
+def _known(store: Store, library: Library, row: ImportRow) -> Admitted | None:
+    """What an import of the same release under the same policy came to, where nothing of it is lost."""
+    for each in store.imported(row.name):
+        if (each.release, each.policy, each.approval) != (row.release, row.policy, row.approval):
+            continue
+        kept = library.packed(each.digest)
+        rows = [store.revision(procedure["digest"]) for procedure in json.loads(each.procedures)]
+        if kept is not None and each.summary in {bundle_digest(bundle) for bundle in kept.bundles} and all(rows):
+            row.summary = each.summary
+            return Admitted(False, tuple(found for found in rows if found is not None), ())
+    return None
+
+
+def _row(packed: Packed, decision: Decision, importer: str, waiver: str | None) -> ImportRow:
+    pack = packed.pack
+    procedures = [{"name": each.name, "digest": each.digest} for each in pack.manifest_model.procedures]
+    return ImportRow(
+        release=str(pack.release),
+        name=str(pack.release.name),
+        version=str(pack.release.version),
+        digest=pack.digest,
+        importer=importer,
+        policy=decision.policy or "",
+        approval=decision.approval,
+        waiver=waiver,
+        procedures=json.dumps(procedures),
+        decision=json.dumps(decision.document()),
+        summary="",
+        at=stamp(),
+    )
+
+
+def _tested(pack: Pack, bench: Bench, served: Iterable[Revision]) -> int:
+    """Run the gates that need no model on every procedure; how many passed."""
+    from seglam.compiler.verification import verify
+
+    elders, passed, names = list(served), 0, {each.name for each in pack.manifest_model.procedures}
+    elders = [elder for elder in elders if elder.name not in names]
+    faults: list[str] = []
+    for document in pack.procedures():
+        verified = verify(document, elders, bench)
+        faults += [f"{document.metadata.name}: {flaw.line}" for flaw in verified.flaws]
+        passed += sum(evidence.passed for evidence in verified.evidence)
+        elders.append(Revision.of(document))
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise ImportRefused("tests", f"the pack's tests fail here: {faults[0]}{more}")
+    return passed
+
+
+def _summary(
+    packed: Packed, decision: Decision, library: Library, signer: Signer, policies: Sequence[TrustPolicy]
+) -> str:
+    """Sign what was decided, unless the same was signed before; the digest of the bundle, which is kept."""
+    pack = packed.pack
+    stated = VerificationSummary(
+        verifier=Verifier(id=VERIFIER),
+        time_verified=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        resource_uri=pack.release.purl,
+        policy=PolicyReference(uri=decision.policy or "none", digest=Sha256(sha256=policy_digest(policies))),
+        input_attestations=[
+            InputAttestation(
+                uri=each.statement.predicate.uri, digest=Sha256(sha256=each.digest.removeprefix("sha256:"))
+            )
+            for each in decision.verified
+        ],
+        verification_result="PASSED",
+        verified_levels=["SEGLAM_GATE", "SEGLAM_TESTS"],
+    )
+    if (known := _signed_before(library, pack, signer, stated)) is not None:
+        return known
+    bundle = signer.sign(Statement(pack.release.purl, pack.digest, stated).to_bytes())
+    library.keep(pack, [*packed.bundles, bundle])
+    return bundle_digest(bundle)
+
+
+def _signed_before(library: Library, pack: Pack, signer: Signer, stated: VerificationSummary) -> str | None:
+    """The bundle of an interrupted call that says the same, but for the time, under the same key."""
+    kept = library.packed(pack.digest)
+    for bundle in kept.bundles if kept is not None and signer.mode == "Key" else ():
+        try:
+            envelope = opened(bundle)
+            statement = Statement.read(envelope.payload)
+        except (StatementInvalid, Refused):
+            continue
+        said = statement.predicate
+        if not isinstance(said, VerificationSummary) or envelope.hint != signer.identity:
+            continue
+        at_once = said.model_copy(update={"time_verified": stated.time_verified})
+        if at_once == stated and (statement.subject, statement.digest) == (pack.release.purl, pack.digest):
+            return envelope.digest
+    return None
+
+
+def policy_digest(policies: Sequence[TrustPolicy]) -> str:
+    """SHA-256 of the policies that decided, as RFC 8785 JSON of their names and specs."""
+    import rfc8785
+
+    documents = {each.name: each.spec.model_dump(mode="json", by_alias=True, exclude_none=True) for each in policies}
+    return hashlib.sha256(rfc8785.dumps(documents)).hexdigest()
+
+
+def _approval(pack: Pack, decision: Decision) -> Approval | None:
+    if decision.approval != "Pack":
+        return None
+    reviews = sorted({each.signature.words for each in decision.verified if each.kind == "review"})
+    reason = f"reviewed in {pack.release}, which policy {decision.policy} takes as the approval"
+    return Approval(tuple(reviews), reason)
+
+
+def traces_of(decision: Decision) -> dict[str, str]:
+    """Trace ids of compilations by the procedures' digests, as a provenance that counted states them."""
+    found: dict[str, str] = {}
+    for each in decision.verified:
+        if isinstance(each.statement.predicate, Provenance):
+            found |= {origin.digest: origin.trace for origin in each.statement.predicate.procedures if origin.trace}
+    return found
