@@ -18,9 +18,9 @@ SCHEMA = "seglam.dev/pack/v1"
 MAX_CONTENT_BYTES = 32 * 1024 * 1024
 MAX_FILES = 2000
 MAX_PROCEDURES = 1000
+MAX_PROCEDURE_BYTES = 8 * 1024 * 1024
+"""Bytes of all procedures together: reading YAML takes seconds for a megabyte."""
 MAX_PATH_BYTES = 200
-MAX_SEGMENT_BYTES = 100
-"""A ustar header holds a path of up to 100 bytes after the last slash that it splits at."""
 MAX_PACK_JSON_BYTES = 1024 * 1024
 
 README = "README.md"
@@ -220,12 +220,11 @@ def path_problem(path: str) -> tuple[str, str] | None:
         length = len(path.encode())
     except UnicodeEncodeError:
         return "path-characters", "a path is not Unicode text"
+    if length > MAX_PATH_BYTES:
+        return "path-length", f"a path has at most {MAX_PATH_BYTES} bytes"
+    if ustar_split(path.encode()) is None:
+        return "path-length", "a path fits no ustar header: it needs a slash among its last 101 and its first 156 bytes"
     segments = path.split("/")
-    if length > MAX_PATH_BYTES or any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
-        return (
-            "path-length",
-            f"a path has at most {MAX_PATH_BYTES} bytes, and {MAX_SEGMENT_BYTES} between two slashes",
-        )
     if any(segment in (".", "..") for segment in segments):
         return "path-traversal", "a path holds . or .."
     if "" in segments:
@@ -236,6 +235,16 @@ def path_problem(path: str) -> tuple[str, str] | None:
             "a path has other characters than A-Z a-z 0-9 . _ + -, or a part begins with one of .+-",
         )
     return None
+
+
+def ustar_split(path: bytes) -> tuple[bytes, bytes] | None:
+    """Prefix (at most 155 bytes) and name (at most 100) of a path in a ustar header, with the shortest prefix that will
+    do; None if it cannot be written.
+    """
+    if len(path) <= 100:
+        return b"", path
+    slash = path.find(b"/", len(path) - 101, 156)
+    return None if slash < 0 else (path[:slash], path[slash + 1 :])
 
 
 def check_paths(paths: Iterable[str]) -> None:

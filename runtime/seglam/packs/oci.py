@@ -6,6 +6,8 @@ refused. Bundles are attached as cosign 3 attaches them (its BUNDLE_SPEC), so th
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import json
 import re
@@ -174,6 +176,15 @@ def bundle_manifest(bundle: bytes, subject: Descriptor) -> bytes:
     )
 
 
+def referrer(manifest: bytes) -> Descriptor:
+    """What points at a referrer's manifest that `bundle_manifest` made: with its artifact type and annotations, by
+    which tools choose.
+    """
+    value = strictjson.read(manifest, "referrer", limit=MAX_MANIFEST_BYTES)
+    annotations = tuple(sorted(value["annotations"].items()))
+    return Descriptor(MANIFEST, digest_of(manifest), len(manifest), value["artifactType"], annotations)
+
+
 def bundle_of(manifest: bytes, subject: str) -> Descriptor | None:
     """The bundle that a referrer's manifest attaches to the manifest with digest `subject`; None if it is no bundle.
 
@@ -227,9 +238,6 @@ def predicate_type(bundle: bytes) -> str:
     Raises:
         PackInvalid: `bundle`: it holds no DSSE envelope with an in-toto statement.
     """
-    import base64
-    import binascii
-
     value = strictjson.read(bundle, "bundle", limit=MAX_BUNDLE_BYTES)
     envelope = value.get("dsseEnvelope") if isinstance(value, dict) else None
     payload = envelope.get("payload") if isinstance(envelope, dict) else None

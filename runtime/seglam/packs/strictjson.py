@@ -7,6 +7,7 @@ canonical form (RFC 8785), which is one text for one value.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import rfc8785
@@ -15,6 +16,9 @@ from seglam.packs.problems import PackInvalid
 
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 32
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(rb"[][{}]")
 
 
 def write(value: object) -> bytes:
@@ -59,22 +63,9 @@ def read(data: bytes, where: str, *, canonical: bool = False, limit: int = 4 * 1
 def _depth(data: bytes) -> int:
     """Greatest nesting of brackets outside strings. Python's own reader recurses, this does not."""
     depth = deepest = 0
-    inside = escaped = False
-    for byte in data:
-        if inside:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                inside = False
-        elif byte == 0x22:
-            inside = True
-        elif byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
+    for bracket in _BRACKET.findall(_STRING.sub(b"", data)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
     return deepest
 
 

@@ -1,0 +1,86 @@
+"""Where the files of a layout are: in a directory, or in a tar file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from seglam.packs import archive
+from seglam.packs.archive import Limits
+from seglam.packs.files import read_regular
+from seglam.packs.manifest import path_problem
+from seglam.packs.problems import PackInvalid
+
+
+class LayoutFiles(Protocol):
+    """Files by their paths; `read` raises KeyError where there is none."""
+
+    def paths(self) -> Iterable[str]: ...
+    def read(self, path: str) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class TarFiles:
+    """The files of a tar, read where they are."""
+
+    def __init__(self, stream: BinaryIO, limits: Limits, *, owned: bool) -> None:
+        self._stream = stream
+        self._owned = owned
+        self._members = {member.path: member for member in archive.members(stream, limits, tolerant=True)}
+
+    def paths(self) -> Iterable[str]:
+        return self._members
+
+    def read(self, path: str) -> bytes:
+        member = self._members[path]
+        self._stream.seek(member.offset)
+        return self._stream.read(member.size)
+
+    def close(self) -> None:
+        if self._owned:
+            self._stream.close()
+
+
+class DirectoryFiles:
+    """A directory without links or devices below it."""
+
+    def __init__(self, root: Path, limits: Limits) -> None:
+        self._root = root
+        self._limit = limits.member
+        self._paths = set(self._walk(limits))
+
+    def paths(self) -> Iterable[str]:
+        return sorted(self._paths)
+
+    def read(self, path: str) -> bytes:
+        if path not in self._paths:
+            raise KeyError(path)
+        return read_regular(self._root / path, self._limit)
+
+    def close(self) -> None:
+        pass
+
+    def _walk(self, limits: Limits) -> Iterator[str]:
+        count = 0
+        waiting = [""]
+        while waiting:
+            prefix = waiting.pop()
+            with os.scandir(self._root / prefix) as entries:
+                for entry in entries:
+                    path = prefix + entry.name
+                    count += 1
+                    if count > limits.members:
+                        raise PackInvalid("archive-members", str(self._root), f"more than {limits.members} files")
+                    mode = entry.stat(follow_symlinks=False).st_mode
+                    if stat.S_ISDIR(mode):
+                        waiting.append(path + "/")
+                    elif not stat.S_ISREG(mode):
+                        code = "link" if stat.S_ISLNK(mode) else "device"
+                        raise PackInvalid(code, str(self._root / path), "only files and directories may be in a layout")
+                    elif not entry.name.startswith("."):  # what an interrupted writer left
+                        if problem := path_problem(path):
+                            raise PackInvalid(problem[0], str(self._root / path), problem[1])
+                        yield path
