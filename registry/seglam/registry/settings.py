@@ -41,6 +41,10 @@ class Settings:
             `SEGLAM_REGISTRY_ADMINS_FILE` names, or separated by commas in `SEGLAM_REGISTRY_ADMINS`.
         claims: `first`: who publishes into a free namespace first owns it; `admins`: they give them out.
         reviews: reviews that a release needs in namespaces that say nothing else.
+        namespaces_each: how many namespaces one identity may claim under `first`.
+        cooldown_s: seconds until a change of ownership takes effect (`COOLDOWN_SECONDS`).
+        token_s: seconds that a token given out is valid (`TOKEN_SECONDS`).
+        rate_limits: whether callers are held to limits of requests.
         engine_dir: where the sandbox engines are, `SEGLAM_ENGINE_DIR`; None for the user's cache.
         workers: publications that are worked on at one time.
         lease_s: seconds after which another replica takes up what this one left; renewed at a third of it.
@@ -68,6 +72,10 @@ class Settings:
     admins: tuple[tuple[str, str], ...] = ()
     claims: Claims = "first"
     reviews: int = 0
+    namespaces_each: int = 3
+    cooldown_s: int = 259_200
+    token_s: int = 900
+    rate_limits: bool = True
     engine_dir: Path | None = None
     workers: int = 2
     lease_s: float = 30.0
@@ -89,7 +97,8 @@ class Settings:
     @classmethod
     def embedded(cls, data: Path, **more: object) -> Self:
         """The registry of one user on one machine: SQLite, an own key, the machine's own issuer."""
-        return cls(data=data, local=True, **more)  # type: ignore[arg-type]
+        given = {"cooldown_s": 0, "namespaces_each": 10_000, **more}
+        return cls(data=data, local=True, **given)  # type: ignore[arg-type]
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -113,6 +122,10 @@ class Settings:
             admins=given.admins(),
             claims=cast("Claims", given.one_of("CLAIMS", ("first", "admins"))),
             reviews=given.whole("REVIEWS", 0, most=16),
+            namespaces_each=given.whole("NAMESPACES_EACH", 3, most=10_000),
+            cooldown_s=given.whole("COOLDOWN_SECONDS", 259_200, most=31_536_000),
+            token_s=given.whole("TOKEN_SECONDS", 900, least=60, most=900),
+            rate_limits=given.one_of("RATE_LIMITS", ("1", "0")) == "1",
             engine_dir=Path(engines).expanduser() if engines else None,
             workers=given.whole("WORKERS", 2, least=1, most=64),
             lease_s=given.whole("LEASE_SECONDS", 30, least=1, most=3600),

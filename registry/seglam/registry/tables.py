@@ -147,6 +147,7 @@ class TokenRow(Row, table=True):
     origin: str
     namespace: str
     scopes: str  # JSON list
+    account: str | None = None
     issued: str
     expires: str = Field(index=True)
     revoked: str | None = None

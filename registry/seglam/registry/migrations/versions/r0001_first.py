@@ -300,6 +300,7 @@ def upgrade() -> None:
         sa.Column("origin", WORDS, nullable=False),
         sa.Column("namespace", WORDS, nullable=False),
         sa.Column("scopes", WORDS, nullable=False),
+        sa.Column("account", WORDS, nullable=True),
         sa.Column("issued", WORDS, nullable=False),
         sa.Column("expires", WORDS, nullable=False),
         sa.Column("revoked", WORDS, nullable=True),
