@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from seglam.packs.trust.predicates import Kind
 from seglam.packs.trust.statements import Statement
+
+if TYPE_CHECKING:
+    from seglam.packs.pack import Pack
 
 Code = Literal[
     "allowed",
@@ -25,6 +28,7 @@ Code = Literal[
     "index-rollback",
     "yanked",
     "quarantined",
+    "deleted",
     "predicate-missing",
     "predicate-type",
     "payload-type",
@@ -34,6 +38,7 @@ Code = Literal[
     "ca-window",
     "log-window",
     "signature",
+    "untrusted",
     "subject",
     "duplicate-key",
     "malformed",
@@ -47,6 +52,20 @@ Code = Literal[
     "internal",
 ]
 """Why a step did not pass; stable, for programs."""
+
+
+class Refused(Exception):
+    """Something that does not count, and why.
+
+    Attributes:
+        code: why, for programs.
+        words: why and what to do, for people.
+    """
+
+    def __init__(self, code: Code, words: str) -> None:
+        super().__init__(words)
+        self.code: Code = code
+        self.words = words
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,13 @@ class PackFacts:
     digest: str
     procedures: tuple[ProcedureFacts, ...] = ()
 
+    @classmethod
+    def of(cls, pack: Pack) -> PackFacts:
+        """The facts of a pack that was read: all from its bytes."""
+        model = pack.manifest_model
+        procedures = tuple(ProcedureFacts(each.name, each.digest) for each in model.procedures)
+        return cls(str(pack.release.name), str(pack.release.version), pack.digest, procedures)
+
     @property
     def purl(self) -> str:
         """The subject's name in every statement."""
@@ -94,7 +120,7 @@ class IndexFacts:
 
     Attributes:
         listed_digest: `sha256:...` that the index lists for the release, None if it does not list it.
-        status: `listed`, `yanked` or `quarantined`; None if it is not listed.
+        status: `listed`, `yanked`, `quarantined` or `deleted` (then nothing is listed); None if it is not known.
         snapshot_version: version of the index's snapshot that says so.
         expires: when the metadata ends (aware).
         highest_seen_version: the highest snapshot version ever seen here.
@@ -102,7 +128,7 @@ class IndexFacts:
     """
 
     listed_digest: str | None
-    status: Literal["listed", "yanked", "quarantined"] | None
+    status: Literal["listed", "yanked", "quarantined", "deleted"] | None
     snapshot_version: int
     expires: datetime
     highest_seen_version: int

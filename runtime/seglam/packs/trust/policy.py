@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Literal, Self
@@ -115,6 +116,8 @@ class TrustPolicySpec(Model):
                 raise ValueError(f"require {each.predicate}: mode {self.mode} needs {wanted}")
             if getattr(each, other):
                 raise ValueError(f"require {each.predicate}: mode {self.mode} takes no {other}")
+            if self.mode == "Key" and each.max_age and each.predicate in ("release", "test-result"):
+                raise ValueError(f"require {each.predicate}: it states no time, so maxAge needs mode Keyless")
         if self.approval == "Pack" and not any(each.predicate == "review" for each in self.require):
             raise ValueError("approval: Pack needs a required review")
         return self
@@ -135,6 +138,16 @@ class TrustPolicy:
         if not any(fnmatch.fnmatchcase(namespace, glob) for glob in self.spec.namespaces):
             return None
         return max((size for prefix in self.spec.packs if (size := _matched(prefix, pack)) is not None), default=None)
+
+
+def matching(policies: Iterable[TrustPolicy], namespace: str, pack: str) -> tuple[TrustPolicy, ...]:
+    """The policies that decide for a tenant and a pack (`origin/namespace/pack`): all that match most specifically.
+
+    None: nobody may use the pack. Several: each of them must allow.
+    """
+    ranked = [(size, each) for each in policies if (size := each.specificity(namespace, pack)) is not None]
+    best = max((size for size, _ in ranked), default=0)
+    return tuple(sorted((each for size, each in ranked if size == best), key=lambda each: each.name))
 
 
 def _matched(prefix: str, pack: str) -> int | None:

@@ -77,6 +77,11 @@ class TrustRoot:
     name: str
     spec: TrustRootSpec
 
+    @classmethod
+    def of(cls, name: str, spec: TrustRootSpec) -> TrustRoot:
+        """The root of a document: its name and its spec."""
+        return cls(name, spec)
+
     @property
     def keyless(self) -> str | None:
         """The sigstore trusted root as JSON text."""
