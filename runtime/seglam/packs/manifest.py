@@ -30,12 +30,12 @@ _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 _PROCEDURE = re.compile(r"procedures/([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)\.yaml")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}\Z", max_length=71)]
-Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\Z", max_length=64)]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
+Hexadecimal = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 Licence = Annotated[
     str,
     StringConstraints(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*\+?( (AND|OR|WITH) [A-Za-z0-9][A-Za-z0-9.-]*\+?)*\Z", max_length=128
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*\+?( (AND|OR|WITH) [A-Za-z0-9][A-Za-z0-9.-]*\+?)*$", max_length=128
     ),
 ]
 
