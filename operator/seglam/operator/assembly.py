@@ -26,6 +26,7 @@ from seglam.operator.reconcile import (
     tenants,
     verification_runners,
 )
+from seglam.operator.reconcile.afterwards import Afterwards
 from seglam.operator.reconcile.certificates import Authority
 from seglam.operator.reconcile.proposals import Proposals
 from seglam.operator.reconcile.runners import RunnerNamespaces
@@ -103,7 +104,8 @@ def assemble(client: Client, settings: Settings, metrics: Metrics) -> Operator:
             verification_runners.controller(context, namespaces),
             tenants.controller(kept),
         ]
-    compiling = compilations.Compilations(context, Proposals(client, known, documents, examinations))
+    proposals, afterwards = Proposals(client, known, documents, examinations), Afterwards(context, known)
+    compiling = compilations.Compilations(context, proposals, afterwards)
     controllers += [
         procedures.controller(procedures.Procedures(context, known, documents, neighbours, runners)),
         revisions.controller(revisions.Revisions(context, known, documents, examinations)),

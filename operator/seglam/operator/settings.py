@@ -53,6 +53,8 @@ class RunnerSettings:
     Attributes:
         image: of the runner, by digest. `SEGLAM_RUNNER_IMAGE`.
         pull_policy: `SEGLAM_RUNNER_IMAGE_PULL_POLICY`.
+        pull_secrets: Secrets of the system namespace with credentials for the image's registry, of which each runner
+            namespace gets a copy. `SEGLAM_RUNNER_PULL_SECRETS`, comma-separated.
         runtime_class: RuntimeClass where nobody states one; None for the cluster's. `SEGLAM_RUNNER_RUNTIME_CLASS`.
         replicas: of a pool that nobody made, and of a procedure with runners of its own. `SEGLAM_RUNNER_REPLICAS`.
         verification_replicas: of the runners for code that nobody has approved. `SEGLAM_VERIFICATION_REPLICAS`.
@@ -64,6 +66,7 @@ class RunnerSettings:
 
     image: str = "localhost/seglam-runner"
     pull_policy: str = "IfNotPresent"
+    pull_secrets: tuple[str, ...] = ()
     runtime_class: str | None = None
     replicas: int = 1
     verification_replicas: int = 1
@@ -91,6 +94,8 @@ class CompileSettings:
         ttl_s: seconds for which an ended Job and its result are kept. `SEGLAM_COMPILE_TTL_SECONDS`.
         retry_s: seconds before a type whose Job failed may be tried again; doubled with each attempt, up to a day.
             `SEGLAM_COMPILE_RETRY_SECONDS`.
+        keep_s: seconds for which a compilation that ended is kept; longer if it holds a negative entry or the time of a
+            next attempt that lie ahead. One whose proposal waits is not collected. `SEGLAM_COMPILE_KEEP_SECONDS`.
         memory_mib, cpu_millis: what a Job may use. `SEGLAM_COMPILE_MEMORY_MIB`, `SEGLAM_COMPILE_CPU_MILLIS`.
     """
 
@@ -104,6 +109,7 @@ class CompileSettings:
     deadline_s: int = 900
     ttl_s: int = 21_600
     retry_s: int = 60
+    keep_s: int = 604_800
     memory_mib: int = 768
     cpu_millis: int = 1000
 
@@ -197,6 +203,7 @@ def _runners(given: Mapping[str, str]) -> RunnerSettings:
     return RunnerSettings(
         image=given.get("SEGLAM_RUNNER_IMAGE", "").strip() or plain.image,
         pull_policy=choice(given, "SEGLAM_RUNNER_IMAGE_PULL_POLICY", PULL_POLICIES),
+        pull_secrets=listed(given, "SEGLAM_RUNNER_PULL_SECRETS"),
         runtime_class=given.get("SEGLAM_RUNNER_RUNTIME_CLASS", "").strip() or None,
         replicas=whole(given, "SEGLAM_RUNNER_REPLICAS", plain.replicas),
         verification_replicas=whole(given, "SEGLAM_VERIFICATION_REPLICAS", plain.verification_replicas),
@@ -220,6 +227,7 @@ def _compiling(given: Mapping[str, str]) -> CompileSettings:
         deadline_s=whole(given, "SEGLAM_COMPILE_DEADLINE_SECONDS", plain.deadline_s, least=1),
         ttl_s=whole(given, "SEGLAM_COMPILE_TTL_SECONDS", plain.ttl_s, least=60),
         retry_s=whole(given, "SEGLAM_COMPILE_RETRY_SECONDS", plain.retry_s, least=1),
+        keep_s=whole(given, "SEGLAM_COMPILE_KEEP_SECONDS", plain.keep_s, least=1),
         memory_mib=whole(given, "SEGLAM_COMPILE_MEMORY_MIB", plain.memory_mib, least=128),
         cpu_millis=whole(given, "SEGLAM_COMPILE_CPU_MILLIS", plain.cpu_millis, least=10),
     )

@@ -12,8 +12,10 @@ from seglam.compiler.jobresult import JobOutcome, JobResult, ResultInvalid
 from seglam.operator.policies.compilation import (
     MAX_RESULT_BYTES,
     Phase,
+    collected_at,
     ended,
     failure_of,
+    pause_before,
     phase_of,
     read_result,
     retry_after,
@@ -235,3 +237,32 @@ def test_later_attempts_wait_longer(
 def test_a_pause_that_is_none_does_not_count(stated: float) -> None:
     found = JobResult.read(result(), COMPILATION).model_copy(update={"retry_after": stated})
     assert ended(found, NOW).pause is None
+
+
+@pytest.mark.parametrize(
+    ("status", "day"),
+    [
+        ({"outcome": "Failed", "finishedAt": "2026-11-01T00:00:00Z"}, 8),
+        ({"outcome": "Failed", "finishedAt": "2026-11-01T00:00:00Z", "retryAfter": "2026-11-03T00:00:00Z"}, 8),
+        ({"outcome": "Failed", "finishedAt": "2026-11-01T00:00:00Z", "retryAfter": "2026-11-11T00:00:00Z"}, 11),
+        (
+            {
+                "outcome": "NotCompilable",
+                "finishedAt": "2026-11-01T00:00:00Z",
+                "negative": {"expires": "2026-11-20T00:00:00Z"},
+            },
+            20,
+        ),
+        ({"outcome": "Proposed", "finishedAt": "2026-11-01T00:00:00Z"}, None),
+        ({"outcome": "Extended", "finishedAt": "2026-11-01T00:00:00Z", "retryAfter": "2026-11-02T00:00:00Z"}, 8),
+        ({"outcome": "Failed"}, None),
+    ],
+)
+def test_what_has_ended_is_collected_once_it_means_nothing_any_more(status: dict[str, Any], day: int | None) -> None:
+    expected = None if day is None else datetime(2026, 11, day, tzinfo=UTC)
+    assert collected_at(status, timedelta(days=7)) == expected
+
+
+def test_each_pause_is_twice_as_long_up_to_a_day() -> None:
+    assert [pause_before(attempt, 60).total_seconds() for attempt in (2, 3, 4)] == [60, 120, 240]
+    assert pause_before(10_000, 60) == timedelta(days=1)

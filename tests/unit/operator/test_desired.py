@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,7 +12,8 @@ import pytest
 import yaml
 
 from seglam.operator.desired import proposal
-from seglam.operator.desired.runners import dedicated, deployment, disruption_budget, service, stated_pool
+from seglam.operator.desired.runner_namespace import pull_secret
+from seglam.operator.desired.runners import PULL_SECRET, dedicated, deployment, disruption_budget, service, stated_pool
 from seglam.procedures import digest
 from seglam.procedures.document import Spec
 from seglam.resources import RunnerPoolSpec
@@ -114,3 +118,18 @@ def test_a_taken_name_has_one_other() -> None:
     assert stated == "a" * 63
     assert other.endswith("-abababab")
     assert len(other) == 63
+
+
+def test_runners_pull_with_what_the_named_secrets_hold() -> None:
+    pool = stated_pool("team-a", "default", RunnerPoolSpec(), goldens.RUNNERS)
+    assert "imagePullSecrets" not in deployment(pool, goldens.RUNNERS)["spec"]["template"]["spec"]
+    settings = dataclasses.replace(goldens.RUNNERS, pull_secrets=("registry", "mirror"))
+    assert deployment(pool, settings)["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": PULL_SECRET}]
+    stated = ({"auths": {"a": {"auth": "1"}}}, {"auths": {"a": {"auth": "2"}, "b": {"auth": "3"}}})
+    made = pull_secret("seglam-run-team-a", "team-a", [json.dumps(each).encode() for each in stated])
+    assert (made["metadata"]["name"], made["type"]) == (PULL_SECRET, "kubernetes.io/dockerconfigjson")
+    assert json.loads(base64.b64decode(made["data"][".dockerconfigjson"])) == {
+        "auths": {"a": {"auth": "1"}, "b": {"auth": "3"}}
+    }
+    with pytest.raises(ValueError, match="auths"):
+        pull_secret("seglam-run-team-a", "team-a", [b"[]"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from seglam.operator.gather.pools import pool_from
 from seglam.operator.gather.unfinished import unfinished_of
 from seglam.operator.keys import Key
 
+YESTERDAY, LAST_WEEK = "2026-11-20T12:00:00Z", "2026-11-14T12:00:00Z"
 META = {"name": "default", "namespace": "team-a", "uid": "u-1", "resourceVersion": "7", "generation": 3}
 
 
@@ -38,16 +40,21 @@ def test_a_pool_that_the_operator_opened() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attempt", "status", "finished"),
+    ("attempt", "status", "nothing"),
     [
         (1, {}, False),
         (1, {"attempt": 1}, False),
-        (1, {"attempt": 1, "outcome": "Failed"}, True),
-        (2, {"attempt": 1, "outcome": "Failed"}, False),
-        (2, {"attempt": 2, "outcome": "Proposed", "calls": []}, True),
+        (1, {"attempt": 1, "outcome": "Failed", "finishedAt": YESTERDAY}, True),
+        (1, {"attempt": 1, "outcome": "Failed", "finishedAt": LAST_WEEK}, False),
+        (1, {"attempt": 1, "outcome": "Failed", "finishedAt": LAST_WEEK, "retryAfter": "2026-11-22T00:00:00Z"}, True),
+        (2, {"attempt": 1, "outcome": "Failed", "finishedAt": YESTERDAY}, False),
+        (2, {"attempt": 2, "outcome": "Proposed", "finishedAt": YESTERDAY, "calls": []}, False),
+        (2, {"attempt": 2, "outcome": "Proposed", "finishedAt": YESTERDAY, "retryAfter": YESTERDAY}, True),
+        (2, {"attempt": 2, "outcome": "Proposed", "finishedAt": LAST_WEEK, "retryAfter": YESTERDAY}, False),
     ],
 )
-def test_compilations_that_have_not_ended(attempt: int, status: dict[str, Any], finished: bool) -> None:
+def test_compilations_with_which_something_is_to_be_done(attempt: int, status: dict[str, Any], nothing: bool) -> None:
     raw = json.dumps({"metadata": {"name": "rpc-1", "namespace": "t"}, "spec": {"attempt": attempt}, "status": status})
-    expected = None if finished else Key("ProcedureCompilation", "t", "rpc-1")
-    assert unfinished_of(raw.encode()) == expected
+    expected = None if nothing else Key("ProcedureCompilation", "t", "rpc-1")
+    now = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+    assert unfinished_of(raw.encode(), now=now, keep=timedelta(days=5)) == expected

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 
 from seglam.operator.desired.common import COMPONENT, Object, labels, meta
-from seglam.operator.desired.runners import PORT
+from seglam.operator.desired.runners import PORT, PULL_SECRET
 from seglam.resources.names import COMPONENT_RUNNER, LABEL_COMPONENT, RUNNER_TLS
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 POD_SECURITY = "pod-security.kubernetes.io/"
+DOCKER_CONFIG = ".dockerconfigjson"
 CALLERS = ("gateway", "operator")
 """Components of the system namespace that may call runners."""
 
@@ -64,6 +66,26 @@ def tls_secret(name: str, namespace: str, data: Mapping[str, bytes], marks: Mapp
         "metadata": meta(name, namespace, marks),
         "type": "kubernetes.io/tls",
         "data": {key: base64.b64encode(value).decode("ascii") for key, value in sorted(data.items())},
+    }
+
+
+def pull_secret(namespace: str, tenant: str | None, configurations: Sequence[bytes]) -> Object:
+    """Credentials for the registries of the runners' image: those of several dockerconfigjson in one, the first that
+    names a registry wins. `ValueError` if one is no such JSON.
+    """
+    auths: dict[str, object] = {}
+    for configuration in configurations:
+        stated = json.loads(configuration)
+        if not isinstance(stated, dict) or not isinstance(stated.get("auths", {}), dict):
+            raise ValueError("it is no object with `auths`")
+        auths = {**stated.get("auths", {}), **auths}
+    text = json.dumps({"auths": auths}, sort_keys=True)
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": meta(PULL_SECRET, namespace, labels(COMPONENT_RUNNER, tenant)),
+        "type": "kubernetes.io/dockerconfigjson",
+        "data": {DOCKER_CONFIG: base64.b64encode(text.encode()).decode("ascii")},
     }
 
 

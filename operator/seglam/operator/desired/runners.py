@@ -31,6 +31,8 @@ from seglam.resources.names import (
 )
 
 PORT, PROBE_PORT = 8443, 8080
+PULL_SECRET = "seglam-runner-pull"
+"""Secret of a runner namespace with the credentials for its image."""
 TLS_DIRECTORY = "/etc/seglam/tls"
 GRACE_S = 30
 """Seconds that a pod has to end: the runner stops taking work for 2 s, then finishes what it has within 20 s."""
@@ -182,6 +184,8 @@ def _pod(pool: Pool, settings: RunnerSettings) -> Object:
             emptied("tmp", 16),
         ],
     }
+    if settings.pull_secrets:
+        pod["imagePullSecrets"] = [{"name": PULL_SECRET}]
     if pool.runtime_class:
         pod["runtimeClassName"] = pool.runtime_class
     return pod

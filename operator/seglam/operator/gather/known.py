@@ -14,6 +14,7 @@ from seglam.operator.metrics import Metrics
 from seglam.operator.queue import Mark
 from seglam.operator.seen import Name, Procedure, Review, Revision
 from seglam.resources.names import (
+    PROCEDURE_COMPILATION,
     PROCEDURE_REVIEW,
     PROCEDURE_REVISION,
     REASONING_PROCEDURE,
@@ -146,7 +147,7 @@ class Known:
                 for told in self._deactivated:
                     told(old.meta.namespace)
             if (of := new or old) is not None:
-                self._dirty(change.key, of.procedure)
+                self._dirty(change.key, of)
 
     def _unfile(self, old: Revision) -> None:
         self._named.pop(old.meta.key, None)
@@ -163,13 +164,16 @@ class Known:
             else:
                 self._reviews[change.key] = change.new
             if (of := change.new or change.old) is not None:
-                self._dirty(change.key, of.procedure)
+                self._dirty(change.key, of)
 
-    def _dirty(self, key: ObjectKey, procedure: str) -> None:
+    def _dirty(self, key: ObjectKey, of: Revision | Review) -> None:
         mark = self._mark if all(watch.synced.is_set() for watch in self._watches) else self._look_at
-        mark(Key(REASONING_PROCEDURE.kind, key.namespace, procedure))
+        mark(Key(REASONING_PROCEDURE.kind, key.namespace, of.procedure))
         mark(Key(PROCEDURE_REVISION.kind, key.namespace, key.name))
         mark(Key(PROCEDURE_REVIEW.kind, key.namespace, key.name))
+        revision = of if isinstance(of, Revision) else self._named.get(key)
+        if revision is not None and revision.compilation is not None:
+            mark(Key(PROCEDURE_COMPILATION.kind, key.namespace, revision.compilation))
 
 
 def review_for(known: Known, namespace: str, procedure: str, digest: str) -> Review | None:

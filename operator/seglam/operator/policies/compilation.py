@@ -25,6 +25,8 @@ UNSUCCESSFUL = frozenset(
     {JobOutcome.FAILED, JobOutcome.MODEL_FAILED, JobOutcome.BUDGET, JobOutcome.REJECTED, JobOutcome.NO_COMPLETION}
 )
 """Outcomes after which a later attempt may do better."""
+PROPOSING = frozenset({JobOutcome.PROPOSED, JobOutcome.EXTENDED})
+"""Outcomes whose type rests while what was proposed waits for a decision."""
 _STUCK = frozenset(
     {
         "ErrImagePull",
@@ -84,7 +86,7 @@ def stuck(pods: Sequence[Mapping[str, Any]], now: datetime) -> str | None:
     """Why a pod cannot start and will not soon, or None."""
     for pod in pods:
         created = pod["metadata"].get("creationTimestamp")
-        if not created or now - datetime.fromisoformat(created.replace("Z", "+00:00")) < IMAGE_PATIENCE:
+        if not created or now - _moment(created) < IMAGE_PATIENCE:
             continue
         for status in (pod.get("status") or {}).get("containerStatuses") or ():
             waiting = (status.get("state") or {}).get("waiting") or {}
@@ -142,9 +144,30 @@ def retry_after(outcome: JobOutcome, attempt: int, pause: float | None, first_s:
     """When a new attempt may be made: later after each failure, and not before the model wants to be asked again."""
     if outcome not in UNSUCCESSFUL:
         return None
-    waited = timedelta(seconds=min(first_s * 2.0 ** min(attempt - 1, 40), MAX_PAUSE.total_seconds()))
     asked = timedelta(seconds=pause or 0)
-    return now + min(max(waited, asked), MAX_PAUSE)
+    return now + min(max(pause_before(attempt + 1, first_s), asked), MAX_PAUSE)
+
+
+def pause_before(attempt: int, first_s: int) -> timedelta:
+    """How long a type rests before an attempt >= 2: twice as long as before the one before it, up to a day."""
+    return timedelta(seconds=min(first_s * 2.0 ** min(attempt - 2, 40), MAX_PAUSE.total_seconds()))
+
+
+def collected_at(status: Mapping[str, Any], keep: timedelta) -> datetime | None:
+    """When a compilation whose attempt has ended is collected: `keep` after its end, and not before what it says has
+    lost its meaning, a negative entry's expiry or the time of the next attempt. None while its proposal waits.
+    """
+    if not status.get("finishedAt"):
+        return None
+    if status.get("outcome") in PROPOSING and not status.get("retryAfter"):
+        return None
+    negative = (status.get("negative") or {}).get("expires")
+    later = [_moment(text) for text in (status.get("retryAfter"), negative) if text]
+    return max([_moment(status["finishedAt"]) + keep, *later])
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _bounded_pause(seconds: float | None) -> float | None:

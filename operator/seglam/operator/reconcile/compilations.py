@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -39,6 +41,7 @@ from seglam.operator.policies.compilation import (
     retry_after,
     stuck,
 )
+from seglam.operator.reconcile.afterwards import Afterwards
 from seglam.operator.reconcile.proposals import Made, Proposals, Refused
 from seglam.operator.reconcile.tenants import OWNED
 from seglam.operator.seen import Meta, StatusSeen
@@ -75,8 +78,9 @@ class _Seen:
 class Compilations:
     """Reconciles compilations."""
 
-    def __init__(self, context: Context, proposals: Proposals) -> None:
+    def __init__(self, context: Context, proposals: Proposals, afterwards: Afterwards) -> None:
         self._context = context
+        self._afterwards = afterwards
         self._client = context.client
         self._settings = context.settings
         self._proposals = proposals
@@ -99,7 +103,7 @@ class Compilations:
         seen = _Seen(meta_from(found), spec, status_from(found))
         if seen.finished:
             self._context.status.count(PROCEDURE_COMPILATION, seen.meta, seen.status.conditions)
-            return DONE
+            return await self._afterwards.see_to(found)
         job = await self._client.find(JOB, key.name, self._settings.compile_namespace)
         if job is None:
             return await self._start(seen)
@@ -279,10 +283,13 @@ class Compilations:
     # What marks compilations
 
     async def everything(self) -> Iterable[Key]:
-        """Compilations whose attempt has not ended, and those of Jobs, which may outlive them."""
+        """Compilations with which something is to be done, and those of Jobs, which may outlive them."""
         keys = set()
+        reading = partial(
+            unfinished_of, now=self._context.clock(), keep=timedelta(seconds=self._settings.compiling.keep_s)
+        )
         for namespace in self._settings.watch_namespaces or (None,):
-            async for page in self._client.pages(PROCEDURE_COMPILATION, Selection(namespace), decoder=unfinished_of):
+            async for page in self._client.pages(PROCEDURE_COMPILATION, Selection(namespace), decoder=reading):
                 keys |= {key for key in page.items if key is not None}
         jobs: Listing[Object] = await self._client.list(
             JOB, Selection(self._settings.compile_namespace, OWNED), metadata_only=True

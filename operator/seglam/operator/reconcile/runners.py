@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import logging
+
 from seglam.cluster import Client, Conflict
-from seglam.cluster.kinds import DEPLOYMENT, NAMESPACE, NETWORK_POLICY, POD_DISRUPTION_BUDGET, SERVICE
+from seglam.cluster.kinds import DEPLOYMENT, NAMESPACE, NETWORK_POLICY, POD_DISRUPTION_BUDGET, SECRET, SERVICE
 from seglam.operator import certificates
 from seglam.operator.desired import runner_namespace, runners
 from seglam.operator.desired.common import Object, labels
@@ -12,6 +15,8 @@ from seglam.operator.owned import Owner
 from seglam.operator.reconcile.certificates import Authority, keep_secret
 from seglam.operator.settings import Settings
 from seglam.resources.names import COMPONENT_RUNNER, RUNNER_TLS, runner_server_name
+
+log = logging.getLogger(__name__)
 
 
 class RunnerNamespaces:
@@ -39,10 +44,26 @@ class RunnerNamespaces:
             raise
         for policy in runner_namespace.network_policies(namespace, tenant, self._settings.namespace):
             await self._owner.ensure(NETWORK_POLICY, policy)
+        await self._keep_credentials(namespace, tenant)
         subject = certificates.server("seglam-runner", [runner_server_name(tenant)])
         marks = labels(COMPONENT_RUNNER, tenant)
         await keep_secret(self._client, self._owner, self._authority, RUNNER_TLS, namespace, subject, marks)
         return True
+
+    async def _keep_credentials(self, namespace: str, tenant: str | None) -> None:
+        """Copy what pods need to pull their image. As everywhere, a Secret that is not there stops no pod by itself."""
+        found = []
+        for name in self._settings.runners.pull_secrets:
+            secret = await self._client.find(SECRET, name, self._settings.namespace)
+            text = ((secret or {}).get("data") or {}).get(runner_namespace.DOCKER_CONFIG)
+            if text is None:
+                log.warning(
+                    "%s/%s is no Secret with %s", self._settings.namespace, name, runner_namespace.DOCKER_CONFIG
+                )
+            else:
+                found.append(base64.b64decode(text))
+        if found:
+            await self._owner.ensure(SECRET, runner_namespace.pull_secret(namespace, tenant, found))
 
     async def ensure(self, pool: Pool, procedure: str | None = None) -> Object:
         """A pool's objects; its Deployment is returned. `procedure` is whose own the runners are.
