@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from seglam.packs.layout import Packed
 from seglam.packs.pack import Pack
 from seglam.packs.trust.decision import Asked, Decision, IndexFacts, PackFacts, ProcedureFacts
 from seglam.packs.trust.files import Trust
-from seglam.packs.trust.policy import TrustPolicy
+from seglam.packs.trust.policy import matching
 from seglam.packs.trust.roots import TrustRoot
 
 if TYPE_CHECKING:
@@ -32,13 +31,6 @@ def facts_of(pack: Pack) -> PackFacts:
     """What the gate is told about a pack; all of it is computed from its bytes."""
     procedures = tuple(ProcedureFacts(each.name, each.digest) for each in pack.manifest_model.procedures)
     return PackFacts(str(pack.release.name), str(pack.release.version), pack.digest, procedures)
-
-
-def matching(policies: Sequence[TrustPolicy], tenant: str, pack: str) -> list[TrustPolicy]:
-    """The policies that decide about a pack for a tenant: those whose pack prefix is the most specific."""
-    ranked = [(rank, each) for each in policies if (rank := each.specificity(tenant, pack)) is not None]
-    best = max((rank for rank, _ in ranked), default=None)
-    return [each for rank, each in ranked if rank == best]
 
 
 def root_of(trust: Trust, tenant: str, pack: str) -> TrustRoot | None:

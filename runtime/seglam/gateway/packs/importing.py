@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import rfc8785
+
+from seglam.gateway.packs.deciding import facts_of
 from seglam.gateway.packs.library import Library
 from seglam.gateway.store import Admitted, Approval, ImportRow, Store, revision_of
 from seglam.gateway.store.tables import stamp
@@ -21,16 +24,10 @@ from seglam.packs.pack import Pack
 from seglam.packs.trust.bundles import bundle_digest, opened
 from seglam.packs.trust.decision import Decision, Refused
 from seglam.packs.trust.policy import TrustPolicy
-from seglam.packs.trust.predicates import (
-    InputAttestation,
-    PolicyReference,
-    Provenance,
-    Sha256,
-    VerificationSummary,
-    Verifier,
-)
+from seglam.packs.trust.predicates import Provenance, VerificationSummary
 from seglam.packs.trust.signing.protocol import Signer
 from seglam.packs.trust.statements import Statement, StatementInvalid
+from seglam.packs.trust.summaries import verification_summary
 from seglam.procedures import Revision
 
 if TYPE_CHECKING:
@@ -167,52 +164,38 @@ def _summary(
     packed: Packed, decision: Decision, library: Library, signer: Signer, policies: Sequence[TrustPolicy]
 ) -> str:
     """Sign what was decided, unless the same was signed before; the digest of the bundle, which is kept."""
-    pack = packed.pack
-    stated = VerificationSummary(
-        verifier=Verifier(id=VERIFIER),
-        time_verified=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        resource_uri=pack.release.purl,
-        policy=PolicyReference(uri=decision.policy or "none", digest=Sha256(sha256=policy_digest(policies))),
-        input_attestations=[
-            InputAttestation(
-                uri=each.statement.predicate.uri, digest=Sha256(sha256=each.digest.removeprefix("sha256:"))
-            )
-            for each in decision.verified
-        ],
-        verification_result="PASSED",
-        verified_levels=["SEGLAM_GATE", "SEGLAM_TESTS"],
+    pack, now = packed.pack, datetime.now(UTC)
+    stated = verification_summary(
+        facts_of(pack), decision, verifier=VERIFIER, time=now, policy_digest=policy_digest(policies)
     )
-    if (known := _signed_before(library, pack, signer, stated)) is not None:
-        return known
-    bundle = signer.sign(Statement(pack.release.purl, pack.digest, stated).to_bytes())
+    kept = library.packed(pack.digest)
+    for bundle in kept.bundles if kept is not None and signer.mode == "Key" else ():
+        if _same(bundle, stated, signer.identity):
+            return bundle_digest(bundle)
+    bundle = signer.sign(stated)
     library.keep(pack, [*packed.bundles, bundle])
     return bundle_digest(bundle)
 
 
-def _signed_before(library: Library, pack: Pack, signer: Signer, stated: VerificationSummary) -> str | None:
-    """The bundle of an interrupted call that says the same, but for the time, under the same key."""
-    kept = library.packed(pack.digest)
-    for bundle in kept.bundles if kept is not None and signer.mode == "Key" else ():
-        try:
-            envelope = opened(bundle)
-            statement = Statement.read(envelope.payload)
-        except (StatementInvalid, Refused):
-            continue
-        said = statement.predicate
-        if not isinstance(said, VerificationSummary) or envelope.hint != signer.identity:
-            continue
-        at_once = said.model_copy(update={"time_verified": stated.time_verified})
-        if at_once == stated and (statement.subject, statement.digest) == (pack.release.purl, pack.digest):
-            return envelope.digest
-    return None
+def _same(bundle: bytes, stated: bytes, key: str) -> bool:
+    """Whether a bundle of an interrupted call says the same, but for the time, under the same key."""
+    wanted = Statement.read(stated)
+    try:
+        envelope = opened(bundle)
+        found = Statement.read(envelope.payload)
+    except (StatementInvalid, Refused):
+        return False
+    said, new = found.predicate, wanted.predicate
+    if not isinstance(said, VerificationSummary) or not isinstance(new, VerificationSummary):
+        return False
+    at_once = replace(found, predicate=said.model_copy(update={"time_verified": new.time_verified}))
+    return envelope.hint == key and at_once == wanted
 
 
 def policy_digest(policies: Sequence[TrustPolicy]) -> str:
-    """SHA-256 of the policies that decided, as RFC 8785 JSON of their names and specs."""
-    import rfc8785
-
+    """`sha256:` of the policies that decided, as RFC 8785 JSON of their specs by name."""
     documents = {each.name: each.spec.model_dump(mode="json", by_alias=True, exclude_none=True) for each in policies}
-    return hashlib.sha256(rfc8785.dumps(documents)).hexdigest()
+    return "sha256:" + hashlib.sha256(rfc8785.dumps(documents)).hexdigest()
 
 
 def _approval(pack: Pack, decision: Decision) -> Approval | None:

@@ -1,0 +1,1 @@
+"""`seglam pack`: making, signing, publishing, checking and importing packs."""
