@@ -145,9 +145,10 @@ def _fresh(operator: Operator) -> str | None:
 
 async def _check_kinds(client: Client, namespaces: Sequence[str]) -> None:
     """Without its kinds the operator would wait for ever: kopf does not look for kinds that come later."""
-    selection = Selection(namespaces[0] if namespaces else None)
+    somewhere = Selection(namespaces[0] if namespaces else None)
     missing = []
     for kind in KINDS:
+        selection = somewhere if kind.namespaced else Selection()
         try:
             await anext(client.pages(kind, selection, decoder=len, metadata_only=True, limit=1))
         except NotFound:

@@ -15,21 +15,26 @@ from seglam.operator.gather.benches import Benches, LocalBenches, RunnerBenches
 from seglam.operator.gather.documents import Documents
 from seglam.operator.gather.known import Known
 from seglam.operator.gather.neighbours import Neighbours
+from seglam.operator.gather.registries import Registries
 from seglam.operator.metrics import Metrics
 from seglam.operator.owned import Owner
 from seglam.operator.reconcile import (
     certificates,
     compilations,
+    imports,
     procedures,
     reviews,
     revisions,
     tenants,
+    trust,
     verification_runners,
 )
 from seglam.operator.reconcile.afterwards import Afterwards
 from seglam.operator.reconcile.certificates import Authority
+from seglam.operator.reconcile.deciding import Gatekeeper
 from seglam.operator.reconcile.proposals import Proposals
 from seglam.operator.reconcile.runners import RunnerNamespaces
+from seglam.operator.reconcile.summaries import Summaries
 from seglam.operator.runners import NoRunners, Runners
 from seglam.operator.settings import Settings
 from seglam.operator.status import StatusWriter
@@ -111,6 +116,13 @@ def assemble(client: Client, settings: Settings, metrics: Metrics) -> Operator:
         revisions.controller(revisions.Revisions(context, known, documents, examinations)),
         reviews.controller(reviews.Reviews(context, known)),
         compilations.controller(compiling),
+    ]
+    registries = Registries(settings.imports.directory, timeout=settings.imports.timeout_s)
+    summaries = Summaries(client, settings, context.clock)
+    importing = imports.Imports(context, known, Gatekeeper(registries, context.clock), summaries)
+    controllers += [
+        imports.controller(importing),
+        *trust.controllers(trust.Policies(context), trust.Roots(context, registries)),
     ]
     background.append(compiling.follow_jobs)
     works.take_on(controllers)

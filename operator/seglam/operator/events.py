@@ -50,7 +50,8 @@ class Events:
         event: dict[str, object] = {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.kind,
-            "metadata": {"name": name, "namespace": about.namespace},
+            # Events of what stands in no namespace are looked for in this one.
+            "metadata": {"name": name, "namespace": about.namespace or "default"},
             "eventTime": self._clock().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "reportingController": f"seglam.dev/{OPERATOR}",
             "reportingInstance": self._identity,
@@ -61,7 +62,7 @@ class Events:
             "regarding": {
                 "apiVersion": kind.api_version,
                 "kind": kind.kind,
-                "namespace": about.namespace,
+                **({"namespace": about.namespace} if about.namespace else {}),
                 "name": about.name,
                 "uid": about.uid,
             },

@@ -6,6 +6,7 @@ when one is needed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -71,7 +72,8 @@ class Procedure:
     """A ReasoningProcedure without what its digest stands for.
 
     `digest` is that of the current spec where the status tells it, else None: the document must be read. `pool` names
-    the runners that its revisions are to be served by; `stated` says that the annotation of the authors is there.
+    the runners that its revisions are to be served by; `stated` says that the annotation of the authors is there;
+    `pack_import` names the PackImport that it belongs to, and `release` the release that its text is from.
     """
 
     meta: Meta
@@ -82,6 +84,8 @@ class Procedure:
     after_shadow: bool
     compilation: str | None
     status: StatusSeen
+    pack_import: str | None = None
+    release: str | None = None
 
     @property
     def digest(self) -> str | None:
@@ -143,3 +147,18 @@ class Review:
     authors: tuple[str, ...]
     decisions: tuple[Decision, ...]
     status: StatusSeen
+
+
+@dataclass(frozen=True, slots=True)
+class PackImport:
+    """A PackImport, as far as what is served depends on it.
+
+    Attributes:
+        accepted: what counts as approval, by name and digest of the procedures that may be served; None where nothing
+            was decided yet, or a backup lost it.
+        said: the reason and message of its condition Verified.
+    """
+
+    meta: Meta
+    accepted: Mapping[Name, Literal["Review", "Pack"]] | None
+    said: str

@@ -115,6 +115,32 @@ class CompileSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportSettings:
+    """How packs are imported.
+
+    Attributes:
+        signing: `key`: by the key of a Secret that the operator makes; `keyless`: by its service account.
+            `SEGLAM_IMPORT_SIGNING`.
+        trust_file: sigstore client trust configuration (JSON), for keyless. `SEGLAM_IMPORT_TRUST_FILE`.
+        token_file: identity token for keyless, read anew each time. `SEGLAM_IMPORT_TOKEN_FILE`.
+        audience: of that token. `SEGLAM_IMPORT_AUDIENCE`.
+        verifier: URI by which this cluster's decisions are known. `SEGLAM_IMPORT_VERIFIER`.
+        directory: what was seen of indexes. `SEGLAM_IMPORT_DIRECTORY`.
+        timeout_s: seconds for one step of a request to a registry. `SEGLAM_IMPORT_TIMEOUT_SECONDS`.
+        retry_s: seconds until a registry that did not answer is asked again. `SEGLAM_IMPORT_RETRY_SECONDS`.
+    """
+
+    signing: Literal["key", "keyless"] = "key"
+    trust_file: Path | None = None
+    token_file: Path | None = None
+    audience: str = "sigstore"
+    verifier: str = "https://seglam.dev/operator"
+    directory: Path = Path("/tmp/seglam-indexes")
+    timeout_s: int = 15
+    retry_s: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of the operator.
 
@@ -135,6 +161,7 @@ class Settings:
         log_format: `SEGLAM_LOG_FORMAT`; log_level: `SEGLAM_LOG_LEVEL`.
         runners: what runner pods are like.
         compiling: what compile Jobs are like.
+        imports: how packs are imported.
         local_engines: directory of engines to verify with in this process instead of in runner pods, for development;
             the code of tenants then runs here. `--local-engines`.
         manage_runners: whether to make runners and certificates. `--without-runners`.
@@ -157,6 +184,7 @@ class Settings:
     log_level: str = "INFO"
     runners: RunnerSettings = RunnerSettings()
     compiling: CompileSettings = CompileSettings()
+    imports: ImportSettings = ImportSettings()
     local_engines: Path | None = None
     manage_runners: bool = True
 
@@ -191,6 +219,7 @@ class Settings:
             log_level=choice(given, "SEGLAM_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
             runners=_runners(given),
             compiling=_compiling(given),
+            imports=_imports(given),
         )
 
 
@@ -230,6 +259,26 @@ def _compiling(given: Mapping[str, str]) -> CompileSettings:
         keep_s=whole(given, "SEGLAM_COMPILE_KEEP_SECONDS", plain.keep_s, least=1),
         memory_mib=whole(given, "SEGLAM_COMPILE_MEMORY_MIB", plain.memory_mib, least=128),
         cpu_millis=whole(given, "SEGLAM_COMPILE_CPU_MILLIS", plain.cpu_millis, least=10),
+    )
+
+
+def _imports(given: Mapping[str, str]) -> ImportSettings:
+    plain = ImportSettings()
+    files = {name: given.get(f"SEGLAM_IMPORT_{name}_FILE", "").strip() for name in ("TRUST", "TOKEN")}
+    keyless = choice(given, "SEGLAM_IMPORT_SIGNING", ("key", "keyless")) == "keyless"
+    if keyless and not all(files.values()):
+        raise SettingsInvalid(
+            "SEGLAM_IMPORT_SIGNING=keyless needs SEGLAM_IMPORT_TRUST_FILE and SEGLAM_IMPORT_TOKEN_FILE"
+        )
+    return ImportSettings(
+        signing="keyless" if keyless else "key",
+        trust_file=Path(files["TRUST"]) if files["TRUST"] else None,
+        token_file=Path(files["TOKEN"]) if files["TOKEN"] else None,
+        audience=given.get("SEGLAM_IMPORT_AUDIENCE", "").strip() or plain.audience,
+        verifier=given.get("SEGLAM_IMPORT_VERIFIER", "").strip() or plain.verifier,
+        directory=Path(given.get("SEGLAM_IMPORT_DIRECTORY", "").strip() or plain.directory),
+        timeout_s=whole(given, "SEGLAM_IMPORT_TIMEOUT_SECONDS", plain.timeout_s, least=1),
+        retry_s=whole(given, "SEGLAM_IMPORT_RETRY_SECONDS", plain.retry_s, least=1),
     )
 
 

@@ -108,7 +108,11 @@ class StatusWriter:
         body = {
             "apiVersion": kind.api_version,
             "kind": kind.kind,
-            "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
+            "metadata": {
+                "name": meta.name,
+                **({"namespace": meta.namespace} if kind.namespaced else {}),
+                "uid": meta.uid,
+            },
             "status": body_of(status),
         }
         try:

@@ -9,9 +9,9 @@ from pydantic import ConfigDict, Field, StringConstraints
 from seglam.procedures.document import Digest, Model
 from seglam.resources.base import Name, Reported, Resource, ResourceName, Status, Text, Time, list_map, rules
 
-MAX_PROCEDURES = 256
+MAX_PROCEDURES = 1000
 MAX_STEPS = 64
-MAX_RELEASES = 8
+MAX_RELEASES = 4
 MAX_BUNDLE = 128 * 1024
 
 PackText = Annotated[
@@ -57,6 +57,9 @@ class AcceptedRelease(Reported):
 
     release: ReleaseText = Field(description="The release: origin/namespace/pack@version.")
     digest: Digest = Field(description="Digest of its manifest.")
+    approval: Literal["Review", "Pack"] = Field(
+        description="What counts as approval of its procedures: a review in this namespace, or the pack's own reviews."
+    )
     procedures: list[ImportedProcedure] = Field(max_length=MAX_PROCEDURES, description="Its procedures.")
 
 
@@ -73,8 +76,9 @@ class ImportSummary(Reported):
     """The operator's own signed statement about its decision."""
 
     digest: Digest = Field(description="Digest of the bundle.")
-    key_id: Annotated[str, StringConstraints(max_length=128)] | None = Field(
-        default=None, description="The key that signed it, where it was a key."
+    of: Digest = Field(description="Digest of what was decided: release, policy, and the statements that counted.")
+    signer: Annotated[str, StringConstraints(max_length=1024)] = Field(
+        description="Who signed it: the id of the operator's key, or the identity of its service account."
     )
     bundle: Annotated[str, StringConstraints(max_length=MAX_BUNDLE)] = Field(
         description="Sigstore bundle with the SLSA verification summary, as JSON text."
@@ -88,9 +92,6 @@ class PackImportStatus(Status):
     digest: Digest | None = Field(default=None, description="Digest of its manifest.")
     version: VersionText | None = Field(default=None, description="Its version.")
     policy: Name | None = Field(default=None, description="The TrustPolicy that decided.")
-    approval: Literal["Review", "Pack"] | None = Field(
-        default=None, description="What counts as approval: a review in this namespace, or the pack's own reviews."
-    )
     highest_version: VersionText | None = Field(
         default=None, description="The highest version that was ever accepted; lower ones are refused."
     )

@@ -11,8 +11,9 @@ from seglam.cluster.changes import Key as ObjectKey
 from seglam.operator.gather.wire import review_of, revision_of
 from seglam.operator.keys import Key
 from seglam.operator.metrics import Metrics
+from seglam.operator.policies.activation import Origin
 from seglam.operator.queue import Mark
-from seglam.operator.seen import Name, Procedure, Review, Revision
+from seglam.operator.seen import Name, PackImport, Procedure, Review, Revision
 from seglam.resources.names import (
     PROCEDURE_COMPILATION,
     PROCEDURE_REVIEW,
@@ -44,6 +45,7 @@ class Known:
         self._named: dict[Name, Revision] = {}
         self._active: defaultdict[str, dict[str, Revision]] = defaultdict(dict)
         self._reviews: dict[Name, Review] = {}
+        self._imports: dict[Name, PackImport] = {}
         self._deactivated: list[Deactivated] = []
         self._watches: list[Watch[Revision] | Watch[Review]] = []
         for namespace in namespaces or (None,):
@@ -105,6 +107,36 @@ class Known:
     def procedures(self, namespace: str | None = None) -> Iterator[Procedure]:
         """All procedures, or those of a namespace."""
         return (each for each in list(self._procedures.values()) if namespace in (None, each.meta.namespace))
+
+    # Imports
+
+    def put_import(self, found: PackImport) -> None:
+        """Remember an import, and mark the procedures that may be served otherwise now."""
+        before = self._imports.get(found.meta.key)
+        same = before is not None and before.meta.uid == found.meta.uid
+        if before is not None and same and int(before.meta.version) > int(found.meta.version):
+            return
+        self._imports[found.meta.key] = found
+        if before is None or (before.accepted, before.said) != (found.accepted, found.said):
+            self._of_import(found.meta.namespace, found.meta.name)
+
+    def drop_import(self, namespace: str, name: str) -> None:
+        """Forget an import, which is gone."""
+        if self._imports.pop((namespace, name), None) is not None:
+            self._of_import(namespace, name)
+
+    def pack_import(self, namespace: str, name: str) -> PackImport | None:
+        """The import of a name, if there is one."""
+        return self._imports.get((namespace, name))
+
+    def pack_imports(self) -> Iterator[PackImport]:
+        """All imports."""
+        return iter(list(self._imports.values()))
+
+    def _of_import(self, namespace: str, name: str) -> None:
+        for each in self.procedures(namespace):
+            if each.pack_import == name:
+                self._mark(Key(REASONING_PROCEDURE.kind, namespace, each.meta.name))
 
     # Revisions and reviews
 
@@ -182,3 +214,14 @@ def review_for(known: Known, namespace: str, procedure: str, digest: str) -> Rev
     if review is None or (review.procedure, review.digest) != (procedure, digest):
         return None
     return review
+
+
+def origin_of(known: Known, procedure: Procedure, digest: str) -> Origin:
+    """Where a text of a procedure is from, and what the gate of packs says of it."""
+    if procedure.pack_import is None:
+        return Origin.HERE
+    found = known.pack_import(procedure.meta.namespace, procedure.pack_import)
+    if found is None or found.accepted is None:
+        return Origin.UNDECIDED
+    approval = found.accepted.get((procedure.meta.name, digest))
+    return Origin(approval) if approval is not None else Origin.REFUSED

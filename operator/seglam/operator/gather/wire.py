@@ -21,10 +21,12 @@ from seglam.operator.seen import (
 )
 from seglam.resources.names import (
     ANNOTATION_AUTHORS,
+    ANNOTATION_PACK_RELEASE,
     DEFAULT_POOL,
     LABEL_ACTIVE,
     LABEL_COMPILATION,
     LABEL_MANAGED_BY,
+    LABEL_PACK_IMPORT,
     LABEL_POOL,
     OPERATOR,
     authors_of,
@@ -147,6 +149,8 @@ class ProcedureWire(_Wire):
             pool=dedicated_pool(self.metadata.name) if dedicated else DEFAULT_POOL,
             after_shadow=self.spec.review_policy == "AfterShadow",
             compilation=self.metadata.labels.get(LABEL_COMPILATION),
+            pack_import=self.metadata.labels.get(LABEL_PACK_IMPORT),
+            release=self.metadata.annotations.get(ANNOTATION_PACK_RELEASE),
             status=status.seen(
                 digest=status.digest,
                 activeDigest=status.active_digest,

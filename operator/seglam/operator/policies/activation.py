@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from seglam.operator.policies.review import State
 from seglam.operator.seen import Activation
+
+
+class Origin(StrEnum):
+    """Where a revision's text is from, and what the gate of packs says of it."""
+
+    HERE = "Here"
+    """Somebody of this tenant wrote it."""
+    UNDECIDED = "Undecided"
+    """It is of an import that was not decided yet, or whose status a backup lost."""
+    REFUSED = "Refused"
+    """It is of an import, and no release that the gate passes has this text."""
+    REVIEW = "Review"
+    """The gate passes it; somebody here has to approve it."""
+    PACK = "Pack"
+    """The gate passes it, and by its policy the pack's own reviews are the approval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +41,30 @@ class Candidate:
     active: bool
     verified: bool | None
     state: State
+    origin: Origin = Origin.HERE
 
     @property
     def eligible(self) -> bool:
-        """Whether it may be served: it passed the gates, enough people approved it, nobody stopped it.
+        """Whether it may be served: it passed the gates, enough people approved it, nobody stopped it, and where it is
+        of a pack the gate of packs passes it.
 
-        One that is served stays so while a lost verification is made again; nothing becomes active without one.
+        One that is served stays so while a lost verification or decision is made again; nothing becomes active without.
         """
         verified = self.active if self.verified is None else self.verified
-        return verified and self.state is State.APPROVED
+        return verified and self.approved
+
+    @property
+    def approved(self) -> bool:
+        """Whether it is approved, by people or by its import. A rejection or quarantine here always wins."""
+        match self.origin:
+            case Origin.REFUSED:
+                return False
+            case Origin.UNDECIDED:
+                return self.active and self.state in (State.APPROVED, State.PENDING)
+            case Origin.PACK:
+                return self.state in (State.APPROVED, State.PENDING)
+            case _:
+                return self.state is State.APPROVED
 
 
 def choose(digest: str | None, activation: Activation, candidates: Sequence[Candidate]) -> Candidate | None:

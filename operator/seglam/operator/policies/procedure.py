@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from seglam.operator.policies.activation import Origin
 from seglam.operator.policies.authorship import MAX_AUTHORS
 from seglam.operator.policies.chain import Policy, Verdict
 from seglam.operator.policies.review import Standing, State
@@ -30,6 +31,8 @@ class Situation:
         active: digest of the revision that is served.
         runners: why the runners are not ready; None if they are.
         after_shadow: whether admission after shadow runs is asked for.
+        origin: where the current spec's text is from, and what the gate of packs says of it.
+        pack: the import that it is of, and what that says.
     """
 
     problems: tuple[str, ...] = ()
@@ -45,6 +48,8 @@ class Situation:
     active: str | None = None
     runners: str | None = None
     after_shadow: bool = False
+    origin: Origin = Origin.HERE
+    pack: str = ""
 
     @property
     def pinned_elsewhere(self) -> bool:
@@ -99,6 +104,20 @@ def rejected(given: Situation) -> Verdict | None:
     return Verdict(Reason.REJECTED, given.review.message, stalled=True)
 
 
+def pack_refused(given: Situation) -> Verdict | None:
+    """The text is of a pack, and the gate of packs does not pass it, or not any more."""
+    if given.origin is not Origin.REFUSED:
+        return None
+    return Verdict(Reason.PACK_REFUSED, f"no accepted release of its import has this text; {given.pack}")
+
+
+def pack_undecided(given: Situation) -> Verdict | None:
+    """The text is of a pack about which nothing was decided yet."""
+    if given.origin is not Origin.UNDECIDED or given.active == given.digest:
+        return None
+    return Verdict(Reason.PROGRESSING, f"its import is being decided; {given.pack}")
+
+
 def verification_failed(given: Situation) -> Verdict | None:
     """The gates found something wrong."""
     if given.verified is not False:
@@ -123,6 +142,8 @@ def overlapping(given: Situation) -> Verdict | None:
 def awaiting_review(given: Situation) -> Verdict | None:
     """Nobody has decided yet."""
     if given.review is not None and given.review.state is State.APPROVED:
+        return None
+    if given.origin is Origin.PACK or (given.origin is Origin.UNDECIDED and given.active == given.digest):
         return None
     needed = given.review.message if given.review else "an approval needed"
     shadow = (
@@ -178,8 +199,10 @@ READY: tuple[Policy[Situation], ...] = (
     not_owned,
     quarantined,
     rejected,
+    pack_refused,
     verification_failed,
     verifying,
+    pack_undecided,
     overlapping,
     awaiting_review,
     pin_not_approved,

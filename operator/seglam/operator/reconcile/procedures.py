@@ -11,11 +11,11 @@ from seglam.cluster import Conflict, Selection
 from seglam.operator.context import Context
 from seglam.operator.controllers import Controller, Object, Watch
 from seglam.operator.gather.documents import Documents
-from seglam.operator.gather.known import Known, review_for
+from seglam.operator.gather.known import Known, origin_of, review_for
 from seglam.operator.gather.neighbours import Neighbours
 from seglam.operator.gather.wire import procedure_from, procedure_of
 from seglam.operator.keys import DONE, Key, Result
-from seglam.operator.policies.activation import Candidate, choose
+from seglam.operator.policies.activation import Candidate, Origin, choose
 from seglam.operator.policies.authorship import starts_anew
 from seglam.operator.policies.chain import Verdict, decide
 from seglam.operator.policies.history import superfluous
@@ -55,6 +55,7 @@ WARNINGS = frozenset(
         Reason.VERIFICATION_FAILED,
         Reason.OVERLAPS,
         Reason.RUNNERS_NOT_READY,
+        Reason.PACK_REFUSED,
     }
 )
 
@@ -129,6 +130,7 @@ class Procedures:
                 revision.active,
                 revision.verified,
                 self._standing(meta.namespace, meta.name, revision.digest).state,
+                origin_of(self._known, procedure, revision.digest),
             )
             for revision in self._known.revisions(meta.namespace, meta.name)
             if ours(revision, procedure, revision.digest) and not revision.meta.deleting
@@ -244,7 +246,16 @@ class Procedures:
             active=served.active,
             runners=runners,
             after_shadow=procedure.after_shadow,
+            origin=origin_of(self._known, procedure, digest) if digest else Origin.HERE,
+            pack=self._of_pack(procedure),
         )
+
+    def _of_pack(self, procedure: Procedure) -> str:
+        """What the import says that a procedure is of."""
+        if procedure.pack_import is None:
+            return ""
+        found = self._known.pack_import(procedure.meta.namespace, procedure.pack_import)
+        return f"PackImport {procedure.pack_import}: {found.said if found else 'not known yet'}"
 
     async def _write(self, procedure: Procedure, situation: Situation) -> None:
         verdict, serves = decide(chain_of(situation), situation), serving(situation)
