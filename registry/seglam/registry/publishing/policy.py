@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlmodel import Session, col, select
 
 from seglam.packs.trust.policy import Identity, Requirement, TrustPolicy, TrustPolicySpec
 from seglam.packs.trust.roots import PublicKey, TrustRoot, TrustRootSpec
+from seglam.registry.access.ownership import active, keys_of
 from seglam.registry.publishing.publication import PublishProblem
-from seglam.registry.tables import MemberRow, NamespaceKeyRow, NamespaceRow
+from seglam.registry.tables import MemberRow, NamespaceRow
 
 ROOT = "publishing"
 REVIEWERS = ("reviewer", "owner")
@@ -30,8 +32,8 @@ class Signers:
 
     mode: str
     reviews: int
-    publisher: tuple[Identity, ...] | tuple[str, ...]
-    reviewers: tuple[Identity, ...] | tuple[str, ...]
+    publisher: tuple[Identity | str, ...]
+    reviewers: tuple[Identity | str, ...]
     keys: tuple[PublicKey, ...]
 
 
@@ -69,12 +71,19 @@ def signers(session: Session, origin: str, namespace: str, issuer: str, subject:
 def policy_of(given: Signers, origin: str, namespace: str, *, reviewed: bool) -> TrustPolicy:
     """The policy.
 
+    Reviews that the namespace requires are signed by reviewers other than the publisher. Those that come beside them
+    may be signed by the publisher, who attests to what was decided elsewhere; an importer's policy says whether it
+    believes that.
+
     Args:
         reviewed: whether the publisher sent reviews; they must hold then, also where none is required.
     """
-    require = [_requirement("provenance", given, given.publisher, 1)]
-    if given.reviews or reviewed:
-        require.append(_requirement("review", given, given.reviewers, max(given.reviews, 1)))
+    require = [_requirement("provenance", given, given.publisher)]
+    if given.reviews:
+        require.append(_requirement("review", given, given.reviewers, threshold=given.reviews))
+    if reviewed:
+        everybody = (*given.publisher, *given.reviewers)
+        require.append(_requirement("review", given, everybody, count="Reviewers"))
     spec = TrustPolicySpec(
         namespaces=["*"],
         packs=[f"{origin}/{namespace}/*"],
@@ -100,10 +109,18 @@ def root_of(given: Signers, keyless: str | None) -> TrustRoot:
 
 
 def _requirement(
-    predicate: str, given: Signers, who: Sequence[Identity] | Sequence[str], threshold: int
+    predicate: Literal["provenance", "review"],
+    given: Signers,
+    who: Sequence[Identity | str],
+    *,
+    threshold: int = 1,
+    count: Literal["Signers", "Reviewers"] = "Signers",
 ) -> Requirement:
-    named = "keys" if given.mode == "Key" else "identities"
-    return Requirement.model_validate({"predicate": predicate, named: list(who), "threshold": threshold})
+    keys = [each for each in who if isinstance(each, str)]
+    identities = [each for each in who if not isinstance(each, str)]
+    return Requirement(
+        predicate=predicate, keys=keys or None, identities=identities or None, threshold=threshold, count=count
+    )
 
 
 def _by_name(session: Session, row: NamespaceRow, issuer: str, subject: str, now: str) -> Signers:
@@ -111,23 +128,16 @@ def _by_name(session: Session, row: NamespaceRow, issuer: str, subject: str, now
         MemberRow.origin == row.origin,
         MemberRow.namespace == row.name,
         col(MemberRow.role).in_(REVIEWERS),
-        col(MemberRow.removed).is_(None),
-        MemberRow.active_from <= now,
     )
     publisher = Identity(issuer=issuer, subject=subject)
-    others = {(member.issuer, member.subject) for member in session.exec(asked)} - {(issuer, subject)}
+    members = (member for member in session.exec(asked) if active(member, now))
+    others = {(member.issuer, member.subject) for member in members} - {(issuer, subject)}
     reviewers = tuple(Identity(issuer=one, subject=other) for one, other in sorted(others))
     return Signers("Keyless", row.reviews, (publisher,), reviewers, ())
 
 
 def _by_key(session: Session, row: NamespaceRow, issuer: str, subject: str, now: str) -> Signers:
-    asked = select(NamespaceKeyRow).where(
-        NamespaceKeyRow.origin == row.origin,
-        NamespaceKeyRow.namespace == row.name,
-        col(NamespaceKeyRow.removed).is_(None),
-        NamespaceKeyRow.active_from <= now,
-    )
-    rows = sorted(session.exec(asked), key=lambda key: key.key_id)
+    rows = [key for key in keys_of(session, row.origin, row.name) if active(key, now)]
     own = {key.key_id for key in rows if (key.issuer, key.subject) == (issuer, subject)}
     reviewing = {key.key_id for key in rows if key.role in REVIEWERS} - own
     pems = {key.key_id: key.pem for key in rows}

@@ -77,6 +77,7 @@ class Publication:
         release: `origin/namespace/pack@version`, once it was read.
         digest: of the manifest, once it was read.
         problem: why it failed, or why it waits; `PublishProblem.document()`.
+        settled: whether nothing more is to do, so that a published version is also in the index.
         replayed: whether the answer is that to an earlier request of the same Idempotency-Key.
     """
 
@@ -92,6 +93,7 @@ class Publication:
     problem: Mapping[str, Any] | None
     created: str
     changed: str
+    settled: bool = False
     replayed: bool = False
 
     @classmethod
@@ -110,6 +112,7 @@ class Publication:
             problem=json.loads(row.problem) if row.problem else None,
             created=row.created,
             changed=row.changed,
+            settled=not row.open,
             replayed=replayed,
         )
 

@@ -1,17 +1,32 @@
-"""What the API calls: taking publications in, and saying how far they are."""
+"""What the API calls, and the threads that do the work, so that no event loop waits for a sandbox or a signature."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
 from typing import Protocol
 
-from seglam.registry.publishing.publication import Publication
+from seglam.registry.faults import DatabaseError
+from seglam.registry.publishing.publication import Publication, PublishProblem
+from seglam.registry.publishing.queue import LeaseLost, Queue, Work
+from seglam.registry.publishing.reading import MAX_ARCHIVE, MIB
+from seglam.registry.publishing.steps import Steps, Tools
+from seglam.registry.tables import PublicationRow
+
+LOOK_S = 1.0
+"""How often a worker looks for what other replicas took in or left, and a waiting publisher for what they did."""
+_log = logging.getLogger("seglam.registry.publishing")
 
 
 class Publisher(Protocol):
-    """Who publishes: as authenticated, never as a bundle says. `access.principals.Principal` is one.
+    """Who publishes: as authenticated, never as a bundle says. `access.identities.Principal` is one.
 
     Attributes:
-        namespace: `origin/namespace` or the namespace alone, as the token is for.
+        namespace: the namespace that their token is for, without its origin.
     """
 
     @property
@@ -23,7 +38,36 @@ class Publisher(Protocol):
 
 
 class Publishing:
-    """Takes publications in, works on them in threads, and says how far they are."""
+    """Takes publications in, works on them in threads, and says how far they are.
+
+    Args:
+        workers: publications that this process works on at one time.
+        lease_s: seconds of a lease.
+        steps: makes what does the steps of one publication.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        queue: Queue,
+        *,
+        workers: int,
+        lease_s: float,
+        steps: Callable[[Tools, Queue], Steps] = Steps,
+    ) -> None:
+        self._tools = tools
+        self._queue = queue
+        self._steps = steps
+        self._lease_s = lease_s
+        self._stopping = threading.Event()
+        self._news = threading.Condition()
+        self._count = 0  # of changes, for those who wait
+        self._held: dict[str, int] = {}
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"publishing-{number}", daemon=True) for number in range(workers)
+        ]
+        self._threads.append(threading.Thread(target=self._renew, name="publishing-leases", daemon=True))
 
     def submit(
         self, archive: bytes, publisher: Publisher, *, key: str | None = None, trace: str | None = None
@@ -33,27 +77,151 @@ class Publishing:
         Args:
             archive: the image layout as a tar file, with the publisher's bundles.
             publisher: who was authenticated.
-            key: Idempotency-Key: the same key and archive of the same publisher is the same publication.
+            key: Idempotency-Key: the same key and archive of the same publisher is the same publication, tried again
+                at once where it waits, and from the start where it failed.
             trace: traceparent of the request.
 
         Raises:
             PublishProblem: `idempotency-key-reused`, `too-large`, `too-many-publications`.
             DatabaseError: it was not taken.
         """
-        raise NotImplementedError
+        if len(archive) > MAX_ARCHIVE:
+            raise PublishProblem("too-large", f"the archive has more than {MAX_ARCHIVE // MIB} MiB", status=413)
+        row = PublicationRow(
+            id="",
+            origin=self._tools.origin,
+            namespace=publisher.namespace,
+            issuer=publisher.issuer,
+            subject=publisher.subject,
+            key=key,
+            request_hash=hashlib.sha256(archive).hexdigest(),
+            due="",
+            trace=trace,
+            created="",
+            changed="",
+        )
+        publication = self._queue.submit(row, archive)
+        self._tell()
+        return publication
 
     def state(self, number: str) -> Publication | None:
         """How far a publication is; None if there is none."""
-        raise NotImplementedError
+        return self._queue.find(number)
 
     def wait(self, number: str, seconds: float) -> Publication | None:
-        """As `state`, once it is final or the seconds are over; blocks."""
-        raise NotImplementedError
+        """As `state`, once nothing more is to do or the seconds are over; blocks."""
+        end = time.monotonic() + seconds
+        while True:
+            seen = self._count
+            found = self._queue.find(number)
+            left = end - time.monotonic()
+            if found is None or found.settled or left <= 0:
+                return found
+            with self._news:
+                self._news.wait_for(lambda seen=seen: self._count != seen, min(left, LOOK_S))  # type: ignore[misc]
+
+    async def finished(self, number: str, seconds: float) -> Publication | None:
+        """As `wait`, without holding a thread meanwhile."""
+        end = time.monotonic() + seconds
+        waiter = (asyncio.get_running_loop(), asyncio.Event())
+        with self._news:
+            self._waiting.add(waiter)
+        try:
+            while True:
+                waiter[1].clear()
+                found = await asyncio.to_thread(self._queue.find, number)
+                left = end - time.monotonic()
+                if found is None or found.settled or left <= 0:
+                    return found
+                try:
+                    await asyncio.wait_for(waiter[1].wait(), min(left, LOOK_S))
+                except TimeoutError:
+                    continue
+        finally:
+            with self._news:
+                self._waiting.discard(waiter)
 
     def start(self) -> None:
         """Begin to work, first on what was left."""
-        raise NotImplementedError
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
-        """End after the steps that are under way."""
-        raise NotImplementedError
+        """End after the steps that are under way; what is not finished waits for the next start, or another replica."""
+        self._stopping.set()
+        self._tell()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            seen = self._count
+            try:
+                work = self._queue.take()
+                if work is not None:
+                    self._advance(work)
+                    continue
+            except DatabaseError as error:
+                _log.warning("publications wait: %s", error)
+            except Exception:  # noqa: BLE001  # the thread goes on with the next one
+                _log.exception("a publication was left where it stood")
+            with self._news:
+                self._news.wait_for(lambda seen=seen: self._count != seen, LOOK_S)  # type: ignore[misc]
+
+    def _advance(self, work: Work) -> None:
+        """Do the steps of a publication until it is final, waits or is lost."""
+        number = work.publication.id
+        steps = self._steps(self._tools, self._queue)
+        self._held[number] = work.fence
+        try:
+            while not work.publication.settled:
+                if self._stopping.is_set():
+                    self._queue.let_go(work)
+                    return
+                work = self._done(steps, work)
+                self._tell()
+        except _Stopped:
+            self._tell()
+        except LeaseLost:
+            _log.warning("publication %s was taken over by another worker", number)
+        finally:
+            self._held.pop(number, None)
+
+    def _done(self, steps: Steps, work: Work) -> Work:
+        try:
+            return steps.step(work)
+        except PublishProblem as problem:
+            found = problem
+        except (DatabaseError, LeaseLost):
+            raise
+        except Exception as error:  # noqa: BLE001
+            # A fault of ours is no verdict on the pack; it is tried again until it is given up.
+            _log.exception("publication %s: step after %s", work.publication.id, work.publication.state)
+            words = f"the registry failed ({type(error).__name__}); its log says why, and it tries again"
+            found = PublishProblem("internal", words, status=500, retriable=True)
+        stopped = self._queue.stop(work, found)
+        level = logging.INFO if not found.retriable else logging.WARNING
+        _log.log(level, "publication %s (%s): %s: %s", stopped.id, stopped.state, found.code, found.words)
+        raise _Stopped
+
+    def _renew(self) -> None:
+        while not self._stopping.wait(self._lease_s / 3):
+            try:
+                self._queue.renew(dict(self._held))
+            except DatabaseError as error:
+                _log.warning("leases are not renewed: %s", error)
+            except Exception:  # noqa: BLE001  # the thread goes on with the next one
+                _log.exception("leases are not renewed")
+
+    def _tell(self) -> None:
+        with self._news:
+            self._count += 1
+            self._news.notify_all()
+            for loop, event in self._waiting:
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(event.set)
+
+
+class _Stopped(Exception):
+    """A publication does not go on for now; why is kept."""
