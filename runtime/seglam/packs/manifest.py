@@ -18,7 +18,7 @@ SCHEMA = "seglam.dev/pack/v1"
 MAX_CONTENT_BYTES = 32 * 1024 * 1024
 MAX_FILES = 2000
 MAX_PROCEDURES = 1000
-MAX_PROCEDURE_BYTES = 8 * 1024 * 1024
+MAX_PROCEDURE_BYTES = 4 * 1024 * 1024
 """Bytes of all procedures together: reading YAML takes seconds for a megabyte."""
 MAX_PATH_BYTES = 200
 MAX_PACK_JSON_BYTES = 1024 * 1024

@@ -13,7 +13,7 @@ from seglam.packs.oci import CONFIG, CONTENT, MANIFEST, PACK, Descriptor, digest
 from seglam.packs.problems import PackInvalid
 from seglam.procedures import ReasoningProcedure, load_bytes
 from seglam.procedures import digest as procedure_digest
-from seglam.procedures.document import DEPLOYMENT_FIELDS
+from seglam.procedures.document import DEPLOYMENT_FIELDS, MAX_DOCUMENT_BYTES
 
 LIMITS = archive.Limits(total=MAX_CONTENT_BYTES, members=MAX_FILES, member=MAX_CONTENT_BYTES)
 
@@ -127,7 +127,10 @@ class Pack:
         return self._documents[0]
 
     def _document(self, entry: PackProcedure) -> ReasoningProcedure:
-        loaded, problems = load_bytes(self.file(entry.path), entry.path)
+        data = self.file(entry.path)
+        if len(data) > MAX_DOCUMENT_BYTES:
+            raise PackInvalid("procedure", entry.path, f"it has more than {MAX_DOCUMENT_BYTES} bytes")
+        loaded, problems = load_bytes(data, entry.path)
         if problems or len(loaded) != 1:
             words = problems[0].message if problems else f"it holds {len(loaded)} documents instead of one"
             raise PackInvalid("procedure", entry.path, words)
