@@ -279,6 +279,30 @@ async def test_a_failed_type_rests_until_it_may_be_tried_again_on_any_replica(
     assert (await client.get(RPC, name, SPACE))["spec"]["attempt"] == 2, "the attempt at work was not joined"
 
 
+async def test_a_caller_who_prefers_to_wait_hears_how_the_compilation_ended(
+    client: Client, first: Gateway, token: str
+) -> None:
+    async def wait_for(text: str, **status: object) -> httpx2.Response:
+        asking = asyncio.create_task(asked(first, token, text, Prefer="wait=50"))
+
+        async def announced() -> bool:
+            return await client.find(RPC, name_of(text), SPACE) is not None
+
+        await until(announced)
+        assert not asking.done()
+        await end(client, name_of(text), **status)
+        return await asking
+
+    reply = await wait_for("how deep is the sorrow of 3 willows", outcome="ModelFailed", message="the model was down")
+    assert (reply.status_code, reply.headers["preference-applied"]) == (502, "wait=50")
+    assert "the model was down" in reply.json()["detail"]
+    reply = await wait_for("how wide are the arms of 4 willows", outcome="Proposed", message="", procedure="willows")
+    assert (reply.status_code, reply.headers["preference-applied"]) == (202, "wait=50")
+    assert (await shown(first, token, reply.json()["compilation"]))["outcome"] == "Proposed"
+    reply = await asked(first, token, "how old are the roots of 5 willows", Prefer="wait=1")
+    assert (reply.status_code, reply.headers["preference-applied"]) == (202, "wait=1")
+
+
 async def test_a_type_that_no_code_can_answer_is_not_compiled_again(client: Client, first: Gateway, token: str) -> None:
     text = "write a poem about 7 herons"
     assert (await asked(first, token, text)).status_code == 202

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -100,6 +101,7 @@ class Compilations:
     def __init__(self) -> None:
         self._entries: dict[Key, _Entry] = {}
         self._negatives: dict[str, NegativeIndex] = {}
+        self._waiting: dict[Key, asyncio.Event] = {}
 
     def get(self, tenant: str, name: str) -> ProcedureCompilation | None:
         """A compilation of a tenant."""
@@ -110,6 +112,10 @@ class Compilations:
         """The types that a tenant's model is not asked about."""
         found = self._negatives.get(tenant)
         return found if found is not None else NegativeIndex(_now)
+
+    async def heard(self, tenant: str, name: str) -> None:
+        """Return once something new is known of a compilation."""
+        await self._waiting.setdefault(Key(tenant, name), asyncio.Event()).wait()
 
     def note(self, known: ProcedureCompilation) -> None:
         """What an answer of the API server said, unless something newer is known."""
@@ -135,6 +141,7 @@ class Compilations:
         return sum(not ended(entry.known) for entry in self._entries.values())
 
     def _put(self, key: Key, known: ProcedureCompilation) -> None:
+        self._tell(key)
         before = self._entries.get(key)
         stated = known.status.negative
         if before is not None and before.negative is not None:
@@ -157,7 +164,12 @@ class Compilations:
             index.add(negative)
         return negative
 
+    def _tell(self, key: Key) -> None:
+        if (waiting := self._waiting.pop(key, None)) is not None:
+            waiting.set()
+
     def _drop(self, key: Key) -> None:
+        self._tell(key)
         before = self._entries.pop(key, None)
         if before is not None and before.negative is not None:
             self._negatives[key.namespace].remove(before.negative)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -18,7 +19,7 @@ from seglam.cluster import Client, ClusterError, ConfigurationError, Conflict, F
 from seglam.compiler import Missed
 from seglam.gateway.answering import Declined, Started
 from seglam.gateway.cluster.catalog import Catalog
-from seglam.gateway.cluster.compilations import Compilations, Step, next_step
+from seglam.gateway.cluster.compilations import Compilations, Step, ended, next_step
 from seglam.gateway.cluster.texts import Kept, StoreFull, Texts
 from seglam.gateway.kinds import declined_at_once, kind_of
 from seglam.gateway.outcomes import Reason
@@ -69,6 +70,7 @@ class Misses:
         host: address of this pod, under which Jobs find the text.
         strict: never compile.
         counted: called for each attempt that was started.
+        ending: set once the process is to end, when nobody is to wait any more.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Misses:
         host: str,
         strict: bool = False,
         counted: Callable[[], None] = lambda: None,
+        ending: asyncio.Event | None = None,
     ) -> None:
         self._client = client
         self._compilations = compilations
@@ -91,6 +94,7 @@ class Misses:
         self._host = host
         self._strict = strict
         self._counted = counted
+        self._ending = ending or asyncio.Event()
         self._slots = asyncio.Semaphore(SLOTS)
         self._flights: dict[tuple[str, str], asyncio.Task[Started | Declined]] = {}
 
@@ -119,6 +123,34 @@ class Misses:
         flight.add_done_callback(lambda _: self._flights.pop(key, None))
         # A caller that hangs up must not take the compilation with it.
         return await asyncio.shield(flight)
+
+    async def followed(self, started: Started, tenant: str, seconds: float) -> Started | Declined:
+        """Wait for the end of a compilation, but no longer than so many seconds and not beyond the process's own end.
+
+        Returns:
+            Why it answers nobody, if that has become known; else the compilation, which may have ended with a proposal.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended(tenant, started.id)
+        known = self._compilations.get(tenant, started.id)
+        if known is None or not ended(known):
+            return started
+        step = next_step(known, datetime.now(UTC), lambda digest: digest in self._catalog.index(tenant))
+        return step if isinstance(step, Declined) else started
+
+    async def _ended(self, tenant: str, name: str) -> None:
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            while not self._ending.is_set():
+                known = self._compilations.get(tenant, name)
+                if known is not None and ended(known):
+                    return
+                heard = asyncio.create_task(self._compilations.heard(tenant, name))
+                await asyncio.wait({ending, heard}, return_when=asyncio.FIRST_COMPLETED)
+                heard.cancel()
+        finally:
+            ending.cancel()
 
     async def close(self) -> None:
         """Wait for what is being started."""

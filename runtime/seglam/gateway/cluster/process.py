@@ -78,16 +78,6 @@ class Gateway:
         self._texts = Texts(settings.data_dir / "texts.sqlite3", ttl_s=settings.miss_ttl_s, limit=settings.miss_bytes)
         self._runners = Runners(self.catalog, self.endpoints, settings.tls_dir, self.metrics.runner_failures.inc)
         self._beside = threads(MISS_THREADS)
-        self._misses = Misses(
-            client,
-            self.compilations,
-            self.catalog,
-            self._texts,
-            self._beside,
-            host=settings.pod_ip,
-            strict=settings.strict,
-            counted=self.metrics.started.inc,
-        )
         self.revisions = Feed(
             client,
             PROCEDURE_REVISION,
@@ -109,6 +99,17 @@ class Gateway:
                 "compilations": self.announcements.applied,
                 "keys": self.keyring.ready,
             }
+        )
+        self._misses = Misses(
+            client,
+            self.compilations,
+            self.catalog,
+            self._texts,
+            self._beside,
+            host=settings.pod_ip,
+            strict=settings.strict,
+            counted=self.metrics.started.inc,
+            ending=self.readiness.draining,
         )
         self.metrics.watch(self._gauges)
         self.public = listening(settings.host, settings.port)

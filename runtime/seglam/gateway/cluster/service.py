@@ -7,7 +7,7 @@ import uuid
 from time import perf_counter
 from typing import Any
 
-from seglam.gateway.answering import Answering, Unanswered, observed
+from seglam.gateway.answering import Answering, Started, Unanswered, observed
 from seglam.gateway.cluster.catalog import Catalog
 from seglam.gateway.cluster.metrics import Metrics, Tally
 from seglam.gateway.cluster.misses import Misses
@@ -25,7 +25,8 @@ MAX_TALLIES = 10_000
 class ClusterService:
     """What stands behind the API; see `seglam.gateway.web.Answers`.
 
-    A miss returns as soon as its compilation is announced: what a Job makes answers nobody before its review.
+    A miss returns as soon as its compilation is announced, or with `Prefer: wait` once that has ended: what a Job makes
+    answers nobody before its review, but why a type is not compiled is known then.
 
     Args:
         hits: threads for what the hit path does, which nothing else may take.
@@ -49,14 +50,15 @@ class ClusterService:
             decided: Answer | Unanswered = await self._hits(
                 answering.decide, asked.request, index, identity=identity, tenant=tenant
             )
+            waited = 0
             if isinstance(decided, Unanswered):
-                answer = await self._missed(answering, decided, asked)
+                answer, waited = await self._missed(answering, decided, asked)
             else:
                 answer = decided
                 if answer.outcome is Outcome.HIT:
                     self._metrics.hit_seconds.observe(perf_counter() - began)
             told(answer)
-        return Reply(answer)
+        return Reply(answer, waited)
 
     async def explain(self, request: Request, caller: Caller) -> Hit | Miss:
         """What the lookup decides."""
@@ -67,12 +69,17 @@ class ClusterService:
         """What the model did not have to do since this replica began; see `seglam.gateway.savings`."""
         return {**savings(self._tally(tenant).totals(), Prices()), "scope": "this replica since its start"}
 
-    async def _missed(self, answering: Answering, unanswered: Unanswered, asked: Asked) -> Answer:
+    async def _missed(self, answering: Answering, unanswered: Unanswered, asked: Asked) -> tuple[Answer, int]:
+        """What a miss leads to, and the seconds that its caller was ready to wait for that."""
+        waited = 0
         try:
             following = await self._misses.start(unanswered.missed, asked)
         except ValueProblem as problem:  # a value that cannot be kept
-            return answering.refused(unanswered.answer.id, str(problem))
-        return answering.followed(unanswered, following)
+            return answering.refused(unanswered.answer.id, str(problem)), waited
+        if isinstance(following, Started) and asked.wait_s:
+            waited = asked.wait_s
+            following = await self._misses.followed(following, asked.caller.tenant, waited)
+        return answering.followed(unanswered, following), waited
 
     def _tally(self, tenant: str) -> Tally:
         found = self._tallies.get(tenant)
