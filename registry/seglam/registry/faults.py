@@ -163,3 +163,12 @@ def _full(place: str) -> DatabaseError:
 
 def _failed(place: str, words: str) -> DatabaseError:
     return DatabaseError(DatabaseFault.FAILED, f"{place}: {words}", "see the registry's log, then try again")
+
+
+def taken(place: str) -> DatabaseError:
+    """Another registry works on the file."""
+    return DatabaseError(
+        DatabaseFault.LOCKED,
+        f"another registry works on {place}",
+        "stop it, or use PostgreSQL, which several may work on",
+    )

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from seglam.packs.names import PackName
 from seglam.packs.trust import gate
 from seglam.packs.trust.bundles import opened
 from seglam.packs.trust.decision import Asked, Decision, Refused, Verified
@@ -16,12 +15,12 @@ from seglam.packs.trust.predicates import PREDICATES, Review
 from seglam.packs.trust.statements import claimed_type
 from seglam.registry import names
 from seglam.registry.access import ownership
-from seglam.registry.access.identities import Identity, Role
 from seglam.registry.leases import clock
 from seglam.registry.publishing.policy import ROOT, policy_of, root_of, signers
 from seglam.registry.publishing.publication import Publication, PublishProblem
 from seglam.registry.publishing.reading import Received
-from seglam.registry.tables import NamespaceRow, NamespaceState, ReservationRow, VersionRow, stamp
+from seglam.registry.tables import NamespaceRow, ReservationRow, VersionRow, VersionState, stamp
+from seglam.web import Problem
 
 TAKEN = ("provenance", "review")
 """Kinds of statements that a publisher may send. What the registry, importers or others say comes from them."""
@@ -34,7 +33,7 @@ def reserve(session: Session, publication: Publication, received: Received, orig
     second is refused before anything is signed.
 
     Raises:
-        PublishProblem: `wrong-origin`, `wrong-namespace`, `unknown-namespace`, `namespace-frozen`, `not-a-publisher`,
+        PublishProblem: `wrong-origin`, `namespace-foreign`, `unknown-namespace`, `namespace-frozen`, `role`,
             `name-look-alike`, `version-exists`, `version-busy`.
     """
     release = received.pack.release
@@ -43,17 +42,13 @@ def reserve(session: Session, publication: Publication, received: Received, orig
         raise PublishProblem(
             "wrong-origin", f"{name} names the origin {name.origin}; this registry publishes for {origin} only"
         )
-    if name.namespace != publication.namespace:
-        raise PublishProblem(
-            "wrong-namespace",
-            f"{name} is in the namespace {name.namespace}; the token is for {publication.namespace}",
-            status=403,
-        )
     asked = select(NamespaceRow).where(NamespaceRow.origin == origin, NamespaceRow.name == name.namespace)
-    row = session.exec(asked.with_for_update()).first()
-    _check_publisher(session, row, publication, name)
+    session.exec(asked.with_for_update()).first()
     try:
+        ownership.require_publishable(session, publication, name, clock(session))
         names.check(session, name)
+    except Problem as error:
+        raise PublishProblem(error.code, error.detail, status=error.status) from error
     except names.LookAlike as error:
         raise PublishProblem(error.code, error.words, status=error.status) from error
     _check_unused(session, publication, received)
@@ -104,13 +99,10 @@ def bundle_facts(verified: Sequence[Verified]) -> bytes:
     found: dict[str, Any] = {}
     for each in verified:
         signature, predicate = each.signature, each.statement.predicate
-        keyless = signature.mode == "Keyless"
         found[each.digest] = {
-            "predicate_type": predicate.uri,
             "mode": signature.mode,
-            "issuer": signature.issuer if keyless else None,
-            "identity": signature.subject if keyless else None,
-            "key_id": None if keyless else signature.subject,
+            "issuer": signature.issuer,
+            "subject": signature.subject,
             "log_index": signature.log_index,
             "review": predicate.document() if isinstance(predicate, Review) else None,
         }
@@ -141,23 +133,11 @@ def _kind(bundle: bytes) -> str:
     return model.kind
 
 
-def _check_publisher(session: Session, row: NamespaceRow | None, publication: Publication, name: PackName) -> None:
-    where = f"{name.origin}/{name.namespace}"
-    if row is None:
-        raise PublishProblem("unknown-namespace", f"there is no namespace {where}; claim it first", status=404)
-    if row.state == NamespaceState.FROZEN:
-        raise PublishProblem("namespace-frozen", f"{where} is frozen; ask an administrator", status=403)
-    who = Identity(publication.issuer, publication.subject)
-    member = ownership.membership(session, name.origin, name.namespace, who, stamp(clock(session)))
-    if member is None or member.role not in (Role.OWNER, Role.PUBLISHER):
-        raise PublishProblem("not-a-publisher", f"{who} is no publisher of {where}; an owner can add them", status=403)
-
-
 def _check_unused(session: Session, publication: Publication, received: Received) -> None:
     release = received.pack.release
     name, version = str(release.name), str(release.version)
     if (there := session.get(VersionRow, (name, version))) is not None:
-        gone = " and was deleted; a version is never given twice" if there.state == "deleted" else ""
+        gone = " and was deleted; a version is never given twice" if there.state == VersionState.DELETED else ""
         raise PublishProblem("version-exists", f"{release} is published{gone}; take another version", status=409)
     prefix = f"{release.name.origin}/{release.name.namespace}/"
     others = session.exec(

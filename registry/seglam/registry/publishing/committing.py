@@ -11,13 +11,13 @@ from sqlmodel import Session, select
 
 from seglam.packs import oci
 from seglam.packs.pack import Pack
-from seglam.registry import audit, changes, names, search
+from seglam.packs.trust.decision import Signature
+from seglam.registry import audit, bundles, changes, names, search
 from seglam.registry.leases import clock
 from seglam.registry.publishing.position import position
 from seglam.registry.publishing.publication import Publication
 from seglam.registry.tables import (
     BlobRow,
-    BundleRow,
     PackBlobRow,
     PackRow,
     ReviewRow,
@@ -32,24 +32,24 @@ def publish(
     session: Session,
     publication: Publication,
     pack: Pack,
-    bundles: Sequence[bytes],
+    signed: Sequence[bytes],
     facts: Mapping[str, Mapping[str, Any]],
     engines: Sequence[str],
 ) -> None:
     """Write everything in the session's transaction.
 
     Args:
-        bundles: the publisher's and the registry's.
+        signed: bundles of the publisher and of the registry.
         facts: what is in them, by digest; see `admission.bundle_facts`.
     """
     now = stamp(clock(session))
     row = _pack(session, pack, now)
-    session.add(_version(publication, pack, engines, now))
+    version = _version(publication, pack, engines, now)
+    session.add(version)
     session.flush()
-    _keep_blobs(session, pack, bundles)
-    for bundle in bundles:
-        digest = oci.digest_of(bundle)
-        _bundle(session, publication, pack, bundle, digest, facts[digest], now)
+    _keep_blobs(session, pack, signed)
+    for bundle in signed:
+        _attach(session, version, bundle, facts[oci.digest_of(bundle)], publication.id)
     _newest(session, row, pack, engines)
     session.flush()
     release = pack.release
@@ -63,7 +63,7 @@ def publish(
         detail={
             "digest": pack.digest,
             "publication": publication.id,
-            "bundles": sorted(oci.digest_of(bundle) for bundle in bundles),
+            "bundles": sorted(oci.digest_of(bundle) for bundle in signed),
         },
     )
     changes.append(session, kind="published", name=str(release.name), version=str(release.version), digest=pack.digest)
@@ -116,14 +116,14 @@ def _version(publication: Publication, pack: Pack, engines: Sequence[str], now: 
     )
 
 
-def _keep_blobs(session: Session, pack: Pack, bundles: Sequence[bytes]) -> None:
+def _keep_blobs(session: Session, pack: Pack, signed: Sequence[bytes]) -> None:
     """Blobs may be there already: other versions have the same files, and bundles share the empty config."""
     kept = {digest: ("application/octet-stream", data) for digest, data in pack.blobs.items()}
     kept[pack.digest] = (oci.MANIFEST, pack.manifest)
     kept[oci.digest_of(pack.config)] = (oci.CONFIG, pack.config)
     kept[oci.digest_of(pack.content)] = (oci.CONTENT, pack.content)
     kept[oci.digest_of(oci.EMPTY_BYTES)] = (oci.EMPTY, oci.EMPTY_BYTES)
-    for bundle in bundles:
+    for bundle in signed:
         kept[oci.digest_of(bundle)] = (oci.BUNDLE, bundle)
         referrer = oci.bundle_manifest(bundle, pack.descriptor)
         kept[oci.digest_of(referrer)] = (oci.MANIFEST, referrer)
@@ -136,43 +136,23 @@ def _keep_blobs(session: Session, pack: Pack, bundles: Sequence[bytes]) -> None:
     _insert(session, PackBlobRow, [{"name": str(pack.release.name), "digest": digest} for digest in sorted(kept)])
 
 
-def _bundle(
-    session: Session,
-    publication: Publication,
-    pack: Pack,
-    bundle: bytes,
-    digest: str,
-    facts: Mapping[str, Any],
-    now: str,
-) -> None:
-    name, version = str(pack.release.name), str(pack.release.version)
-    given = {key: value for key, value in facts.items() if key not in ("review", "reviewer")}
-    session.add(
-        BundleRow(
-            digest=digest,
-            referrer=oci.digest_of(oci.bundle_manifest(bundle, pack.descriptor)),
-            name=name,
-            version=version,
-            subject=pack.digest,
-            size=len(bundle),
-            publication=publication.id,
-            at=now,
-            **given,
-        )
+def _attach(session: Session, version: VersionRow, bundle: bytes, facts: Mapping[str, Any], publication: str) -> None:
+    signature = Signature(
+        mode=facts["mode"], issuer=facts["issuer"], subject=facts["subject"], log_index=facts["log_index"]
     )
-    if (review := facts.get("review")) is not None:
-        issuer, subject = facts["issuer"] or "", facts["identity"] or facts["key_id"]
+    row = bundles.add(session, version, bundle, signature, publication=publication)
+    if (review := facts["review"]) is not None:
         session.add(
             ReviewRow(
-                name=name,
-                version=version,
+                name=version.name,
+                version=version.version,
                 decision=review["decision"],
-                reviewer_issuer=issuer,
-                reviewer_subject=subject,
+                reviewer_issuer=signature.issuer,
+                reviewer_subject=signature.subject,
                 reason=review.get("reason", ""),
                 expires=review.get("expires"),
-                bundle=digest,
-                at=now,
+                bundle=row.digest,
+                at=row.at,
             )
         )
 

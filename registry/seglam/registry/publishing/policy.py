@@ -129,7 +129,11 @@ def _by_name(session: Session, row: NamespaceRow, issuer: str, subject: str, now
         MemberRow.namespace == row.name,
         col(MemberRow.role).in_(REVIEWERS),
     )
-    publisher = Identity(issuer=issuer, subject=subject)
+    try:
+        publisher = Identity(issuer=issuer, subject=subject)
+    except ValueError:
+        words = f"{subject} of {issuer} cannot sign keyless, as the namespace's mode wants; use mode Key"
+        raise PublishProblem("mode-unavailable", words, status=409) from None
     members = (member for member in session.exec(asked) if active(member, now))
     others = {(member.issuer, member.subject) for member in members} - {(issuer, subject)}
     reviewers = tuple(Identity(issuer=one, subject=other) for one, other in sorted(others))

@@ -29,7 +29,7 @@ SEALS: tuple[Kind, ...] = ("test-result", "release")
 class Index(Protocol):
     """What keeps the index; see `seglam.registry.indexing`."""
 
-    def update(self) -> None:
+    def update(self) -> object:
         """Let the index say what the database says."""
 
 
