@@ -14,6 +14,7 @@ FailureCode = Literal[
     "timestamp-down",
     "log-down",
     "log-refused",
+    "unverifiable",
     "deadline",
     "statement",
     "key",
