@@ -65,10 +65,7 @@ class Statement:
         Raises:
             StatementInvalid: it is something else, or has a member twice anywhere.
         """
-        document = _json(data)
-        if not isinstance(document, dict) or set(document) != _MEMBERS or document["_type"] != STATEMENT_TYPE:
-            raise StatementInvalid("malformed", f"it is no in-toto statement of the type {STATEMENT_TYPE}")
-        name, digest = _subject(document["subject"])
+        document, name, digest = _parts(data)
         model = PREDICATES.get(document["predicateType"]) if isinstance(document["predicateType"], str) else None
         if model is None:
             raise StatementInvalid(
@@ -83,6 +80,19 @@ class Statement:
                 "malformed", f"its {model.kind} predicate is wrong at {where}: {first['msg']}"
             ) from None
         return cls(name, digest, predicate)
+
+
+def check_form(data: bytes) -> None:
+    """Raise `StatementInvalid` unless the bytes are a statement about one subject, of whatever predicate type."""
+    _parts(data)
+
+
+def _parts(data: bytes) -> tuple[dict[str, Any], str, str]:
+    """The statement's members, its subject's name and digest."""
+    document = _json(data)
+    if not isinstance(document, dict) or set(document) != _MEMBERS or document["_type"] != STATEMENT_TYPE:
+        raise StatementInvalid("malformed", f"it is no in-toto statement of the type {STATEMENT_TYPE}")
+    return document, *_subject(document["subject"])
 
 
 def claimed_type(payload: bytes) -> str | None:

@@ -13,7 +13,7 @@ from seglam.packs.trust.bundles import BUNDLE_TYPE
 from seglam.packs.trust.keys import KeyInvalid, PrivateKey, key_id, pae, public_pem, read_private, sign
 from seglam.packs.trust.roots import PublicKey
 from seglam.packs.trust.signing.protocol import SigningFailed
-from seglam.packs.trust.statements import PAYLOAD_TYPE, Statement, StatementInvalid
+from seglam.packs.trust.statements import PAYLOAD_TYPE, StatementInvalid, check_form
 
 
 class KeySigner:
@@ -61,7 +61,7 @@ class KeySigner:
     def sign(self, statement: bytes) -> bytes:
         """See `Signer.sign`."""
         try:
-            Statement.read(statement)
+            check_form(statement)
         except StatementInvalid as error:
             raise SigningFailed("statement", f"This is not signed: {error}.") from None
         signature = sign(self._key, pae(PAYLOAD_TYPE, statement))

@@ -26,7 +26,7 @@ from sigstore.verify import policy as identities
 from seglam.packs.trust.keyless import signer_of
 from seglam.packs.trust.roots import TrustRootSpec
 from seglam.packs.trust.signing.protocol import FailureCode, SigningFailed
-from seglam.packs.trust.statements import Statement, StatementInvalid
+from seglam.packs.trust.statements import StatementInvalid, check_form
 from sigstore.oidc import ExpiredIdentity, IdentityError, IdentityToken
 
 TokenSource = Callable[[], str]
@@ -97,7 +97,7 @@ class KeylessSigner:
     def sign(self, statement: bytes) -> bytes:
         """See `Signer.sign`. Returns within the deadline; services may then still be at work on what is given up."""
         try:
-            Statement.read(statement)
+            check_form(statement)
         except StatementInvalid as error:
             raise SigningFailed("statement", f"This is not signed: {error}.") from None
         outcome: list[bytes | SigningFailed] = []
