@@ -4,7 +4,7 @@
     python3 -m tests.gotools status            one line a program
     python3 -m tests.gotools where             the directory that holds them
 
-They are kept in $SEGLAM_GOTOOLS, else in the user's cache. Only the standard library is needed.
+They are kept in $GOTOOLS_DIR, else in the user's cache. Only the standard library is needed.
 """
 
 from __future__ import annotations

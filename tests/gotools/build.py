@@ -25,8 +25,8 @@ class BuildError(RuntimeError):
 
 
 def binaries() -> Path:
-    """Where the programs are kept: $SEGLAM_GOTOOLS, else a directory in the user's cache."""
-    own = os.environ.get("SEGLAM_GOTOOLS")
+    """Where the programs are kept: $GOTOOLS_DIR, else a directory in the user's cache."""
+    own = os.environ.get("GOTOOLS_DIR")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(own) if own else cache / "seglam" / "gotools"
 
