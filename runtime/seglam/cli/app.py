@@ -12,6 +12,7 @@ import typer
 from seglam.cli import ask, compiling, doctor, explain, procedures, replay, review, savings, serve
 from seglam.cli.exits import CliError, Exit, table
 from seglam.cli.output import json_line, visible
+from seglam.cli.packs import app as packs
 
 EPILOG = f"""\
 \b
@@ -21,6 +22,7 @@ Begin with:
   seglam explain "12 plus 7"             why a request hits or misses
   seglam replay requests.jsonl --out decisions.jsonl
                                          what a log of your requests would save
+  seglam pack --help                     publish procedures, import those of others
 
 \b
 Exit codes:
@@ -32,6 +34,7 @@ Environment:
   SEGLAM_RECORDINGS                                                      recorded completions, used without a model
   SEGLAM_DATA_DIR, SEGLAM_ENGINE_DIR, SEGLAM_PROCEDURES                  store, engine, directories of YAML files
   SEGLAM_CHOICES                                                         how contested names are read, a line each
+  SEGLAM_REGISTRY, SEGLAM_CONFIG_DIR                                     registry of packs; what is trusted
   NO_COLOR                                                               no colour
   SEGLAM_DEBUG=1                                                         tracebacks
 """
@@ -52,6 +55,7 @@ app.command("explain")(explain.explain)
 app.command("compile")(compiling.compile_)
 app.add_typer(procedures.app, name="procedures")
 app.add_typer(review.app, name="review")
+app.add_typer(packs.app, name="pack")
 app.command("savings")(savings.savings)
 app.command("doctor")(doctor.doctor)
 

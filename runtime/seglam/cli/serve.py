@@ -5,14 +5,20 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seglam.cli.exits import Exit
 from seglam.cli.opening import DataDir, Host, Port, Recordings, service, settings_of, split
 from seglam.cli.output import Json, Output
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from seglam.gateway.settings import Settings
 
 
 def serve(
@@ -29,15 +35,23 @@ def serve(
         typer.Option(help="Approve what passes all gates under this name, without a person. For demonstrations.",
                      metavar="NAME", show_default=False),
     ] = None,
+    registry: Annotated[
+        bool,
+        typer.Option("--registry/--no-registry", envvar="SEGLAM_SERVE_REGISTRY", show_envvar=False,
+                     help="Also serve a registry of packs on the same port (SEGLAM_SERVE_REGISTRY=0: do not)."),
+    ] = True,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Serve until interrupted. The address is printed as soon as requests are answered.
 
+    The gateway answers below /v1; the registry of this machine's packs below /api/v1, /v2 and /tuf, with a key of its
+    own that is made at the first start (see `seglam pack trust local`).
+
     \b
     Examples:
       seglam serve
-      seglam serve --port 0 --json --procedures examples/procedures
+      seglam serve --port 0 --json --procedures examples/procedures --no-registry
     """
     out = Output(as_json)
     settings = settings_of(
@@ -55,10 +69,12 @@ def serve(
     except ListenError as error:
         raise split(str(error), "choose another --port", Exit.MISSING) from error
     with listening, service(settings) as running:
-        at_work = server(running, listening)
+        around = _registry(settings, listening, out) if registry else None
+        at_work = server(running, listening, around)
         for signal_ in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signal_, _leave)  # uvicorn raises the signal again when it has ended
-        _announce(out, listening, running.described)
+        described = (*running.described, f"registry: {_url(listening)}/api/v1, packs of localhost/") if around else ()
+        _announce(out, listening, described or running.described)
         at_work.run(sockets=[listening])
 
 
@@ -68,10 +84,26 @@ def _leave(*_: object) -> None:
 
 
 def _announce(out: Output, listening: socket.socket, described: tuple[str, ...]) -> None:
-    address, port = listening.getsockname()[:2]
-    url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    url = _url(listening)
     out.say(f"SEGLAM answers at {url}", style="bold")
     for line in described:
         out.note(line)
     out.json({"url": url, "described": list(described)})
     sys.stdout.flush()
+
+
+def _url(listening: socket.socket) -> str:
+    address, port = listening.getsockname()[:2]
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
+def _registry(settings: Settings, listening: socket.socket, out: Output) -> Callable[[ASGIApp], ASGIApp] | None:
+    """What puts the registry beside the gateway; None where it is not installed."""
+    try:
+        from seglam.cli.packs.embedded import Beside, open_registry
+
+        app = open_registry(settings, _url(listening))
+    except ModuleNotFoundError as error:
+        out.note(f"no registry is served: {error.name} is not installed (seglam[registry])")
+        return None
+    return lambda gateway: Beside(gateway, app)

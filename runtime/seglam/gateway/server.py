@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from collections.abc import Callable
+from typing import Literal
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from seglam.gateway.api import LOOPBACK_NAMES, create_app
 from seglam.gateway.service import Service
+from seglam.gateway.web import KnownHosts
 
 
 class ListenError(OSError):
@@ -32,11 +36,23 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def server(service: Service, listening: socket.socket) -> uvicorn.Server:
-    """A server of a service; `run(sockets=[listening])` runs it until its `should_exit` is set."""
+def server(
+    service: Service, listening: socket.socket, around: Callable[[ASGIApp], ASGIApp] | None = None
+) -> uvicorn.Server:
+    """A server of a service; `run(sockets=[listening])` runs it until its `should_exit` is set.
+
+    Args:
+        around: puts the application into another one, whose lifespan is then kept.
+    """
     host = str(listening.getsockname()[0])
-    app = create_app(service, hosts=LOOPBACK_NAMES if ipaddress.ip_address(host).is_loopback else None)
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", ws="none"))
+    hosts = frozenset(LOOPBACK_NAMES) if ipaddress.ip_address(host).is_loopback else None
+    app: ASGIApp = create_app(service, hosts=None)
+    if around is not None:
+        app = around(app)
+    if hosts is not None:
+        app = KnownHosts(app, hosts)
+    lifespan: Literal["on", "off"] = "off" if around is None else "on"
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan=lifespan, ws="none"))
 
 
 def serve(service: Service, host: str, port: int) -> None:

@@ -71,4 +71,7 @@ Waiver = Annotated[
     typer.Option("--waive-expired", metavar="REASON", show_default=False,
                  help="Accept an index whose time has run out, as behind an air gap; the reason is kept."),
 ]  # fmt: skip
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Ask nobody: files, what was imported here, and the index as it is here.")
+]
 DEFAULT_TENANT = "default"

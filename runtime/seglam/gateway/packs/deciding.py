@@ -64,7 +64,7 @@ def look(
     name = pack.release.name
     index = index_of(library, root_of(trust, tenant, str(name)), name.origin, online=online)
     if index is None:
-        return Looked(None, "the trust root names no index")
+        return Looked(None, "no trust root that decides here names an index")
     try:
         if waiver is not None:
             index.waive(waiver)
