@@ -112,7 +112,7 @@ def database(database_url: str) -> Iterator[Database]:
 def started(database: Database, keys: Path) -> Keeper:
     keeper = Keeper(database, origin=ORIGIN, keys=keys, every=3600)
     keeper.look(thorough=True)
-    assert keeper.problem() is None
+    assert keeper.ready() is None
     return keeper
 
 
@@ -244,7 +244,7 @@ def test_root_and_targets_keep_themselves_where_their_keys_lie(database: Databas
         database, origin=ORIGIN, keys=keys, files={"trusted_root.json": b"{}"}, every=3600, clock=lambda: in_a_year
     )
     later.look(thorough=True)
-    assert later.problem() is None
+    assert later.ready() is None
     with database.read() as session:
         states = {state.role: state for state in later._repository(session)[0].states()}
     assert (states["root"].version, states["targets"].version) == (2, 2)
@@ -259,7 +259,7 @@ def test_without_a_root_versions_wait(database: Database, tmp_path: Path) -> Non
     keeper = Keeper(database, origin=ORIGIN, keys=tmp_path / "none", every=3600)
     publish(database, DATES, "1.0.0")
     keeper.look(thorough=True)
-    problem = keeper.problem()
+    problem = keeper.ready()
     assert problem is not None
     assert problem.code == "index-not-set-up"
     with pytest.raises(IndexNotReady, match=r"docs/keys\.md"):

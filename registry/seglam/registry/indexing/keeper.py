@@ -141,7 +141,7 @@ class Keeper:
 
         self._write(installed)
 
-    def problem(self) -> IndexFault | None:
+    def ready(self) -> IndexFault | None:
         """Why nothing can be listed now, or None: for readiness and `keys status`."""
         try:
             with self._database.read() as session:

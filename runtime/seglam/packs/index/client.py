@@ -8,7 +8,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,12 +22,12 @@ from tuf.api.serialization import DeserializationError
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
+from seglam.packs.files import write_whole
 from seglam.packs.index import layout
 from seglam.packs.index.errors import IndexConflict, IndexRefused
-from seglam.packs.index.fetching import HttpFetcher, LocalFetcher
+from seglam.packs.index.fetching import HttpFetcher, LocalFetcher, MappingFetcher
 from seglam.packs.index.layout import Listing, Status
 from seglam.packs.index.repository import read_listings
-from seglam.packs.index.storage import write_whole
 from seglam.packs.names import PackName, Release
 from seglam.packs.trust.decision import IndexFacts
 
@@ -166,20 +166,83 @@ class Index:
                 path = updater.find_cached_target(info) or updater.download_target(info)
                 return Path(path).read_bytes()
 
+    def files(self, names: Iterable[PackName]) -> dict[str, bytes]:
+        """The metadata that another machine needs for these packs, by its path below the repository's address.
+
+        Raises:
+            IndexRefused: it is not here and cannot be fetched.
+        """
+        with self._alone():
+            for name in names:
+                self._listings(name)
+            updater, metadata = self._ready(), self.directory / "metadata"
+            with _refusing(self.origin):
+                found = {}
+                for info in updater.role(Targets.type, Root.type).targets.values():
+                    path = updater.find_cached_target(info) or updater.download_target(info)
+                    found[f"targets/{info.hashes['sha256']}.{info.path}"] = Path(path).read_bytes()
+            for root in sorted((metadata / "root_history").glob("*.root.json")):
+                found[root.name] = root.read_bytes()
+            for role, version in updater.loaded():
+                file = "timestamp.json" if role == "timestamp" else f"{version}.{role}.json"
+                found[file] = (metadata / f"{role}.json").read_bytes()
+            return found
+
+    def take(self, files: Mapping[str, bytes], names: Iterable[PackName], *, waiver: Waiver | None = None) -> bool:
+        """Refresh from files that another machine's `files` gave, as from a server: nothing goes back.
+
+        Args:
+            names: packs whose roles are kept for use without a network.
+            waiver: used, kept and logged if the metadata has expired.
+
+        Returns:
+            whether the waiver was used.
+
+        Raises:
+            IndexRefused: it is not believed.
+        """
+        with self._alone():
+            fetcher = MappingFetcher(self._base, files)
+            used = False
+            try:
+                self._open(fetcher, waiver=None)
+            except IndexRefused as error:
+                if error.code != "index-expired" or waiver is None:
+                    raise
+                self._open(fetcher, waiver=waiver)
+                self._keep(waiver)
+                used = True
+            updater = self._updater
+            assert updater is not None
+            for name in names:
+                self._listings(name)
+            with _refusing(self.origin):
+                for info in updater.role(Targets.type, Root.type).targets.values():
+                    if updater.find_cached_target(info) is None:
+                        updater.download_target(info)
+            return used
+
     def waive(self, waiver: Waiver) -> None:
         """Keep a decision to believe expired metadata; every later decision names it."""
         with self._alone():
-            _log.warning("expired metadata of the index of %s is believed: %s", self.origin, waiver.words)
-            document = {
-                "reason": waiver.reason,
-                "who": waiver.who,
-                "at": waiver.at.isoformat(),
-                "until": waiver.until.isoformat(),
-            }
-            write_whole(self.directory / _WAIVER, json.dumps(document).encode())
+            self._keep(waiver)
             self._updater = None
 
     # Inside
+
+    def _keep(self, waiver: Waiver) -> None:
+        _log.warning("expired metadata of the index of %s is believed: %s", self.origin, waiver.words)
+        document = {
+            "reason": waiver.reason,
+            "who": waiver.who,
+            "at": waiver.at.isoformat(),
+            "until": waiver.until.isoformat(),
+        }
+        write_whole(self.directory / _WAIVER, json.dumps(document).encode())
+
+    @property
+    def _base(self) -> str:
+        return self._url or "local://index/"
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -225,13 +288,12 @@ class Index:
     def _open(self, fetcher: FetcherInterface, *, waiver: Waiver | None) -> IndexState:
         metadata, files = self.directory / "metadata", self.directory / "targets"
         metadata.mkdir(exist_ok=True)
-        base = self._url or "local://index/"
         with _refusing(self.origin):
             updater = _Updater(
                 str(metadata),
-                base,
+                self._base,
                 str(files),
-                base + "targets/",
+                self._base + "targets/",
                 fetcher=fetcher,
                 config=UpdaterConfig(snapshot_max_length=_MAX_BYTES, targets_max_length=_MAX_BYTES),
                 bootstrap=self._bootstrap,
@@ -338,6 +400,12 @@ class _Updater(Updater):
                 raise tuf_errors.RepositoryError(f"{above} delegates other paths to {role} than the pack's")
             signed, above = self.role(role, above), role
         return signed
+
+    def loaded(self) -> list[tuple[str, int]]:
+        """Roles besides root that were verified in this session, with their versions."""
+        trusted = self._trusted_set
+        roles = {role for _, role in trusted._trusted_delegations if role != Root.type}
+        return sorted((role, trusted[role].version) for role in roles)
 
     def state(self, roles: Sequence[str]) -> IndexState:
         """Versions, and the first end among the top-level roles and those of `roles` that are loaded."""

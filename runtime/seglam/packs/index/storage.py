@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
+from seglam.packs.files import write_whole
 from seglam.packs.index.errors import IndexConflict
 
 
@@ -105,17 +104,3 @@ class DirectoryStorage:
 
 def raced(role: str, version: int) -> IndexConflict:
     return IndexConflict("index-raced", f"version {version} of {role} was written by another process: try again")
-
-
-def write_whole(path: Path, body: bytes) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
