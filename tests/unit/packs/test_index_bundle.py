@@ -169,12 +169,13 @@ def test_a_changed_byte_is_found_wherever_it_is(acme: Acme, tmp_path: Path) -> N
     with (tmp_path / "acme.tar").open("rb") as stream:
         members = list(archive.members(stream, DEFAULT_LIMITS))
     for member in members:
-        if not member.size or member.path == "export.json":
+        if not member.size or member.path in {"export.json", "index.json"}:  # what they say is compared, not hashed
             continue
         at = member.offset + member.size // 2
         (tmp_path / "bad.tar").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         with pytest.raises(AirGapInvalid) as refused:
             AirGapFile(tmp_path / "bad.tar")
+            pytest.fail(member.path)
         assert refused.value.code in {"damaged", "malformed"}, member.path
 
 
