@@ -47,26 +47,28 @@ def audit(
     out = Output(as_json)
     places = Places.of(registry, data_dir, config_dir)
     trust = places.trust(None, root)
-    found = places.find(pack, trust, offline=offline)
-    audited = chain(found.packed, [*trust.roots.values(), *own_root(places)])
-    imports = imported(places, found.packed.pack.digest)
-    _say(out, audited, found.where, imports)
-    model = found.packed.pack.manifest_model
-    out.json(
-        {
-            "release": str(found.packed.pack.release),
-            "digest": found.packed.pack.digest,
-            "from": found.where,
-            "description": model.description,
-            "licence": model.licence,
-            "procedures": [{"name": each.name, "digest": each.digest} for each in model.procedures],
-            "statements": [statement_document(each) for each in audited.statements],
-            "imports": imports,
-            "checks": [check.document() for check in audited.checks],
-            "whole": audited.whole,
-        }
-    )
-    raise typer.Exit(Exit.OK if audited.whole else Exit.NEGATIVE)
+    roots = [*trust.roots.values(), *own_root(places)]
+    broken = 0
+    for found in places.find_all(pack, trust, offline=offline):
+        audited, imports = chain(found.packed, roots), imported(places, found.packed.pack.digest)
+        _say(out, audited, found.where, imports)
+        model = found.packed.pack.manifest_model
+        out.json(
+            {
+                "release": str(found.packed.pack.release),
+                "digest": found.packed.pack.digest,
+                "from": found.where,
+                "description": model.description,
+                "licence": model.licence,
+                "procedures": [{"name": each.name, "digest": each.digest} for each in model.procedures],
+                "statements": [statement_document(each) for each in audited.statements],
+                "imports": imports,
+                "checks": [check.document() for check in audited.checks],
+                "whole": audited.whole,
+            }
+        )
+        broken += not audited.whole
+    raise typer.Exit(Exit.NEGATIVE if broken else Exit.OK)
 
 
 def own_root(places: Places) -> list[TrustRoot]:

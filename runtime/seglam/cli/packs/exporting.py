@@ -3,28 +3,126 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seglam.cli.exits import CliError, Exit
 from seglam.cli.opening import DataDir
-from seglam.cli.output import Json, Output
-from seglam.cli.packs.options import ConfigDir, Registry
+from seglam.cli.output import Json, Output, visible
+from seglam.cli.packs.carrying import index_for
+from seglam.cli.packs.faults import told
+from seglam.cli.packs.options import DEFAULT_TENANT, ConfigDir, Registry, Tenant
 from seglam.cli.packs.places import Places
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seglam.packs.index.client import Index
+    from seglam.packs.layout import Packed
+    from seglam.packs.names import PackName, Release
+    from seglam.packs.trust.files import Trust
 
 
 def export(
-    packs: Annotated[list[str], typer.Argument(metavar="PACK...", help="NAME@VERSION, or files.", show_default=False)],
+    packs: Annotated[
+        list[str], typer.Argument(metavar="PACK...", help="NAME@VERSION; or NAME for its newest.", show_default=False)
+    ],
     target: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write.", show_default=False)],
+    tenant: Tenant = DEFAULT_TENANT,
     registry: Registry = None,
     data_dir: DataDir = None,
     config_dir: ConfigDir = None,
     as_json: Json = False,
 ) -> None:
-    """Write packs with all statements about them, and the index that lists them, as one file.
+    """Write packs and all that they require, every statement about them, and the index that lists them, as one file.
+
+    It also holds a copy of the trust files here, for people to compare; whoever imports it believes their own. The file
+    is an OCI image layout. What was fetched before is not fetched again.
 
     \b
     Example:
       seglam pack export registry.acme.example/finance/dates@0.1.0 --out dates-export.tar
     """
-    raise NotImplementedError(Output(as_json), Places.of(registry, data_dir, config_dir), packs, target)
+    from seglam.packs.index.bundle import collect
+    from seglam.packs.index.bundle import export as write
+    from seglam.packs.index.errors import IndexFault
+
+    out = Output(as_json)
+    places = Places.of(registry, data_dir, config_dir)
+    trust = places.trust()
+    source = _Source(places, trust, tenant)
+    try:
+        with told(), out.progress("exporting"):
+            wanted = [source.release(text) for text in packs]
+            listed = [release for release in wanted if source.known(release.name.origin, release.name) is not None]
+            collected = collect(listed, index=source.index, pull=source.pull)
+            collected += [source.pull(each.name, str(each.version)) for each in wanted if each not in listed]
+            done = write(target, collected, indexes=source.indexes, trust=_files(trust))
+    except IndexFault as fault:
+        raise CliError(f"{fault.words} ({fault.code})", "correct the trust root or try again", Exit.MISSING) from fault
+    except OSError as error:
+        raise CliError(f"cannot be written ({error.strerror})", "choose another --out", where=str(target)) from error
+    for each in collected:
+        out.say(f"{each.pack.release}  {each.pack.digest}  {len(each.bundles)} statements")
+    for origin in sorted({each.pack.release.name.origin for each in collected} - source.indexes.keys()):
+        out.note(f"no trust root here names the index of {origin}; it does not travel along")
+    out.say(f"  {visible(str(target))}  {done.digest}")
+    out.json(
+        {
+            "file": str(target),
+            "digest": done.digest,
+            "packs": [{"release": str(each.pack.release), "digest": each.pack.digest,
+                       "statements": len(each.bundles)} for each in collected],
+            "indexes": sorted(source.indexes),
+        }
+    )  # fmt: skip
+
+
+class _Source:
+    """Where an export takes packs and indexes from."""
+
+    def __init__(self, places: Places, trust: Trust, tenant: str) -> None:
+        self._places = places
+        self._trust = trust
+        self._tenant = tenant
+        self._names: dict[str, PackName] = {}
+        self.indexes: dict[str, Index] = {}
+
+    def release(self, text: str) -> Release:
+        """The release that a command line names."""
+        from seglam.packs.names import Reference, Release
+
+        reference = Reference.parse(text)
+        if reference.name is not None and reference.version is not None and reference.host is None:
+            return Release(reference.name, reference.version)
+        return self._places.find(text, self._trust).packed.pack.release
+
+    def known(self, origin: str, name: PackName) -> Index | None:
+        """The refreshed index of an origin; None if no trust root names it."""
+        if origin not in self.indexes:
+            index = index_for(self._places, self._trust, self._tenant, name, online=True)
+            if index is None:
+                return None
+            index.refresh()
+            self.indexes[origin] = index
+        return self.indexes[origin]
+
+    def index(self, origin: str) -> Index:
+        """The index of an origin that a requirement names."""
+        if origin not in self.indexes:
+            raise CliError("a pack requires one of an origin without an index here", "add its trust root", where=origin)
+        return self.indexes[origin]
+
+    def pull(self, name: PackName, reference: str) -> Packed:
+        """A pack with its bundles."""
+        return self._places.find(f"{name}@{reference}", self._trust).packed
+
+
+def _files(trust: Trust) -> dict[str, bytes]:
+    """The trust files of this machine, under the names that they have in its configuration."""
+    found: dict[str, bytes] = {}
+    chosen: Sequence[tuple[str, Path]] = sorted(trust.files.items())
+    for key, path in chosen:
+        found[f"{key}.yaml"] = path.read_bytes()
+    return found

@@ -69,16 +69,15 @@ def import_(
       seglam pack import registry.acme.example/finance/dates@0.1.0
       seglam pack import dates-export.tar --offline --as ada
     """
-    from seglam.cli.packs.carrying import opened
+    from seglam.cli.packs.carrying import taken_from
 
     out = Output(as_json)
     places = Places.of(registry, data_dir, config_dir)
     trust = places.trust()
-    signer = _signer(places, key, token, login, root)
-    with opened(places, trust, pack, offline=offline, waive=waive) as carried:
-        refused = 0
-        for found, index in carried:
-            refused += not _one(out, places, trust, found, index, signer, importer or getpass.getuser(), waive)
+    signer, author = _signer(places, key, token, login, root), importer or getpass.getuser()
+    refused = 0
+    for found, index in taken_from(places, trust, pack, DEFAULT_TENANT, offline=offline, waive=waive):
+        refused += not _one(out, places, trust, found, index, signer, author, waive)
     raise typer.Exit(Exit.NEGATIVE if refused else Exit.OK)
 
 

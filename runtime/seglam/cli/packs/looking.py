@@ -49,14 +49,11 @@ def search(
         asked["q"] = " ".join(words)
     with registry(places.url(origin)) as opened:
         found = opened.get("/api/v1/packs", limit=str(limit), **asked)
-    listed: list[dict[str, Any]] = found.get("packs") or found.get("items") or []
-    shown = table("pack", "version", "licence", "description", left=4)
+    listed: list[dict[str, Any]] = found["items"]
+    shown = table("pack", "newest", "licence", "description", left=4)
     for each in listed:
         out.json(each)
-        version = each.get("latest") or each.get("version") or ""
-        version = version.get("version", "") if isinstance(version, dict) else version
-        described = one_line(str(each.get("description") or ""), 70)
-        rows(shown, [(each.get("name") or "", version, each.get("licence") or "", described)])
+        rows(shown, [(each["name"], each["newest"], each["licence"], one_line(each["description"], 70))])
     out.say(shown if listed else "no pack fits")
 
 

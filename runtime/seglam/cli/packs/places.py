@@ -124,7 +124,29 @@ class Places:
                 raise CliError("it was not imported here", "name its file, or leave --offline out", where=text)
             return self._pulled(reference, trust)
 
+    def find_all(self, text: str, trust: Trust | None = None, *, offline: bool = False) -> list[Found]:
+        """As `find`, but a file may hold several packs; in the order in which they are listed."""
+        if (path := self.file(text)) is not None:
+            with told(text):
+                return self._files(path)
+        return [self.find(text, trust, offline=offline)]
+
+    def file(self, text: str) -> Path | None:
+        """The path that a command line names, if it names one."""
+        from seglam.packs.names import Reference
+
+        with told(text):
+            reference = Reference.parse(_path(text))
+        return None if reference.path is None else Path(reference.path)
+
     def _file(self, path: Path) -> Found:
+        found = self._files(path)
+        if len(found) != 1:
+            what = f"it holds {len(found)} packs"
+            raise CliError(what, "import it with `seglam pack import`, or name the file of one", where=str(path))
+        return found[0]
+
+    def _files(self, path: Path) -> list[Found]:
         from seglam.packs.layout import ImageLayout
         from seglam.packs.trust.decision import Asked
 
@@ -132,18 +154,12 @@ class Places:
             raise CliError("there is no such file", "correct the path", where=str(path))
         try:
             with ImageLayout.open(path) as layout:
-                digests = layout.digests()
-                if len(digests) != 1:
-                    what = f"it holds {len(digests)} packs" if digests else "it holds no pack"
-                    raise CliError(
-                        what, "import it with `seglam pack import`, or name one pack's file", where=str(path)
-                    )
-                from seglam.packs.layout import Packed
-
-                packed = Packed(layout.pack(digests[0]), layout.bundles(digests[0]))
+                packed = list(layout.packed())
         except OSError as error:
             raise CliError(f"cannot be read ({error.strerror})", "correct the path", where=str(path)) from error
-        return Found(packed, str(path), Asked(digest=packed.pack.digest))
+        if not packed:
+            raise CliError("it holds no pack", "name another file", where=str(path))
+        return [Found(each, str(path), Asked(digest=each.pack.digest)) for each in packed]
 
     def _kept(self, reference: Reference) -> Found | None:
         from seglam.packs.trust.decision import Asked

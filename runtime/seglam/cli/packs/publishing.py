@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.opening import DataDir
 from seglam.cli.output import Json, Output, one_line
-from seglam.cli.packs.options import ConfigDir, KeyFile, PackFile, Registry, Token
+from seglam.cli.packs.options import ConfigDir, PackFile, Registry, Token
 from seglam.cli.packs.places import Places
 from seglam.cli.packs.registry import explained, identity_token, registry
 
@@ -28,11 +29,11 @@ LAYOUT_S, POLL_S = 60, 0.5
 def publish(
     file: PackFile,
     token: Token = None,
-    register: Annotated[
-        bool,
-        typer.Option("--register-key", help="First register the public half of --key for yourself in the namespace."),
-    ] = False,
-    key: KeyFile = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", show_default=False,
+                     help="First tell the registry that this key is yours: claims a free namespace with it."),
+    ] = None,
     wait: Annotated[
         int, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the registry's tests and signature.")
     ] = 600,
@@ -40,7 +41,7 @@ def publish(
     data_dir: DataDir = None,
     config_dir: ConfigDir = None,
     as_json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Publish a signed pack: the registry checks who you are and what you signed, runs its tests, signs and lists it.
 
     Publishing the same file again is answered as before; a version is never given to another content. The token is
@@ -48,7 +49,7 @@ def publish(
 
     \b
     Examples:
-      seglam pack publish dates-0.1.0.tar
+      seglam pack publish dates-0.1.0.tar --key acme.pem
       seglam pack publish dates-0.1.0.tar --registry https://registry.acme.example --token-file token
     """
     from seglam.packs.layout import tar_bytes
@@ -59,26 +60,30 @@ def publish(
     release = packed.pack.release
     if not packed.bundles:
         raise CliError("nothing in it is signed", "sign it with `seglam pack sign`", where=str(file))
-    if register != (key is not None):
-        raise CliError("--register-key and --key go together", "give both or none", Exit.USAGE)
     body = tar_bytes([packed])
     with registry(places.url(release.name.origin)) as opened:
         identity = identity_token(token, release.name.origin, places.data_dir)
-        scopes = ["publish", "manage"] if register else ["publish"]
-        opened.authorize(identity, release.name.namespace, scopes)
+        opened.authorize(identity, release.name.namespace, None if key else ["publish"])
         if key is not None:
-            _register(opened, release.name.namespace, key, out)
+            _claim(opened, release.name.namespace, key, out)
         with out.progress("publishing") as step:
             done = _published(opened, body, wait, step.advance)
     _conclude(out, opened, packed, done)
 
 
-def _register(opened: RegistryApi, namespace: str, key: Any, out: Output) -> None:
+def _claim(opened: RegistryApi, namespace: str, key: Path, out: Output) -> None:
+    """Make the key one of the namespace's, which becomes the caller's if it is free."""
     from seglam.cli.packs.signers import key_signer
 
-    public = key_signer(key).public
-    opened.call("PUT", f"/api/v1/namespaces/{namespace}/keys/{public.id}", json={"pem": public.pem})
-    out.note(f"key {public.id[:12]} is registered for {namespace}")
+    public, address = key_signer(key).public, f"/api/v1/namespaces/{namespace}"
+    reply = opened.find(address)
+    if reply is None:
+        opened.call("POST", "/api/v1/namespaces", json={"name": namespace, "keys": [public.pem], "mode": "Key"})
+        out.note(f"namespace {namespace} is yours, with key {public.id[:12]}")
+    elif public.id not in {each["keyId"] for each in reply.json()["keys"] if not each.get("removed")}:
+        given, current = {"pem": public.pem, "role": "owner"}, {"If-Match": reply.headers["ETag"]}
+        opened.call("POST", f"{address}/keys", json=given, headers=current)
+        out.note(f"key {public.id[:12]} is one of namespace {namespace}'s")
 
 
 def _published(opened: RegistryApi, body: bytes, wait: int, told: Any) -> dict[str, Any]:

@@ -53,9 +53,15 @@ class Registry:
         """Close the connections."""
         self._http.close()
 
-    def authorize(self, identity_token: str, namespace: str, scopes: list[str]) -> None:
-        """Exchange an identity token for one of this registry, which later calls use. Neither is ever printed."""
-        body = {"token": identity_token, "namespace": namespace, "scopes": scopes}
+    def authorize(self, identity_token: str, namespace: str, scopes: list[str] | None) -> None:
+        """Exchange an identity token for one of this registry, which later calls use. Neither is ever printed.
+
+        Args:
+            scopes: what for; None for all that the identity may.
+        """
+        body: dict[str, object] = {"token": identity_token, "namespace": namespace}
+        if scopes is not None:
+            body["scopes"] = scopes
         reply = self.call("POST", "/api/v1/tokens", json=body)
         self._http.headers["Authorization"] = f"Bearer {reply.json()['token']}"
 
@@ -63,6 +69,15 @@ class Registry:
         """`GET` of an address."""
         found: dict[str, Any] = self.call("GET", path, params=parameters).json()
         return found
+
+    def find(self, path: str) -> httpx2.Response | None:
+        """`GET` of an address; None if the registry has nothing there."""
+        reply = self._send("GET", path)
+        if reply.status_code == 404:
+            return None
+        if reply.status_code >= 400:
+            raise refusal(reply, self.url)
+        return reply
 
     def call(
         self,
@@ -75,12 +90,16 @@ class Registry:
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         """One exchange; `CliError` explains a refusal with the registry's own code."""
+        reply = self._send(method, path, content=content, json=json, params=params, headers=dict(headers or {}))
+        if reply.status_code >= 400:
+            raise refusal(reply, self.url)
+        return reply
+
+    def _send(self, method: str, path: str, **more: Any) -> httpx2.Response:
         import httpx2
 
         try:
-            reply = self._http.request(
-                method, path, content=content, json=json, params=params, headers=dict(headers or {})
-            )
+            return self._http.request(method, path, **more)
         except httpx2.TimeoutException as error:
             raise CliError(
                 "the registry did not answer in time", "run it again", Exit.MISSING, where=self.url
@@ -89,9 +108,6 @@ class Registry:
             what = f"no registry answers there ({type(error).__name__})"
             remedy = "start one with `seglam serve`, or correct --registry"
             raise CliError(what, remedy, Exit.MISSING, where=self.url) from error
-        if reply.status_code >= 400:
-            raise refusal(reply, self.url)
-        return reply
 
 
 def refusal(reply: httpx2.Response, where: str) -> CliError:

@@ -52,17 +52,18 @@ def verify(
       seglam pack verify dates-0.1.0.tar --policy policy.yaml --root root.yaml --offline
       seglam pack verify oci://127.0.0.1:5000/registry.acme.example/finance/dates:0.1.0
     """
-    from seglam.cli.packs.indexes import look
+    from seglam.cli.packs.carrying import looked_at
 
     out = Output(as_json)
     places = Places.of(registry, data_dir, config_dir)
     trust = places.trust(policy, root)
-    found = places.find(pack, trust, offline=offline)
-    with look(places, trust, tenant, found, online=not offline, waive=waive) as index:
+    refused = 0
+    for found, index in looked_at(places, trust, pack, tenant, offline=offline, waive=waive):
         decision = decided(found, trust, tenant, index)
-    say(out, found, decision, index)
-    out.json(as_document(found, decision, index))
-    raise typer.Exit(Exit.OK if decision.allowed else Exit.NEGATIVE)
+        say(out, found, decision, index)
+        out.json(as_document(found, decision, index))
+        refused += not decision.allowed
+    raise typer.Exit(Exit.NEGATIVE if refused else Exit.OK)
 
 
 def decided(found: Found, trust: Any, tenant: str, index: Looked) -> Decision:
