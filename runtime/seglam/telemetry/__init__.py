@@ -21,6 +21,7 @@ from seglam.telemetry.spans import (
     reference,
     request,
     review,
+    served,
     trace_headers,
     values_allowed,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "reference",
     "request",
     "review",
+    "served",
     "shutdown",
     "trace_headers",
     "tracer",

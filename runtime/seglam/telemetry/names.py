@@ -17,9 +17,13 @@ SPAN_COMPILE = "seglam.compile"
 SPAN_CHAT = "chat"
 SPAN_GATE = "seglam.gate"
 SPAN_REVIEW = "seglam.review"
+SPAN_REGISTRY = "seglam.registry"
 
 # Attributes of the conventions.
 ERROR_TYPE = "error.type"
+HTTP_METHOD = "http.request.method"
+HTTP_ROUTE = "http.route"
+HTTP_STATUS = "http.response.status_code"
 OPERATION = "gen_ai.operation.name"
 REQUEST_MODEL = "gen_ai.request.model"
 RESPONSE_MODEL = "gen_ai.response.model"

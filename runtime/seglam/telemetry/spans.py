@@ -29,6 +29,7 @@ from opentelemetry.trace import (
     TraceFlags,
     format_span_id,
     format_trace_id,
+    get_current_span,
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
@@ -67,6 +68,23 @@ def request(
         attributes[names.REQUEST_TEXT] = text
     parent = TraceContextTextMapPropagator().extract(headers) if headers else None
     return _started(on, names.SPAN_REQUEST, context=parent, kind=SpanKind.SERVER, attributes=attributes)
+
+
+def served(method: str, headers: Mapping[str, str]) -> AbstractContextManager[Span]:
+    """One request to the registry: a trace of its own, since callers are strangers, that links to theirs."""
+    on = active()
+    if on is None:
+        return _OFF
+    caller = get_current_span(TraceContextTextMapPropagator().extract(headers)).get_span_context()
+    links = [Link(caller, {names.LINK: "caller"})] if caller.is_valid else []
+    return _started(
+        on,
+        names.SPAN_REGISTRY,
+        context=Context(),
+        kind=SpanKind.SERVER,
+        attributes={names.HTTP_METHOD: method},
+        links=links,
+    )
 
 
 def lookup() -> AbstractContextManager[Span]:

@@ -19,7 +19,7 @@ from sqlmodel import Session, col, func, select
 from seglam.packs import strictjson
 from seglam.packs.names import NameInvalid, PackName
 from seglam.registry import audit, changes, names
-from seglam.registry.access.identities import Identity, Principal, Role, Scope
+from seglam.registry.access.identities import SCOPES_OF, Identity, Principal, Role, Scope
 from seglam.registry.access.keys import read_key
 from seglam.registry.database import Database
 from seglam.registry.tables import (
@@ -28,6 +28,7 @@ from seglam.registry.tables import (
     NamespaceKeyRow,
     NamespaceRow,
     NamespaceState,
+    TokenRow,
     stamp,
 )
 from seglam.web import Problem
@@ -391,6 +392,36 @@ def keep(session: Session, change: Change, bundle: bytes) -> None:
     changes.append(session, kind="namespace", name=full, detail={"event": change.kind})
 
 
+class Publisher(Protocol):
+    """Who publishes, as authenticated."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+
+
+def require_publishable(session: Session, publisher: Publisher, name: PackName, now: datetime) -> NamespaceRow:
+    """The namespace, if this publisher may publish this pack into it now.
+
+    Raises:
+        Problem: 403 `namespace-foreign`, `role` or `namespace-frozen`; 404 `unknown-namespace`.
+    """
+    if publisher.namespace.rpartition("/")[2] != name.namespace:
+        words = f"the token is for {publisher.namespace!r}, the pack is in {name.namespace!r}; exchange another one"
+        raise Problem(403, "namespace-foreign", words)
+    row = existing(session, name.origin, name.namespace)
+    who = Identity(publisher.issuer, publisher.subject)
+    member = membership(session, name.origin, name.namespace, who, stamp(now))
+    if member is None or Scope.PUBLISH not in SCOPES_OF[Role(member.role)]:
+        raise Problem(403, "role", f"{who} is no publisher of {name.namespace!r}, or not yet")
+    if row.state != NamespaceState.ACTIVE:
+        raise Problem(403, "namespace-frozen", f"{name.namespace!r} is frozen; ask an administrator of the registry")
+    return row
+
+
 def existing(session: Session, origin: str, name: str) -> NamespaceRow:
     """A namespace; `Problem` 404 if there is none."""
     row = session.get(NamespaceRow, (origin, name))
@@ -422,6 +453,12 @@ def membership(session: Session, origin: str, namespace: str, identity: Identity
     found = [each for each in session.exec(asked).all() if active(each, now)]
     order = list(Role)
     return min(found, key=lambda each: order.index(Role(each.role)), default=None)
+
+
+def account_of(session: Session, principal: Principal) -> str | None:
+    """The account of whoever holds a token, as its issuer names it."""
+    row = session.get(TokenRow, principal.token)
+    return row.account if row is not None else None
 
 
 def active(row: MemberRow | NamespaceKeyRow, now: str) -> bool:

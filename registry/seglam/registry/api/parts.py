@@ -8,6 +8,7 @@ from typing import Annotated, Any, Protocol, cast
 
 from fastapi import Depends, Request
 
+from seglam.packs.names import PackName
 from seglam.registry.access.identities import Identity
 from seglam.registry.access.issuers import Issuers
 from seglam.registry.access.tokens import Rules
@@ -24,6 +25,20 @@ class Index(Protocol):
         """Bring it up to the last change; may raise."""
 
 
+class Mirror(Protocol):
+    """Brings packs of other origins here (`seglam.registry.mirror`)."""
+
+    def fetch(self, name: PackName, reference: str | None) -> None:
+        """See that what is asked for of a pack is in the database, if it can be had.
+
+        Args:
+            reference: a version, a digest, a tag of referrers; None for the list of versions.
+
+        Raises:
+            Problem: 502 or 503 where the origin cannot be asked and nothing is here.
+        """
+
+
 @dataclass(frozen=True)
 class Parts:
     """The parts of one registry, put together by `seglam.registry.app`.
@@ -31,6 +46,7 @@ class Parts:
     Attributes:
         signing: signs with the registry's identity; blocks.
         index: brought up to date after a change of a version's state; None where nobody keeps one here.
+        mirror: of other origins; None where there is none.
         checks: further things that must be so for the registry to be ready, by name; each raises or returns False.
     """
 
@@ -40,12 +56,18 @@ class Parts:
     publishing: Publishing
     issuers: Issuers
     index: Index | None = None
+    mirror: Mirror | None = None
     checks: tuple[tuple[str, Callable[[], bool]], ...] = ()
 
     @property
     def origin(self) -> str:
         """The first part of every name that is published here."""
         return self.settings.origin
+
+    def fetch(self, name: PackName, reference: str | None) -> None:
+        """See that a pack of another origin is here, where that is mirrored."""
+        if self.mirror is not None and name.origin != self.origin:
+            self.mirror.fetch(name, reference)
 
     @property
     def rules(self) -> Rules:

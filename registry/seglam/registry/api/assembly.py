@@ -1,0 +1,51 @@
+"""Puts the API into an application."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from seglam.registry import distribution
+from seglam.registry.api import (
+    archives,
+    decisions,
+    health,
+    logs,
+    namespaces,
+    packs,
+    publications,
+    reviewing,
+    tokens,
+)
+from seglam.registry.api.edge import Edge, Metrics
+from seglam.registry.api.errors import add_handlers, add_schemas
+from seglam.registry.api.parts import Parts
+from seglam.registry.limits import RATES, Limits
+
+PREFIX = "/api/v1"
+
+
+def install(app: FastAPI, parts: Parts) -> None:
+    """Add routes, errors, limits, headers and metrics to an application that has none."""
+    app.state.parts = parts
+    app.state.metrics = Metrics()
+    add_handlers(app)
+    api = APIRouter(prefix=PREFIX)
+    for router in (
+        health.about,
+        packs.router,
+        decisions.router,
+        reviewing.router,
+        archives.router,
+        namespaces.router,
+        tokens.router,
+        publications.router,
+        logs.router,
+    ):
+        api.include_router(router)
+    app.include_router(api)
+    app.include_router(distribution.router)
+    app.include_router(health.router)
+    add_schemas(app)
+    settings = parts.settings
+    limits = Limits(RATES) if settings.rate_limits else None
+    app.add_middleware(Edge, metrics=app.state.metrics, limits=limits, secure=settings.url.startswith("https://"))
