@@ -15,12 +15,13 @@ from typing import IO
 from fastapi import FastAPI
 
 from seglam.compiler import Bench
-from seglam.registry import api, migrations
+from seglam.registry import migrations
 from seglam.registry.access.issuers import Issuers
 from seglam.registry.access.issuers import load as load_issuers
 from seglam.registry.access.local import FILE as LOCAL_TOKEN
 from seglam.registry.access.local import LocalIssuer
 from seglam.registry.api import upkeep
+from seglam.registry.api.assembly import install
 from seglam.registry.api.parts import Parts
 from seglam.registry.database import Database
 from seglam.registry.faults import clear, taken
@@ -147,7 +148,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="SEGLAM registry", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.registry = registry
-    api.install(app, registry.parts)
+    install(app, registry.parts)
     app.include_router(index_router({settings.origin: DatabaseFiles(registry.database, settings.origin)}))
     return app
 
