@@ -130,7 +130,9 @@ def find(session: Session, query: Query, after: Position | None, limit: int) -> 
     if after is not None:
         seen, name = after
         asked = asked.where(or_(score < seen, and_(score == seen, col(PackRow.name) > name)))
-    asked = asked.order_by(score.desc(), col(PackRow.name)).limit(limit)
+    # Without words all scores are the same; a database takes a bare number there for the number of a column.
+    order = [score.desc()] if query.words else []
+    asked = asked.order_by(*order, col(PackRow.name)).limit(limit)
     return [Hit(int(found), row) for row, found in session.execute(asked).tuples()]
 
 

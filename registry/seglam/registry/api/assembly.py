@@ -16,12 +16,10 @@ from seglam.registry.api import (
     reviewing,
     tokens,
 )
-from seglam.registry.api.edge import Edge, Metrics
+from seglam.registry.api.edge import PREFIX, Edge, Metrics
 from seglam.registry.api.errors import add_handlers, add_schemas
 from seglam.registry.api.parts import Parts
 from seglam.registry.limits import RATES, Limits
-
-PREFIX = "/api/v1"
 
 
 def install(app: FastAPI, parts: Parts) -> None:

@@ -18,7 +18,8 @@ from seglam.web import Problem
 
 MAX_BODY = 2 * 1024 * 1024
 """Bytes of a body, but for archives, which have a limit of their own."""
-ARCHIVES = "/api/v1/publications"
+PREFIX = "/api/v1"
+ARCHIVES = f"{PREFIX}/publications"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 HEADERS = (
@@ -119,8 +120,11 @@ class Edge:
 
 def _route(scope: Scope) -> str:
     """The pattern of the path, so that names of callers' choice never become labels."""
-    route = scope.get("route")
-    return str(getattr(route, "path", "unknown")) if route is not None else "unknown"
+    path = getattr(scope.get("route"), "path", None)
+    if not isinstance(path, str):
+        return "unknown"
+    # A router in a router knows only its own part of the path.
+    return PREFIX + path if scope["path"].startswith(f"{PREFIX}/") and not path.startswith(PREFIX) else path
 
 
 def _add(message: MutableMapping[str, Any], added: list[tuple[bytes, bytes]]) -> None:

@@ -28,7 +28,6 @@ Pack = Annotated[str, Path(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", min_length=2, max
 Version = Annotated[str, Path(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$", max_length=64)]
 Origin = Annotated[str | None, Query(max_length=200, description="Of a mirrored pack; this registry's by default.")]
 Facet = Annotated[list[Annotated[str, Query(max_length=200)]] | None, Query(max_length=20)]
-POINTS = r"^[^\x00-\x1f\x7f\ud800-\udfff]*$"
 
 
 @router.get("", response_model=documents.PackList, summary="Search packs", responses=problems())
