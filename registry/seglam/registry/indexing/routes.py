@@ -17,7 +17,7 @@ from seglam.registry.indexing.storage import SessionStorage
 from seglam.registry.tables import BlobRow, PackBlobRow
 from seglam.web import Problem
 
-_VERSIONED = re.compile(r"([1-9][0-9]{0,9})\.(.{1,200})\.json")
+VERSIONED = re.compile(r"([1-9][0-9]{0,9})\.(.{1,200})\.json")
 _HASHED = re.compile(r"(?:packs/([a-z0-9-]+)/([a-z0-9-]+)/)?([0-9a-f]{64})\.([^/]{1,100})")
 FOREVER = "public, max-age=31536000, immutable"
 
@@ -46,7 +46,7 @@ class DatabaseFiles:
             storage = SessionStorage(session, self._origin)
             if name == "timestamp.json":
                 return storage.latest("timestamp")
-            found = _VERSIONED.fullmatch(name)
+            found = VERSIONED.fullmatch(name)
             return storage.read(unquote(found[2]), int(found[1])) if found else None
 
     def target(self, path: str) -> bytes | None:

@@ -46,10 +46,14 @@ class SessionStorage:
         return self._session.exec(asked).first()
 
     def put(self, role: str, version: int, body: bytes) -> None:
-        values = {"role": self._name(role), "version": version, "body": body, "written": stamp()}
         # Not an integrity error: on PostgreSQL it would end the whole transaction.
-        if not self._insert("index_metadata", values):
+        if not self.keep(role, version, body):
             raise raced(role, version)
+
+    def keep(self, role: str, version: int, body: bytes) -> bool:
+        """Put a version if it is not there; whether it was not."""
+        values = {"role": self._name(role), "version": version, "body": body, "written": stamp()}
+        return self._insert("index_metadata", values)
 
     def file(self, path: str, sha256: str) -> bytes | None:
         asked = select(IndexFileRow.body).where(IndexFileRow.path == self._name(path), IndexFileRow.sha256 == sha256)

@@ -35,12 +35,15 @@ def publish(
     signed: Sequence[bytes],
     facts: Mapping[str, Mapping[str, Any]],
     engines: Sequence[str],
+    *,
+    action: str = "published",
 ) -> None:
     """Write everything in the session's transaction.
 
     Args:
         signed: bundles of the publisher and of the registry.
         facts: what is in them, by digest; see `admission.bundle_facts`.
+        action: in the audit log; a mirror did not publish.
     """
     now = stamp(clock(session))
     row = _pack(session, pack, now)
@@ -58,7 +61,7 @@ def publish(
         session,
         actor_issuer=publication.issuer,
         actor_subject=publication.subject,
-        action="published",
+        action=action,
         subject=str(release),
         detail={
             "digest": pack.digest,

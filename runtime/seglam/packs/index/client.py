@@ -30,6 +30,7 @@ from seglam.packs.index.layout import Listing, Status
 from seglam.packs.index.repository import read_listings
 from seglam.packs.names import PackName, Release
 from seglam.packs.trust.decision import IndexFacts
+from seglam.packs.versions import Version
 
 _log = logging.getLogger(__name__)
 
@@ -145,11 +146,15 @@ class Index:
 
     def versions(self, name: PackName) -> Sequence[Listing]:
         """Every version that the index lists, yanked and quarantined ones too, the highest first."""
+        found = self.listings(name).values()
+        return sorted(
+            (one for one in found if one.status is not Status.DELETED), key=lambda one: one.version, reverse=True
+        )
+
+    def listings(self, name: PackName) -> Mapping[Version, Listing]:
+        """All that the index says of a pack, deleted versions too."""
         with self._alone():
-            found = self._listings(name).values()
-            return sorted(
-                (one for one in found if one.status is not Status.DELETED), key=lambda one: one.version, reverse=True
-            )
+            return self._listings(name)
 
     def file(self, name: str) -> bytes:
         """A target that the index carries itself: `trusted_root.json`, `signing_config.v0.2.json`.
@@ -320,7 +325,7 @@ class Index:
         self._remember({"root": state.root_version, "snapshot": state.snapshot_version})
         return state
 
-    def _listings(self, name: PackName) -> dict[Any, Listing]:
+    def _listings(self, name: PackName) -> dict[Version, Listing]:
         if name.origin != self.origin:
             raise IndexRefused(
                 "index-origin", f"{name} is of {name.origin}; the index of {self.origin} says nothing about it"
