@@ -120,6 +120,15 @@ imagePullSecrets:
   {{- end }}
 {{- end }}
 
+{{/* An egress rule to the cluster's DNS. */}}
+{{- define "seglam.dnsEgress" -}}
+- to:
+  - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+  ports:
+  - {protocol: UDP, port: 53}
+  - {protocol: TCP, port: 53}
+{{- end }}
+
 {{/* Version of the policy that stamps authors; empty where it is not installed. Without a cluster its kinds are not
 known, only its version: 1.36 serves the policy, unless somebody turned it off. */}}
 {{- define "seglam.stampVersion" -}}

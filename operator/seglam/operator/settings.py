@@ -264,16 +264,16 @@ def _compiling(given: Mapping[str, str]) -> CompileSettings:
 
 def _imports(given: Mapping[str, str]) -> ImportSettings:
     plain = ImportSettings()
-    files = {name: given.get(f"SEGLAM_IMPORT_{name}_FILE", "").strip() for name in ("TRUST", "TOKEN")}
+    trust, token = (given.get(name, "").strip() for name in ("SEGLAM_IMPORT_TRUST_FILE", "SEGLAM_IMPORT_TOKEN_FILE"))
     keyless = choice(given, "SEGLAM_IMPORT_SIGNING", ("key", "keyless")) == "keyless"
-    if keyless and not all(files.values()):
+    if keyless and not (trust and token):
         raise SettingsInvalid(
             "SEGLAM_IMPORT_SIGNING=keyless needs SEGLAM_IMPORT_TRUST_FILE and SEGLAM_IMPORT_TOKEN_FILE"
         )
     return ImportSettings(
         signing="keyless" if keyless else "key",
-        trust_file=Path(files["TRUST"]) if files["TRUST"] else None,
-        token_file=Path(files["TOKEN"]) if files["TOKEN"] else None,
+        trust_file=Path(trust) if trust else None,
+        token_file=Path(token) if token else None,
         audience=given.get("SEGLAM_IMPORT_AUDIENCE", "").strip() or plain.audience,
         verifier=given.get("SEGLAM_IMPORT_VERIFIER", "").strip() or plain.verifier,
         directory=Path(given.get("SEGLAM_IMPORT_DIRECTORY", "").strip() or plain.directory),

@@ -6,21 +6,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from seglam.operator.desired.common import Object, labels, meta
 from seglam.packs.trust.decision import Decision, PackFacts
 from seglam.packs.trust.policy import TrustPolicy
-from seglam.packs.trust.predicates import (
-    URIS,
-    InputAttestation,
-    PolicyReference,
-    Sha256,
-    VerificationSummary,
-    Verifier,
-)
-from seglam.packs.trust.statements import Statement
 from seglam.procedures.document import DEPLOYMENT_FIELDS, Spec
 from seglam.resources.names import (
     ANNOTATION_AUTHORS,
@@ -96,42 +86,17 @@ def release_of(live: Mapping[str, Any]) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def policy_digest(policy: TrustPolicy) -> str:
-    """SHA-256 of a policy's spec, in hexadecimal."""
-    text = json.dumps(policy.spec.model_dump(mode="json", by_alias=True, exclude_none=True), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+def policy_digest(policies: Sequence[TrustPolicy]) -> str:
+    """Digest of the policies that decided."""
+    specs = {each.name: each.spec.model_dump(mode="json", by_alias=True, exclude_none=True) for each in policies}
+    return "sha256:" + hashlib.sha256(json.dumps(specs, sort_keys=True).encode()).hexdigest()
 
 
-def decided(facts: PackFacts, decision: Decision, policy: TrustPolicy | None, mode: str) -> str:
+def decided(facts: PackFacts, decision: Decision, policies: Sequence[TrustPolicy], mode: str) -> str:
     """Digest of what a decision rests on: while it stays, nothing has to be signed again."""
-    said = [
-        facts.purl,
-        facts.digest,
-        decision.policy or "",
-        policy_digest(policy) if policy else "",
-        decision.code,
-        mode,
-        *sorted(each.digest for each in decision.verified),
-    ]
+    said = [facts.purl, facts.digest, policy_digest(policies), decision.code, mode]
+    said += sorted(each.digest for each in decision.verified)
     return "sha256:" + hashlib.sha256("\n".join(said).encode()).hexdigest()
-
-
-def summary(facts: PackFacts, decision: Decision, policy: TrustPolicy | None, verifier: str, moment: datetime) -> bytes:
-    """The statement to sign: an SLSA verification summary of a decision."""
-    digest = Sha256(sha256=policy_digest(policy)) if policy else None
-    predicate = VerificationSummary(
-        verifier=Verifier(id=verifier),
-        time_verified=moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        resource_uri=facts.purl,
-        policy=PolicyReference(uri=f"https://seglam.dev/trustpolicies/{decision.policy or 'none'}", digest=digest),
-        input_attestations=[
-            InputAttestation(uri=URIS[each.kind], digest=Sha256(sha256=each.digest.removeprefix("sha256:")))
-            for each in decision.verified
-        ],
-        verification_result="PASSED" if decision.allowed else "FAILED",
-        verified_levels=[f"SEGLAM_APPROVAL_{decision.approval.upper()}"] if decision.allowed else [],
-    )
-    return Statement(facts.purl, facts.digest, predicate).to_bytes()
 
 
 def key_secret(namespace: str, data: Mapping[str, bytes]) -> Object:

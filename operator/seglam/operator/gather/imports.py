@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from seglam.cluster import Client, Listing, Object, Selection
 from seglam.operator.gather.pools import meta_from, status_from
 from seglam.operator.seen import Meta, PackImport, StatusSeen
-from seglam.packs.trust.policy import TrustPolicy, TrustPolicySpec
+from seglam.packs.trust.policy import TrustPolicy, TrustPolicySpec, matching
 from seglam.packs.trust.roots import TrustRoot, TrustRootSpec
 from seglam.resources.conditions import ConditionType
 from seglam.resources.imports import PackImportSpec, PackImportStatus
@@ -73,10 +73,8 @@ class Trust:
     seen: Mapping[str, int]
 
     def deciding(self, namespace: str, pack: str) -> tuple[TrustPolicy, ...]:
-        """The policies that decide about a pack in a namespace: the most specific ones, all of which must allow it."""
-        ranks = {policy.name: policy.specificity(namespace, pack) for policy in self.policies}
-        best = max((rank for rank in ranks.values() if rank is not None), default=None)
-        return tuple(policy for policy in self.policies if best is not None and ranks[policy.name] == best)
+        """The policies that decide about a pack in a namespace, all of which must allow it."""
+        return matching(self.policies, namespace, pack)
 
 
 async def trust(client: Client) -> Trust:

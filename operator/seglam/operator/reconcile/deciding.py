@@ -12,7 +12,7 @@ from seglam.operator.gather.registries import Listed, Pulled, Refused, Registrie
 from seglam.operator.policies.imports import Asked, Ruling, choose_version, downgrade
 from seglam.packs.names import Release
 from seglam.packs.trust.decision import Asked as AskedOfGate
-from seglam.packs.trust.decision import Decision, IndexFacts, PackFacts, ProcedureFacts, Step
+from seglam.packs.trust.decision import Decision, IndexFacts, PackFacts, Step
 from seglam.packs.trust.policy import TrustPolicy
 from seglam.packs.trust.roots import TrustRoot
 from seglam.packs.versions import Version
@@ -53,7 +53,7 @@ class Decided:
     digest: str | None = None
     decision: Decision | None = None
     facts: PackFacts | None = None
-    policy: TrustPolicy | None = None
+    policies: tuple[TrustPolicy, ...] = ()
     documents: tuple[ReasoningProcedure, ...] = ()
     until: datetime | None = None
     snapshot: int = 0
@@ -87,11 +87,11 @@ class Gatekeeper:
         url = root.source(asked.name.origin)
         if url is None:
             words = f"TrustRoot {root.name} names no source for packs of {asked.name.origin}"
-            return Decided(Ruling(False, "source-missing", words), policy=deciding[0])
+            return Decided(Ruling(False, "source-missing", words), policies=deciding)
         try:
             return await self._from(trust, namespace, asked, have, deciding, root, url)
         except Refused as problem:
-            return Decided(Ruling(False, problem.code, problem.words), policy=deciding[0])
+            return Decided(Ruling(False, problem.code, problem.words), policies=deciding)
 
     async def _without_source(self, trust: Trust, namespace: str, asked: Asked) -> Decided:
         """No policy, or its root is not there: the gate says so before it looks at any pack."""
@@ -119,19 +119,19 @@ class Gatekeeper:
             offered = listed.versions if listed else await self._offered(asked, url)
             version = choose_version(asked.range, asked.follow, offered, have.current, have.least)
             if version is None:
-                return Decided(Ruling(False, "version-missing", _none_fits(asked, offered)), policy=deciding[0])
+                return Decided(Ruling(False, "version-missing", _none_fits(asked, offered)), policies=deciding)
             if (ruling := downgrade(version, have.least)) is not None:
-                return Decided(ruling, Release(asked.name, version), policy=deciding[0])
+                return Decided(ruling, Release(asked.name, version), policies=deciding)
             reference = await self._reference(trust, root, Release(asked.name, version), listed)
         assert reference is not None
         pulled = await self._registries.pull(url, asked.name, reference)
         release = pulled.pack.release
         if (ruling := downgrade(release.version, have.least)) is not None:
-            return Decided(ruling, release, pulled.pack.digest, policy=deciding[0])
+            return Decided(ruling, release, pulled.pack.digest, policies=deciding)
         facts = await self._facts(trust, root, release) if listed else None
         known = asked.digest or have.digests.get(str(release))
         stated = AskedOfGate(str(asked.name), str(version) if version else None, known)
-        return await self._judged(pulled, trust, namespace, stated, facts, deciding[0], listed)
+        return await self._judged(pulled, trust, namespace, stated, facts, deciding, listed)
 
     async def _offered(self, asked: Asked, url: str) -> Mapping[Version, bool]:
         if asked.range is not None and asked.range.exact is not None:
@@ -153,11 +153,11 @@ class Gatekeeper:
         namespace: str,
         stated: AskedOfGate,
         facts: IndexFacts | None,
-        policy: TrustPolicy,
+        policies: tuple[TrustPolicy, ...],
         listed: Listed | None,
     ) -> Decided:
         pack = pulled.pack
-        held = await asyncio.to_thread(_facts_of, pulled)
+        held = PackFacts.of(pack)
         decision = await self._gate(held, pulled.bundles, trust, namespace, stated, facts)
         documents = await asyncio.to_thread(pack.procedures) if decision.allowed else ()
         return Decided(
@@ -166,7 +166,7 @@ class Gatekeeper:
             pack.digest,
             decision,
             held,
-            policy,
+            policies,
             documents,
             facts.expires if facts else None,
             facts.snapshot_version if facts else 0,
@@ -195,12 +195,6 @@ class Gatekeeper:
             index=index,
             now=self._clock(),
         )
-
-
-def _facts_of(pulled: Pulled) -> PackFacts:
-    pack = pulled.pack
-    procedures = tuple(ProcedureFacts(each.name, each.digest) for each in pack.manifest_model.procedures)
-    return PackFacts(str(pack.release.name), str(pack.release.version), pack.digest, procedures)
 
 
 def _none_fits(asked: Asked, offered: Mapping[Version, bool]) -> str:

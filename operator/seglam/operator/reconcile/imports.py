@@ -133,8 +133,9 @@ class Imports:
             decided = await self._gatekeeper.decide(trust, namespace, wanted, have)
         except Unreachable as problem:
             return self._as_before(read, str(problem))
-        if decided.policy is not None and decided.snapshot > trust.seen.get(decided.policy.spec.trust_root, 0):
-            self._context.mark(Key(TRUST_ROOT.kind, "", decided.policy.spec.trust_root))  # which remembers it
+        for root in {policy.spec.trust_root for policy in decided.policies}:
+            if decided.snapshot > trust.seen.get(root, 0):
+                self._context.mark(Key(TRUST_ROOT.kind, "", root))  # which remembers it
         earlier = await self._still(read, trust, have, decided.digest or "")
         if not decided.ruling.allowed:
             return _Taken(decided, earlier, read.decided.summary, decided.stale)
@@ -183,11 +184,11 @@ class Imports:
     async def _signed(self, read: ImportRead, decided: Decided) -> ImportSummary:
         """The signed summary; the one that is there as long as it rests on the same."""
         assert decided.facts is not None and decided.decision is not None
-        of = desired.decided(decided.facts, decided.decision, decided.policy, self._summaries.mode)
+        of = desired.decided(decided.facts, decided.decision, decided.policies, self._summaries.mode)
         before = read.decided.summary
         if before is not None and before.of == of:
             return before
-        return await self._summaries.sign(decided.facts, decided.decision, decided.policy)
+        return await self._summaries.sign(decided.facts, decided.decision, decided.policies)
 
     # What is made
 
@@ -317,7 +318,7 @@ class Imports:
         }
         least = have.least
         if (decided := taken.decided) is not None:
-            policy = decided.decision.policy if decided.decision else decided.policy.name if decided.policy else None
+            policy = ",".join(each.name for each in decided.policies) or None
             fields = {
                 "release": str(decided.release) if decided.release else None,
                 "digest": decided.digest,

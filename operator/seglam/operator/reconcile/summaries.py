@@ -7,7 +7,7 @@ import base64
 import binascii
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from seglam.operator.owned import NotOwned, is_owned
 from seglam.operator.settings import Settings
 from seglam.packs.trust.decision import Decision, PackFacts
 from seglam.packs.trust.policy import TrustPolicy
+from seglam.packs.trust.summaries import verification_summary
 from seglam.resources.imports import MAX_BUNDLE, ImportSummary
 from seglam.resources.names import IMPORT_KEY, OPERATOR
 
@@ -45,7 +46,7 @@ class Summaries:
         self._signer: Signer | None = None
         self._lock = asyncio.Lock()
 
-    async def sign(self, facts: PackFacts, decision: Decision, policy: TrustPolicy | None) -> ImportSummary:
+    async def sign(self, facts: PackFacts, decision: Decision, policies: Sequence[TrustPolicy]) -> ImportSummary:
         """The signed summary of a decision.
 
         Raises:
@@ -55,9 +56,13 @@ class Summaries:
         from seglam.packs.trust.signing import SigningFailed
 
         signer = await self._signing()
-        moment = self._clock()
-        verifier = self._settings.imports.verifier
-        statement = await asyncio.to_thread(imported.summary, facts, decision, policy, verifier, moment)
+        statement = verification_summary(
+            facts,
+            decision,
+            verifier=self._settings.imports.verifier,
+            time=self._clock(),
+            policy_digest=imported.policy_digest(policies),
+        )
         try:
             bundle = await asyncio.to_thread(signer.sign, statement)
         except SigningFailed as problem:
@@ -66,7 +71,7 @@ class Summaries:
             raise Unsigned(f"the signed decision has {len(bundle)} bytes, more than {MAX_BUNDLE}")
         return ImportSummary(
             digest="sha256:" + hashlib.sha256(bundle).hexdigest(),
-            of=imported.decided(facts, decision, policy, signer.mode),
+            of=imported.decided(facts, decision, policies, signer.mode),
             signer=signer.identity,
             bundle=bundle.decode(),
         )
@@ -105,17 +110,13 @@ class Summaries:
     async def _by_key(self) -> Signer:
         pem = await self._key()
 
-        def load() -> Signer:
-            from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-            from seglam.packs.trust.signing.key import KeySigner
-
-            return KeySigner(load_pem_private_key(pem, None))  # type: ignore[arg-type]
+        from seglam.packs.trust.signing import SigningFailed
+        from seglam.packs.trust.signing.key import KeySigner
 
         try:
-            return await asyncio.to_thread(load)
-        except (TypeError, ValueError) as problem:
-            raise Unsigned(f"Secret {IMPORT_KEY} holds no private key: {problem}") from problem
+            return KeySigner(pem)
+        except SigningFailed as problem:
+            raise Unsigned(f"Secret {IMPORT_KEY}: {problem.words}") from problem
 
     async def _key(self) -> bytes:
         """The key of the Secret; made where there is none, so that two replicas never make two."""
@@ -136,14 +137,8 @@ class Summaries:
             raise Unsigned(f"Secret {IMPORT_KEY} has no readable {KEY}; delete it, and a key is made anew") from problem
 
     def _secret(self) -> Object:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
+        from seglam.packs.trust.signing.key import KeySigner
 
-        key = ec.generate_private_key(ec.SECP256R1())
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        public = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        return imported.key_secret(self._settings.namespace, {KEY: private, PUBLIC: public})
+        signer = KeySigner.generate()
+        data = {KEY: signer.private_pem, PUBLIC: signer.public.pem.encode()}
+        return imported.key_secret(self._settings.namespace, data)
