@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.sigstore.fixture import sigstore
+
+__all__ = ["sigstore"]
+
 if TYPE_CHECKING:
     from tests.postgres import Postgres
 

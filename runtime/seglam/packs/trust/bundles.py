@@ -61,7 +61,7 @@ def opened(raw: bytes) -> Envelope:
             not more
         ):
             payload_type, payload, signature = _envelope(envelope)
-        case {"messageSignature": _}:
+        case {"messageSignature": _} if "dsseEnvelope" not in document:
             raise Refused("payload-type", "The bundle signs bare bytes and no in-toto statement.")
         case _:
             raise Refused("malformed", "This is no sigstore bundle with a DSSE envelope.")
