@@ -24,15 +24,16 @@ from seglam.registry.api import upkeep
 from seglam.registry.api.assembly import install
 from seglam.registry.api.parts import Parts
 from seglam.registry.database import Database
-from seglam.registry.faults import clear, taken
+from seglam.registry.faults import taken
 from seglam.registry.indexing.keeper import Keeper
 from seglam.registry.indexing.routes import DatabaseFiles
 from seglam.registry.indexing.routes import router as index_router
 from seglam.registry.leases import Leases, owner_name
+from seglam.registry.mirror.mirror import Mirror
 from seglam.registry.publishing import Publishing
 from seglam.registry.publishing.queue import Queue
 from seglam.registry.publishing.steps import Tools
-from seglam.registry.settings import Settings
+from seglam.registry.settings import Settings, SettingsInvalid
 from seglam.registry.signing import open_signing
 from seglam.sandbox import Engine, Sandbox
 
@@ -63,6 +64,9 @@ class Registry:
             migrations.upgrade(self.database)
             self.signing = open_signing(settings)
             self.index = Keeper.of(settings, self.database)
+            self.mirror = _mirror(settings, self.database)
+            if self.mirror is not None:
+                opened.callback(self.mirror.close)
             self._queue = Queue(self.database, owner, lease_s=settings.lease_s, give_up_s=settings.publish_s)
             tools = Tools(settings.origin, self.database, self.signing, self.bench, self.index)
             self.publishing = Publishing(tools, self._queue, workers=settings.workers, lease_s=settings.lease_s)
@@ -73,6 +77,7 @@ class Registry:
                 publishing=self.publishing,
                 issuers=_issuers(settings),
                 index=self.index,
+                mirror=self.mirror,
                 checks=(("index", lambda: self.index.ready() is None),),
             )
             self._leases = Leases(self.database, owner, seconds=300)
@@ -85,6 +90,8 @@ class Registry:
             self._queue.reclaim()
         self.index.start()
         self.publishing.start()
+        if self.mirror is not None:
+            self.mirror.start()
         self._upkeep.start()
 
     def close(self) -> None:
@@ -149,15 +156,24 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="SEGLAM registry", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.registry = registry
     install(app, registry.parts)
-    app.include_router(index_router({settings.origin: DatabaseFiles(registry.database, settings.origin)}))
+    mirrored = registry.mirror.files if registry.mirror is not None else {}
+    own = {settings.origin: DatabaseFiles(registry.database, settings.origin)}
+    app.include_router(index_router({**mirrored, **own}))
     return app
+
+
+def _mirror(settings: Settings, database: Database) -> Mirror | None:
+    try:
+        return Mirror.of(settings, database) if settings.mirror_of else None
+    except ValueError as error:
+        raise SettingsInvalid(f"SEGLAM_REGISTRY_MIRROR_OF: {error}") from error
 
 
 def _issuers(settings: Settings) -> Issuers:
     local = None
     if settings.local:
         local = LocalIssuer(settings.data / LOCAL_TOKEN)
-        with clear(str(local.file)):
+        with openable(str(local.file)):
             local.create()
     return Issuers(load_issuers(settings.issuers_file) if settings.issuers_file else (), local)
 
@@ -167,7 +183,7 @@ def _alone(path: Path) -> IO[str]:
 
     Several replicas need PostgreSQL: what a killed one left is taken up at once here, since nobody else can have it.
     """
-    with clear(str(path)):
+    with openable(str(path)):
         file = path.with_name(path.name + ".lock").open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
