@@ -24,7 +24,7 @@ from seglam.registry.api import upkeep
 from seglam.registry.api.assembly import install
 from seglam.registry.api.parts import Parts
 from seglam.registry.database import Database
-from seglam.registry.faults import taken
+from seglam.registry.faults import openable, taken
 from seglam.registry.indexing.keeper import Keeper
 from seglam.registry.indexing.routes import DatabaseFiles
 from seglam.registry.indexing.routes import router as index_router

@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session, create_engine
 
-from seglam.registry.faults import clear, conflicted, unusable
+from seglam.registry.faults import clear, conflicted, openable, unusable
 
 T = TypeVar("T")
 BUSY_MS = 10_000
@@ -50,7 +50,7 @@ class Database:
         self._turn = threading.Lock() if self.sqlite else None
         self._busy_ms = busy_ms
         if self.sqlite:
-            with clear(self.place):
+            with openable(self.place):
                 Path(self.place).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._writing = _sqlite(self.url, busy_ms, "BEGIN IMMEDIATE", connections=2)
             self._reading = _sqlite(self.url, busy_ms, "BEGIN", connections=connections, query_only=True)

@@ -88,6 +88,13 @@ def clear(place: str) -> Iterator[None]:
         raise DatabaseError(
             DatabaseFault.UNAVAILABLE, f"all connections to {place} are in use", "try again, or add replicas"
         ) from error
+
+
+@contextmanager
+def openable(place: str) -> Iterator[None]:
+    """Turn what the file system says of a database's file into `DatabaseError`."""
+    try:
+        yield
     except OSError as error:
         raise DatabaseError(
             DatabaseFault.DENIED, f"{place} cannot be opened or written ({error.strerror or error})", CHECK_PERMISSIONS

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from seglam.packs.trust.bundles import opened
 from seglam.packs.trust.decision import Refused
 from seglam.packs.trust.examination import authentic
+from seglam.packs.trust.identities import identity_of
 from seglam.packs.trust.keys import KeyInvalid, PrivateKey, key_id, public_pem, read_private
 from seglam.packs.trust.policy import Identity, Requirement, TrustPolicy, TrustPolicySpec
 from seglam.packs.trust.predicates import Kind
@@ -116,21 +117,14 @@ def open_signing(settings: Settings) -> Signing:
     root = TrustRoot(
         ROOT, TrustRootSpec(keyless=trusted, signing_config=json.dumps(json.loads(config)["signingConfig"]))
     )
-    return Signing(signer, root, lambda: identity_of(read()))
+    return Signing(signer, root, lambda: _bearer(read()))
 
 
-def identity_of(token: str) -> Identity:
-    """Issuer and subject of an identity token, the subject as Fulcio's certificates name it."""
+def _bearer(token: str) -> Identity:
+    """Whom a token names; it is our own, so its signature is for the authority to check."""
     try:
-        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-        account = claims.get("kubernetes.io")
-        if isinstance(account, dict):
-            name, namespace = account["serviceaccount"]["name"], account["namespace"]
-            subject = f"https://kubernetes.io/namespaces/{namespace}/serviceaccounts/{name}"
-        else:
-            subject = claims.get("email") or claims["sub"]
-        return Identity(issuer=claims["iss"], subject=subject)
-    except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
+        return identity_of(jwt.decode(token, options={"verify_signature": False}))
+    except (jwt.InvalidTokenError, ValueError) as error:
         raise SigningFailed("token-invalid", f"the identity token names nobody: {error}", retriable=True) from error
 
 

@@ -193,8 +193,12 @@ class Publishing:
             return steps.step(work)
         except PublishProblem as problem:
             found = problem
-        except (DatabaseError, LeaseLost):
+        except LeaseLost:
             raise
+        except DatabaseError as error:
+            # If the database takes this, it is seen why; if not, the lease runs out and a worker takes it up again.
+            words = f"nothing of the last step was kept, and the registry tries again: {error}"
+            found = PublishProblem(error.code, words, status=503, retriable=True)
         except Exception as error:  # noqa: BLE001
             # A fault of ours is no verdict on the pack; it is tried again until it is given up.
             _log.exception("publication %s: step after %s", work.publication.id, work.publication.state)

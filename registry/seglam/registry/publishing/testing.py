@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from seglam.procedures.revision import Revision
 from seglam.registry.publishing.publication import PublishProblem
 from seglam.sandbox import EngineError
 
+TESTING_S = 900.0
+"""Seconds after which no further procedure of a pack is begun with."""
 SHOWN = 20
 """Faults of one gate that the evidence holds."""
 
@@ -38,7 +41,7 @@ def test(pack: Pack, bench: Callable[[], Bench]) -> Tested:
     """Verify every procedure of a pack, and that no two of them may match one request. Blocks for seconds.
 
     Raises:
-        PublishProblem: `tests-failed` with the gates' evidence; `sandbox-unavailable`, which may pass.
+        PublishProblem: `tests-failed` with the gates' evidence; `tests-too-long`; `sandbox-unavailable`, which may pass.
     """
     try:
         running = bench()
@@ -47,7 +50,13 @@ def test(pack: Pack, bench: Callable[[], Bench]) -> Tested:
         raise PublishProblem("sandbox-unavailable", words, status=503, retriable=True) from error
     elders: list[Revision] = []
     found: list[Verified] = []
+    end = time.monotonic() + TESTING_S
     for document in pack.procedures():
+        if time.monotonic() > end:
+            words = (
+                f"the gates took more than {TESTING_S:.0f} seconds for {len(found)} procedures; publish smaller packs"
+            )
+            raise PublishProblem("tests-too-long", words)
         found.append(verify(document, elders, running))
         elders.append(Revision.of(document))
     evidence = {each.document.metadata.name: _shown(each) for each in found}
