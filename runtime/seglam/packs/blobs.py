@@ -31,9 +31,12 @@ class BlobCache:
         found = digest_of(data)
         if digest is not None and digest != found:
             raise PackInvalid("blob-digest", "blob", f"its digest is {found} instead of {digest}")
-        path = self._path(found)
-        if not path.exists():
-            write_whole(path, data, 0o600)
+        try:
+            there = self.get(found) is not None
+        except BlobDamaged:
+            there = False
+        if not there:
+            write_whole(self._path(found), data, 0o600)
         return found
 
     def get(self, digest: str) -> bytes | None:

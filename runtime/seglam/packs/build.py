@@ -174,7 +174,7 @@ def _documents(directory: Path, problems: list[Problem]) -> tuple[ReasoningProce
         found += loaded
     for each in found:
         problems += [problem for problem in validate(each) if problem.severity == "error"]
-    if not found and not problems:
+    if not found and not any(problem.file != str(directory.parent / SOURCE) for problem in problems):
         problems.append(_problem(str(directory), "there is no procedure", "put at least one *.yaml there"))
     problems += _twice(found)
     return tuple(each.document for each in found)

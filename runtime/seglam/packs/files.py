@@ -41,22 +41,35 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
         stream.write(data)
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; the last part of the path is not followed if it is a link.
+
+    Raises:
+        PackInvalid: it is a link or a device.
+        OSError: it cannot be read.
+    """
+    try:
+        # A pipe without writer would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        if path.is_symlink():
+            raise PackInvalid("link", str(path), "it is a symbolic link") from None
+        raise
+    stream = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        stream.close()
+        raise PackInvalid("device", str(path), "it is no regular file")
+    return stream
+
+
 def read_regular(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file of at most `limit` bytes; the last part of the path is not followed if it is a link.
+    """The bytes of a regular file of at most `limit` bytes, opened as `open_regular` does.
 
     Raises:
         PackInvalid: it is a link, a device or too large.
         OSError: it cannot be read.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if path.is_symlink():
-            raise PackInvalid("link", str(path), "it is a symbolic link") from None
-        raise error
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise PackInvalid("device", str(path), "it is no regular file")
+    with open_regular(path) as stream:
         data = stream.read(limit + 1)
     if len(data) > limit:
         raise PackInvalid("member-size", str(path), f"it has more than {limit} bytes")

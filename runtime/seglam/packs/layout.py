@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from seglam.packs import archive, oci, strictjson
 from seglam.packs.archive import Limits
-from seglam.packs.files import read_regular, whole, write_whole
+from seglam.packs.files import open_regular, read_regular, whole, write_whole
 from seglam.packs.oci import Descriptor
 from seglam.packs.pack import Pack
 from seglam.packs.problems import PackInvalid
@@ -62,7 +62,7 @@ class ImageLayout:
         """
         if path.is_dir():
             return cls(DirectoryFiles(path, limits))
-        stream = path.open("rb")
+        stream = open_regular(path.resolve())
         try:
             return cls(TarFiles(stream, limits, owned=True))
         except BaseException:
@@ -232,9 +232,9 @@ def write_directory(path: Path, packs: Iterable[Packed], extras: Mapping[str, by
         if not _holds(target, data):
             write_whole(target, data)
 
+    beside = _beside(extras or {})
     put("oci-layout", MARKER)
-    for name, data in (extras or {}).items():
-        archive.header(name, len(data))  # refuses what is no path of ours
+    for name, data in beside:
         put(name, data)
     put("index.json", oci.index_manifest([*_blobs(put, merged([*before, *packs])), *entries]))
 
@@ -273,6 +273,15 @@ def _holds(path: Path, data: bytes) -> bool:
         return False
 
 
+def _beside(extras: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
+    """Files beside the layout, sorted; their paths are none of its own."""
+    for name, data in extras.items():
+        archive.header(name, len(data))  # refuses what is no path of ours
+        if name in _OWN or name.startswith("blobs/"):
+            raise PackInvalid("layout", name, "this path belongs to the layout itself")
+    return sorted(extras.items(), key=lambda item: item[0].encode())
+
+
 def _write(stream: BinaryIO, packs: Iterable[Packed], extras: Mapping[str, bytes]) -> None:
     written: set[str] = set()
 
@@ -282,10 +291,8 @@ def _write(stream: BinaryIO, packs: Iterable[Packed], extras: Mapping[str, bytes
             archive.add(stream, name, data)
 
     put("oci-layout", MARKER)
-    for name in sorted(extras, key=str.encode):
-        if name in ("oci-layout", "index.json") or name.startswith("blobs/"):
-            raise PackInvalid("layout", name, "this path belongs to the layout itself")
-        put(name, extras[name])
+    for name, data in _beside(extras):
+        put(name, data)
     put("index.json", oci.index_manifest(_blobs(put, packs)))
     archive.finish(stream)
 

@@ -18,7 +18,7 @@ SCHEMA = "seglam.dev/pack/v1"
 MAX_CONTENT_BYTES = 32 * 1024 * 1024
 MAX_FILES = 2000
 MAX_PROCEDURES = 1000
-MAX_PROCEDURE_BYTES = 4 * 1024 * 1024
+MAX_PROCEDURE_BYTES = 2 * 1024 * 1024
 """Bytes of all procedures together: reading YAML takes seconds for a megabyte."""
 MAX_PATH_BYTES = 200
 MAX_PACK_JSON_BYTES = 1024 * 1024
@@ -102,12 +102,12 @@ class PackManifest(_Part):
         if str(Release(PackName.parse(self.name), Version.parse(self.version))) != f"{self.name}@{self.version}":
             raise ValueError("name and version are not in their one spelling")
         check_line("description", self.description)
+        check_paths(file.path for file in self.files)
         _sorted("files", [file.path for file in self.files])
         _sorted("procedures", [procedure.name for procedure in self.procedures])
         _sorted("requires", [requirement.name for requirement in self.requires])
         if any(requirement.name == self.name for requirement in self.requires):
             raise ValueError("requires: a pack cannot need itself")
-        check_paths(file.path for file in self.files)
         held = {file.path for file in self.files if file.path.startswith("procedures/")}
         if held != {procedure.path for procedure in self.procedures}:
             raise ValueError("procedures: they must be exactly the files under procedures/")

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import yaml
+
 from seglam.packs import archive
 from seglam.packs.manifest import MAX_CONTENT_BYTES, MAX_FILES, MAX_PROCEDURE_BYTES, PackManifest, PackProcedure
 from seglam.packs.names import Release
@@ -14,6 +16,9 @@ from seglam.packs.problems import PackInvalid
 from seglam.procedures import ReasoningProcedure, load_bytes
 from seglam.procedures import digest as procedure_digest
 from seglam.procedures.document import DEPLOYMENT_FIELDS, MAX_DOCUMENT_BYTES
+
+MAX_NESTING = 24
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 LIMITS = archive.Limits(total=MAX_CONTENT_BYTES, members=MAX_FILES, member=MAX_CONTENT_BYTES)
 
@@ -130,6 +135,7 @@ class Pack:
         data = self.file(entry.path)
         if len(data) > MAX_DOCUMENT_BYTES:
             raise PackInvalid("procedure", entry.path, f"it has more than {MAX_DOCUMENT_BYTES} bytes")
+        _check_shallow(data, entry.path)
         loaded, problems = load_bytes(data, entry.path)
         if problems or len(loaded) != 1:
             words = problems[0].message if problems else f"it holds {len(loaded)} documents instead of one"
@@ -145,6 +151,22 @@ class Pack:
         if procedure_digest(document.spec) != entry.digest:
             raise PackInvalid("procedure", entry.path, "it has another digest than pack.json says")
         return document
+
+
+def _check_shallow(data: bytes, path: str) -> None:
+    """Refuse YAML that takes its reader minutes: PyYAML's own needs time by size and depth, so deep text is found by
+    the C library first, which needs time by size alone. A procedure has no use for anchors either.
+    """
+    depth = 0
+    try:
+        for event in yaml.parse(data, Loader=_FAST):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_NESTING:
+                raise PackInvalid("procedure", path, f"it is nested deeper than {MAX_NESTING} levels")
+            if getattr(event, "anchor", None) is not None:
+                raise PackInvalid("procedure", path, "it has an anchor or an alias")
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise PackInvalid("procedure", path, f"it is no YAML: {getattr(error, 'problem', None) or error}") from None
 
 
 def _first(document: ReasoningProcedure) -> str:
