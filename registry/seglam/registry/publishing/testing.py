@@ -41,7 +41,8 @@ def test(pack: Pack, bench: Callable[[], Bench]) -> Tested:
     """Verify every procedure of a pack, and that no two of them may match one request. Blocks for seconds.
 
     Raises:
-        PublishProblem: `tests-failed` with the gates' evidence; `tests-too-long`; `sandbox-unavailable`, which may pass.
+        PublishProblem: `tests-failed` with the gates' evidence; `tests-too-long`; `sandbox-unavailable`, which may
+            pass.
     """
     try:
         running = bench()
