@@ -186,18 +186,29 @@ def _verifier(root: str) -> Verifier:
 
 
 def _in_force(root: str, moments: Iterable[datetime], *, opened: Iterable[str] = ()) -> str:
-    """The trusted root without authorities and keys whose window misses a moment; both ends belong to a window."""
+    """The trusted root without authorities and keys whose window misses a moment; both ends belong to a window.
+
+    The windows of members in `opened` are thrown open instead: only to explain a refusal.
+    """
     document = json.loads(root)
     for member, _ in _WINDOWS:
-        if member not in opened:
-            entries = document.get(member) or []
+        entries = document.get(member) or []
+        if member in opened:
+            for each in entries:
+                _holder(each)["validFor"] = {"start": "1970-01-01T00:00:00Z"}
+        else:
             document[member] = [each for each in entries if all(_covers(_window(each), moment) for moment in moments)]
     return json.dumps(document, sort_keys=True)
 
 
-def _window(entry: dict[str, Any]) -> dict[str, Any]:
+def _holder(entry: dict[str, Any]) -> dict[str, Any]:
+    """What has the window: a log's key, or the authority itself."""
     key = entry.get("publicKey")
-    window = (key if isinstance(key, dict) else entry).get("validFor")
+    return key if isinstance(key, dict) else entry
+
+
+def _window(entry: dict[str, Any]) -> dict[str, Any]:
+    window = _holder(entry).get("validFor")
     return window if isinstance(window, dict) else {}
 
 

@@ -129,6 +129,9 @@ class KeylessSigner:
             verifier = Verifier(trusted_root=self._config.trusted_root)
         except Exception as error:
             raise SigningFailed("configuration", f"The trust configuration cannot be used: {_line(error)}.") from error
+        if not authorities:
+            words = "The signing config names no timestamp authority (tsaUrls), and without one no bundle is complete."
+            raise SigningFailed("configuration", words)
         for authority in authorities:
             try:
                 authority.request_timestamp(b"seglam: is anybody there?")
