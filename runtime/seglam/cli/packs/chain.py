@@ -105,7 +105,7 @@ def _bundles(found: Chain) -> Iterator[Check]:
 def _provenance(found: Chain) -> Iterator[Check]:
     pack, stated = found.packed.pack, list(found.of(Provenance))
     if not stated:
-        yield Check("provenance", False, "nobody who is vouched for here says where the procedures come from")
+        yield Check("provenance", False, _nobody(found, "provenance", "where the procedures come from"))
     wanted = {each.name: each.digest for each in pack.manifest_model.procedures}
     examples = {Revision.of(document).digest: exemplars(document) for document in pack.procedures()}
     for each, predicate in stated:
@@ -119,6 +119,12 @@ def _provenance(found: Chain) -> Iterator[Check]:
         failed = [f"{name}: {gate.name}" for name, gate in gates if not gate.passed]
         words = "; ".join(failed[:4]) or f"{len(gates)} gate results, all passed"
         yield Check("provenance -> gates", not failed, words)
+
+
+def _nobody(found: Chain, kind: str, what: str) -> str:
+    if any(each.claimed == kind and each.code not in FORGED for each in found.statements):
+        return f"somebody says {what}, and no trust root here vouches for the signer; add theirs to read it"
+    return f"nobody says {what}"
 
 
 def _reviews(found: Chain) -> Iterator[Check]:
@@ -146,7 +152,7 @@ def _tests(found: Chain) -> Iterator[Check]:
 def _release(found: Chain) -> Iterator[Check]:
     stated = list(found.of(Release))
     if not stated:
-        yield Check("release", False, "no registry that is vouched for here says that this name is this digest")
+        yield Check("release", False, _nobody(found, "release", "that this name is this digest"))
     for each, release in stated:
         same = release.purl == found.packed.pack.release.purl
         signer = each.signature.words if each.signature else "?"

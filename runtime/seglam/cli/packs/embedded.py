@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from seglam.gateway.settings import Settings as GatewaySettings
+    from seglam.packs.trust.roots import PublicKey
     from seglam.registry.settings import Settings
 
 DIRECTORY = "registry"
@@ -69,7 +70,7 @@ def open_registry(gateway: GatewaySettings, url: str) -> FastAPI:
         raise CliError(str(error), remedy, Exit.DATA, where=str(gateway.data_dir / DIRECTORY)) from error
 
 
-def trust_documents(data_dir: Path, url: str) -> Mapping[str, dict[str, Any]]:
+def trust_documents(data_dir: Path, url: str, publishers: Sequence[PublicKey] = ()) -> Mapping[str, dict[str, Any]]:
     """A trust policy and a trust root for this machine's own registry, from its files and not from its answers."""
     from seglam.packs.trust.signing.key import KeySigner
     from seglam.packs.trust.signing.protocol import SigningFailed
@@ -100,7 +101,7 @@ def trust_documents(data_dir: Path, url: str) -> Mapping[str, dict[str, Any]]:
         raise missing
     name = {"metadata": {"name": "local"}}
     spec_root = {
-        "keys": [{"id": key.id, "pem": key.pem}],
+        "keys": [{"id": each.id, "pem": each.pem} for each in {each.id: each for each in (key, *publishers)}.values()],
         "sources": [{"origin": ORIGIN, "url": url}],
         "tuf": {"url": f"{url}/tuf/{ORIGIN}/", "root": root.decode()},
     }

@@ -103,23 +103,30 @@ def add(
 
 @app.command("local")
 def local(
+    key: Annotated[
+        list[Path] | None,
+        typer.Option("--key", metavar="FILE", show_default=False,
+                     help="Also vouch for this publisher's key, so that `audit` reads what it signed; repeatable."),
+    ] = None,
     data_dir: DataDir = None,
     config_dir: ConfigDir = None,
     as_json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Trust the registry that `seglam serve` serves on this machine: its key, its index, and nothing else of it.
 
     \b
     Example:
-      seglam pack trust local
+      seglam pack trust local --key acme.pem
     """
     import yaml
 
     from seglam.cli.packs.embedded import trust_documents
+    from seglam.cli.packs.signers import key_signer
 
     out = Output(as_json)
     places = Places.of(None, data_dir, config_dir)
-    made = trust_documents(places.data_dir, places.url("localhost"))
+    publishers = [key_signer(each).public for each in key or ()]
+    made = trust_documents(places.data_dir, places.url("localhost"), publishers)
     for folder, document in made.items():
         target = places.config_dir / "trust" / folder / "local.yaml"
         _write(target, yaml.safe_dump(document, sort_keys=False, width=120).encode())

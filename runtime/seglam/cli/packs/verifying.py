@@ -85,7 +85,7 @@ def say(out: Output, found: Found, decision: Decision, index: Looked) -> None:
             ("passed ", "green") if step.passed else ("refused", "red") if step.decides else ("ignored", "dim")
         )
         code = "" if step.passed else f" ({step.code})"
-        out.say(f"  {mark}  {step.name:<8} {one_line(step.words, WORDS)}{code}", style=style)
+        out.say(f"  {mark}  {step.name:<21} {one_line(step.words, WORDS)}{code}", style=style)
     if decision.allowed:
         how = "its reviews are the approval" if decision.approval == "Pack" else "somebody here approves its procedures"
         out.say(f"allowed by policy {visible(str(decision.policy))}; {how}", style="bold green")

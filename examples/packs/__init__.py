@@ -1,0 +1,1 @@
+"""A pack, examples of trust, and the demonstration behind `make demo-packs`."""
