@@ -97,11 +97,6 @@ def keys(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'registry.sqlite3'}"
-
-
-@pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     made = Database(database_url)
     upgrade(made)
