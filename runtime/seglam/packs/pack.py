@@ -159,7 +159,7 @@ def _check_shallow(data: bytes, path: str) -> None:
     """
     depth = 0
     try:
-        for event in yaml.parse(data, Loader=_FAST):
+        for event in yaml.parse(data.decode(), Loader=_FAST):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_NESTING:
                 raise PackInvalid("procedure", path, f"it is nested deeper than {MAX_NESTING} levels")

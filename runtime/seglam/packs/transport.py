@@ -23,6 +23,7 @@ _MAX_REDIRECTS = 3
 _MAX_WAIT = 10.0
 _MAX_ERROR_BYTES = 16 * 1024
 _MAX_TOKEN_BYTES = 64 * 1024
+_HOST = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _CHALLENGE = re.compile(r"\s*(?P<scheme>[A-Za-z]+)(?:\s+(?P<parameters>.*))?", re.DOTALL)
 _PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
 
@@ -227,7 +228,8 @@ class Transport:
         transport = PublicTransport(self._verify) if public else None
         return httpx2.Client(
             transport=transport,
-            verify=self._verify,
+            # Without TLS there is nothing to verify, and reading the usual certificates takes its time.
+            verify=self._verify if self.base.scheme == "https" else False,
             timeout=self._settings.timeout,
             follow_redirects=False,
             trust_env=not public,
@@ -239,7 +241,13 @@ def _base(text: str) -> httpx2.URL:
         url = httpx2.URL(text)
     except httpx2.InvalidURL as error:
         raise ValueError(f"{text!r} is no address of a registry: {error}") from None
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.path not in ("", "/"):
+    if (
+        url.scheme not in ("http", "https")
+        or not _HOST.fullmatch(url.host)
+        or url.userinfo
+        or url.query
+        or url.path not in ("", "/")
+    ):
         raise ValueError(f"{text!r} is no address of a registry: write https://HOST[:PORT], without path or password")
     return url.copy_with(path="/")
 
