@@ -1,4 +1,4 @@
-# The platform's image: operator, gateway, compile Job and command line. Which of them runs is the pod's command.
+# The platform's image: operator, gateway, registry, compile Job and command line. Which of them runs is the pod's command.
 # Build in the repository's root: docker build -f images/platform.Dockerfile -t seglam-platform .
 # The secrets pip.conf and ca.crt are optional; they tell pip which index to ask and which certificates to trust.
 
@@ -12,6 +12,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=
 COPY pyproject.toml README.md LICENSE /src/
 COPY runtime /src/runtime
 COPY operator /src/operator
+COPY registry /src/registry
 # Without an index: everything that the project needs is there, or the build ends here.
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir /src/wheel /src && \
     /opt/build/bin/pip --python /opt/seglam/bin/python install --no-cache-dir --no-index --no-deps /src/wheel/*.whl

@@ -26,7 +26,7 @@ from tests.charts import render
 from tests.cluster.kinds import OPERATOR, compilation, kubectl, prepare, procedure, review, revision, tidy
 
 MARK = "seglam.dev/test"
-POLICIES = ("authors", "reviews", "operator-only", "compilations", "compile-job", "operator-reach")
+POLICIES = ("authors", "reviews", "operator-only", "compilations", "compile-job", "imports", "operator-reach")
 WAIT_S = 30.0
 GATEWAY = f"system:serviceaccount:{names.SYSTEM_NAMESPACE}:{names.GATEWAY}"
 EDITORS = ("alice", "bob", "carol", "dave")
@@ -146,9 +146,12 @@ def _await(space: Space, stamp: bool) -> None:
     dry = ("create", "--dry-run=server", "--filename", "-")
     forged = procedure(space.name, "probe")
     forged["metadata"]["annotations"] = {names.ANNOTATION_AUTHORS: "somebody-else"}
+    labelled = procedure(space.name, "probe")
+    labelled["metadata"]["labels"] = {names.LABEL_PACK_IMPORT: "probe"}
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "probe"}, "spec": {"ports": [{"port": 1}]}}
     probes: list[tuple[str, dict[str, Any]]] = [
         ("alice", forged),
+        ("alice", labelled),
         (WILDCARD, review(space.name, "probe")),
         (WILDCARD, revision(space.name, "probe")),
         (WILDCARD, compilation(space.name, "probe")),

@@ -29,7 +29,7 @@ BASE = "docker.io/library/python:3.11-slim"
 INPUTS = {
     "platform": (
         *("requirements/build.lock.txt", "requirements/platform.lock.txt", "pyproject.toml", "README.md", "LICENSE"),
-        *("runtime/seglam", "operator/seglam"),
+        *("runtime/seglam", "operator/seglam", "registry/seglam"),
     ),
     "runner": ("requirements/engine.lock.txt", "requirements/runner.lock.txt", "runtime/seglam/sandbox"),
 }

@@ -34,6 +34,9 @@ def name(request: pytest.FixtureRequest) -> str:
     return unique(request.node.name)
 
 
+NAMESPACED = tuple(kind for kind in names.KINDS if kind.namespaced)
+
+
 def pool(space: Space, name: str) -> dict[str, Any]:
     return resource(names.RUNNER_POOL, space.name, name, {})
 
@@ -44,6 +47,9 @@ def made(space: Space, kind: names.Kind, name: str) -> None:
         space.takes("alice", *CREATE, body=procedure(space.name, name))
     elif kind == names.RUNNER_POOL:
         space.takes("alice", *CREATE, body=pool(space, name))
+    elif kind == names.PACK_IMPORT:
+        wanted = {"pack": "registry.acme.example/calendar/easter", "version": "1.0.0"}
+        space.takes("alice", *CREATE, body=resource(kind, space.name, name, wanted))
     elif kind == names.PROCEDURE_COMPILATION:
         space.takes(GATEWAY, *CREATE, body=compilation(space.name, name))
     else:
@@ -60,7 +66,7 @@ def status_of(space: Space, kind: names.Kind, name: str) -> tuple[tuple[str, ...
     }
 
 
-@pytest.mark.parametrize("kind", names.KINDS, ids=lambda kind: kind.kind)
+@pytest.mark.parametrize("kind", NAMESPACED, ids=lambda kind: kind.kind)
 def test_status_is_the_operators_alone(space: Space, kind: names.Kind) -> None:
     name = f"status-of-{kind.plural}"
     made(space, kind, name)
@@ -117,7 +123,7 @@ def test_a_deleted_procedure_takes_its_revisions_and_leaves_its_reviews(space: S
 
 def test_a_deleted_namespace_takes_everything(kubeconfig: Path) -> None:
     with installed(kubeconfig, "deletion") as short:
-        for kind in names.KINDS:
+        for kind in NAMESPACED:
             made(short, kind, "gone")
         asyncio.run(tidy(kubeconfig, short.name))
         done = short.kubectl(None, "wait", "--for=delete", f"namespace/{short.name}", "--timeout=60s")

@@ -90,6 +90,9 @@ def test_explain_teaches(kubeconfig: Path, space: str) -> None:
         "rpc.spec": "W3C trace context",
         "rprev.spec.document": "without fields that say where and how it runs",
         "rpool.spec.replicas": "scale subresource",
+        "pki.spec.follow": "later versions of the range",
+        "tp.spec.require.threshold": "each counted once",
+        "troot.spec.sources": "fetched from",
     }.items():
         said = kubectl(kubeconfig, "explain", path).stdout
         assert taught in " ".join(said.split()), path

@@ -155,7 +155,7 @@ does not exist is allowed everything, by a wildcard, and nobody meant that to in
 {{- $named := list }}
 {{- range .Values.admission.restorers }}{{ $named = append $named (printf "'%s'" .) }}{{ end -}}
 {{- if $named }}request.userInfo.username in [{{ join ", " $named }}] || {{ end -}}
-(authorizer.group('seglam.dev').resource('reasoningprocedures').namespace(request.namespace).check('restore').allowed() && !authorizer.group('seglam.dev').resource('reasoningprocedures').namespace(request.namespace).check('any-verb-at-all').allowed())
+(authorizer.group('seglam.dev').resource('reasoningprocedures').namespace(request.?namespace.orValue('')).check('restore').allowed() && !authorizer.group('seglam.dev').resource('reasoningprocedures').namespace(request.?namespace.orValue('')).check('any-verb-at-all').allowed())
 {{- end }}
 
 {{/* CEL: authors as the object states them, as it stated them before, and as they must be. */}}
