@@ -11,6 +11,7 @@ import httpx2
 
 from seglam.packs.problems import TransportError
 
+_UNICAST = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -23,6 +24,8 @@ def is_public(text: str) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if address not in _UNICAST:  # such as ::/96, which some stacks take for IPv4
+            return False
     return address.is_global and not address.is_multicast
 
 
