@@ -10,8 +10,10 @@ import pytest
 from sqlmodel import select
 
 from seglam.packs import oci
+from seglam.packs.layout import Packed, tar_bytes
+from seglam.packs.trust.predicates import Release
 from seglam.registry import audit
-from seglam.registry.publishing import Publication, PublishProblem
+from seglam.registry.publishing import Publication, PublishProblem, committing
 from seglam.registry.publishing.committing import publish as committed
 from seglam.registry.tables import (
     BlobRow,
@@ -142,6 +144,7 @@ class TestAVersionIsGivenOnce:
         assert codes <= {"version-busy", "version-exists"}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 class TestWhatIsWrongIsRefused:
     def test_an_archive_that_is_none(self, working: Desk) -> None:
         refused = published(working, b"not a tar file")
@@ -164,16 +167,12 @@ class TestWhatIsWrongIsRefused:
         nothing_of(working, refused)
 
     def test_a_provenance_of_another_version(self, working: Desk) -> None:
-        from seglam.packs.layout import Packed, tar_bytes
-
         other = good_pack("2.0.0")
         pack = good_pack()
         refused = published(working, tar_bytes([Packed(pack, (ALICE.sign(other, provenance(other)),))]))
         assert code_of(refused) in ("version", "subject", "digest")
 
     def test_no_provenance(self, working: Desk) -> None:
-        from seglam.packs.layout import Packed, tar_bytes
-
         assert code_of(published(working, tar_bytes([Packed(good_pack())]))) == "predicate-missing"
 
     def test_a_bundle_that_does_not_count(self, working: Desk) -> None:
@@ -184,8 +183,6 @@ class TestWhatIsWrongIsRefused:
         nothing_of(working, refused)
 
     def test_a_release_statement_by_the_publisher(self, working: Desk) -> None:
-        from seglam.packs.trust.predicates import Release
-
         pack = good_pack()
         forged = ALICE.sign(pack, Release(purl=pack.release.purl))
         assert code_of(published(working, archive(pack, ALICE, forged))) == "bundle-unwanted"
@@ -199,21 +196,23 @@ class TestWhatIsWrongIsRefused:
         assert [gate["gate"] for gate in gates if not gate["passed"]] == ["examples"]
         nothing_of(working, refused)
 
-    @pytest.mark.parametrize(
-        "code",
-        [
-            "import socket\ndef solve(n):\n    return 2 * n\n",
-            "import os\ndef solve(n):\n    os.system('id')\n    return 2 * n\n",
-            "def solve(n):\n    while True:\n        pass\n",
-            "def solve(n):\n    return 8 if n == 4 else open('/etc/passwd').read()\n",
-            "def solve(n):\n    return [0] * 10 ** 9\n",
-            "import random\ndef solve(n):\n    return 2 * n\n",
-        ],
-        ids=["network", "process", "endless", "files", "memory", "random"],
-    )
-    def test_malicious_code(self, working: Desk, code: str) -> None:
-        refused = published(working, archive(good_pack(documents=[doubling(code=code)])))
+    def test_malicious_code(self, working: Desk) -> None:
+        bodies = {
+            "network": "import socket\ndef solve(n):\n    return 2 * n\n",
+            "process": "import os\ndef solve(n):\n    os.system('id')\n    return 2 * n\n",
+            "endless": "def solve(n):\n    while True:\n        pass\n",
+            "files": "def solve(n):\n    return 8 if len(open('/etc/passwd').read()) else n\n",
+            "memory": "def solve(n):\n    return len([0] * 10 ** 9)\n",
+            "chance": "import random\ndef solve(n):\n    return 2 * n\n",
+            "builtins": "def solve(n):\n    return 2 * len(str(().__class__.__base__.__subclasses__())) * n\n",
+        }
+        limits = {"fuel": 50_000_000}
+        documents = [doubling(name, code=code, limits=limits) for name, code in bodies.items()]
+        refused = published(working, archive(good_pack(documents=[doubling("honest"), *documents])))
         assert code_of(refused) == "tests-failed"
+        assert refused.problem is not None
+        evidence = refused.problem["evidence"]["procedures"]
+        assert {name for name, each in evidence.items() if each["passed"]} == {"honest"}
         nothing_of(working, refused)
 
     def test_two_procedures_that_take_one_request(self, working: Desk) -> None:
@@ -227,6 +226,7 @@ class TestWhatIsWrongIsRefused:
         assert code_of(published(working, archive(good_pack(name="basics-l")))) == "name-look-alike"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 class TestReviews:
     @pytest.fixture
     def reviewed(self, database_url: str, tmp_path: Path) -> Iterator[Desk]:
@@ -285,8 +285,6 @@ def test_nothing_is_half_written_when_the_last_transaction_fails(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everything is written, and then it fails: nothing of it is there; the next attempt completes."""
-    from seglam.registry.publishing import committing
-
     failures = [OSError("the disk is gone")]
 
     def failing(*arguments: object) -> None:
