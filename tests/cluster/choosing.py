@@ -42,6 +42,8 @@ class Cluster:
     helm: str
     node: Layout | None = None
     given_images: Images | None = None
+    ends: bool = False
+    """Whether it is taken away in the end, with all that is in it."""
 
     @property
     def kubeconfig(self) -> Path:
@@ -99,26 +101,28 @@ def found(*, keep: bool) -> Iterator[Cluster]:
 
 @contextmanager
 def _node(layout: Layout, *, keep: bool) -> Iterator[Cluster]:
-    there = is_up(layout)
+    ends = not is_up(layout) and not keep
     try:
         up(layout)
-        yield Cluster("node", Kubectl(layout.admin, "seglam-node", str(layout.bin / "kubectl")), _helm(layout), layout)
+        kubectl = Kubectl(layout.admin, "seglam-node", str(layout.bin / "kubectl"))
+        yield Cluster("node", kubectl, _helm(layout), layout, ends=ends)
     finally:
-        if not there and not keep:
+        if ends:
             down(layout)
 
 
 @contextmanager
 def _kind(*, keep: bool) -> Iterator[Cluster]:
     there = KIND_CLUSTER in run("kind", "get", "clusters").split()
+    ends = not there and not keep
     if not there:
         run("kind", "create", "cluster", "--name", KIND_CLUSTER, "--wait", "120s")
     try:
         path = Path(os.environ.get("KUBECONFIG") or "~/.kube/config").expanduser()
         kubectl = Kubectl(path, f"kind-{KIND_CLUSTER}", _kubectl())
-        yield Cluster("kind", kubectl, _helm(Layout.of_environment()))
+        yield Cluster("kind", kubectl, _helm(Layout.of_environment()), ends=ends)
     finally:
-        if not there and not keep:
+        if ends:
             run("kind", "delete", "cluster", "--name", KIND_CLUSTER)
 
 

@@ -3,25 +3,29 @@
     pytest tests/cluster                               on kind or on a real node of our own
     pytest tests/cluster --kubeconfig PATH --kube-context NAME --platform-image ... --runner-image ...
 
-Run them in one process: they share one cluster.
+In one process, or in two lanes that share the cluster: see `lanes`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cluster import release
+from tests.cluster import lanes, release
 from tests.cluster.choosing import Cluster, NoCluster, NotAllowed, found, given, server_version
 from tests.cluster.images import Images
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.node import NodeError
 
 _CLUSTER = pytest.StashKey[Cluster]()
+_SHARED = pytest.StashKey[ExitStack]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--keep-release", action="store_true", help="leave the chart installed at the end")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the lanes right afterwards
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of the installed chart come last, and at the very end its removal: others bring an operator of their own.
 
@@ -42,6 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(900, func_only=True))
+            item.add_marker(pytest.mark.xdist_group(lanes.lane_of(item)))
     items.sort(key=lambda item: (_needs(item, "installed"), item.path.stem == "test_uninstall"))
 
 
@@ -49,18 +55,65 @@ def _needs(item: pytest.Item, fixture: str) -> bool:
     return fixture in getattr(item, "fixturenames", ())
 
 
-@pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """The cluster under test; without one every test of the tier is skipped, with the reason."""
-    options = request.config.option
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Each test has its turn, its fixtures too."""
+    with lanes.turn(item):
+        return (yield)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """With lanes, their common parent brings up what they share, and builds the images beside the first tests."""
+    config = session.config
+    if not getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
+        return
+    try:
+        chosen = config.stash[_SHARED].enter_context(_chosen(config.option))
+    except (NoCluster, NotAllowed, NodeError):
+        return  # each lane says so
+    config.stash[_CLUSTER] = chosen
+    threading.Thread(target=_build_images, args=(chosen,), daemon=True).start()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Room for what the parent of lanes holds."""
+    config.stash[_SHARED] = ExitStack()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take away what `pytest_sessionstart` brought up."""
+    session.config.stash[_SHARED].close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a lane that its cluster ends with it."""
+    chosen = node.config.stash.get(_CLUSTER, None)
+    node.workerinput["cluster_ends"] = chosen is not None and chosen.ends
+
+
+def _build_images(cluster: Cluster) -> None:
+    with contextlib.suppress(NoCluster, NodeError):  # whoever needs them says so
+        cluster.images()
+
+
+@contextmanager
+def _chosen(options: Any) -> Iterator[Cluster]:
     images = None
     if options.platform_image and options.runner_image:
         images = Images(options.platform_image, options.runner_image)
     named = options.kubeconfig or options.kube_context
+    way = given(options.kubeconfig, options.kube_context, images) if named else found(keep=options.keep_cluster)
+    with way as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The cluster under test; without one every test of the tier is skipped, with the reason."""
     with ExitStack() as stack:
         try:
-            way = given(options.kubeconfig, options.kube_context, images) if named else found(keep=options.keep_cluster)
-            chosen = stack.enter_context(way)
+            chosen = stack.enter_context(_chosen(request.config.option))
         except NoCluster as problem:
             pytest.skip(f"no cluster: {problem}")
         except (NotAllowed, NodeError) as problem:
@@ -105,7 +158,8 @@ def installed(request: pytest.FixtureRequest, cluster: Cluster, images: Images) 
     """The cluster with the chart installed, from the images of this tree."""
     release.install(cluster, release.values_of(images))
     yield cluster
-    if not request.config.option.keep_release:
+    ends = getattr(request.config, "workerinput", {}).get("cluster_ends", cluster.ends)
+    if not request.config.option.keep_release and not ends:
         release.uninstall(cluster)
 
 

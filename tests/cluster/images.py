@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.cluster.locks import locked
 from tests.cluster.node.layout import Layout
 from tests.cluster.node.shell import NodeError, run, succeeds
 
@@ -59,6 +60,12 @@ def name_of(image: str) -> str:
 def images_for_node(layout: Layout) -> Images:
     """Both images, built with buildah where the tree changed, in the node's containerd."""
     names = {image: name_of(image) for image in INPUTS}
+    with locked("images"):
+        _bring(layout, names)
+    return Images(**names)
+
+
+def _bring(layout: Layout, names: Mapping[str, str]) -> None:
     for image, name in names.items():
         if _in_node(layout, name):
             continue
@@ -69,7 +76,6 @@ def images_for_node(layout: Layout) -> Images:
             archive = Path(scratch) / f"{image}.tar"
             run("buildah", "push", "--quiet", name, f"docker-archive:{archive}:{name}", env=_ENVIRONMENT)
             load(layout, archive)
-    return Images(**names)
 
 
 def images_for_kind(cluster: str) -> Images:

@@ -13,6 +13,7 @@ from seglam.cluster import Client, Connection, NotFound, Selection, from_kubecon
 from seglam.cluster.kinds import CUSTOM_RESOURCE_DEFINITION, NAMESPACE
 from seglam.resources import names
 from seglam.resources.definitions import DEFINITIONS
+from tests.cluster.locks import locked
 
 MANAGER = "seglam-tests"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -33,6 +34,11 @@ def acting_as_operator(connection: Connection) -> Connection:
 
 async def install(client: Client) -> None:
     """Install the kinds as the models define them, and wait until they are served."""
+    with locked("kinds"):  # what two make at one moment, one of them is refused
+        await _install(client)
+
+
+async def _install(client: Client) -> None:
     for definition in DEFINITIONS:
         await client.apply(CUSTOM_RESOURCE_DEFINITION, definition.document(), manager=MANAGER)
     for definition in DEFINITIONS:

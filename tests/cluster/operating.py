@@ -20,28 +20,30 @@ import yaml
 from seglam.procedures import ReasoningProcedure, digest
 from seglam.resources.names import ANNOTATION_AUTHORS, LABEL_ACTIVE, OPERATOR, revision_name
 from tests.cluster.kubectl import Kubectl, condition, eventually
-from tests.cluster.release import SYSTEM
+from tests.cluster.release import LEASE_S, SYSTEM
 
 ACCOUNT = f"system:serviceaccount:{SYSTEM}:{OPERATOR}"
 LEASE = "seglam-operator"
 
 
 @contextmanager
-def rights(kubectl: Kubectl) -> Iterator[None]:
-    """All rights for the operator's account meanwhile, with or without an installed chart."""
-    name = "seglam-operator-under-test"
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": ACCOUNT}],
-    }
-    kubectl.apply(binding)
+def rights(kubectl: Kubectl, namespace: str) -> Iterator[None]:
+    """All rights in a namespace for the operator's account meanwhile, with or without an installed chart."""
+    name, group = "seglam-operator-under-test", "rbac.authorization.k8s.io"
+    who = {"subjects": [{"apiGroup": group, "kind": "User", "name": ACCOUNT}]}
+    common = {"apiVersion": f"{group}/v1", "metadata": {"name": name}}
+    watching = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch"]}
+    admin = {"apiGroup": group, "kind": "ClusterRole", "name": "cluster-admin"}
+    jobs = {"apiGroup": group, "kind": "ClusterRole", "name": name}
+    kubectl.apply(
+        {**common, "kind": "ClusterRole", "rules": [watching]},
+        {**common, "kind": "ClusterRoleBinding", "roleRef": jobs, **who},
+    )
+    kubectl.apply({**common, "kind": "RoleBinding", "roleRef": admin, **who}, namespace=namespace)
     try:
         yield
     finally:
-        kubectl("delete", "clusterrolebinding", name, "--ignore-not-found")
+        kubectl("delete", "clusterrolebinding,clusterrole", name, "--ignore-not-found")
 
 
 @contextmanager
@@ -81,6 +83,7 @@ class Replica:
             "SEGLAM_NAMESPACE": self.namespace,
             "SEGLAM_HEALTH_PORT": str(self.port),
             "SEGLAM_LOG_FORMAT": "text",
+            "SEGLAM_LEASE_SECONDS": str(LEASE_S),
             **self.environment,
         }
         command = [sys.executable, "-m", "seglam.operator", "--namespace", self.namespace]

@@ -14,6 +14,8 @@ from tests.cluster.kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "seglam"
+LEASE_S = 6
+"""Of the operator's election: many tests wait until it has run out."""
 RELEASE, SYSTEM, COMPILE = "seglam", "seglam-system", "seglam-compile"
 
 
@@ -37,7 +39,10 @@ def values_of(images: Images, extra: Mapping[str, Any] | None = None) -> dict[st
     for part, name in (("platform", images.platform), ("runner", images.runner)):
         repository, _, tag = name.rpartition(":")
         named[part] = {"repository": repository, "tag": tag}
-    return {"images": named, **(extra or {})}
+    values: dict[str, Any] = {"images": named, "operator": {"leaseSeconds": LEASE_S}, "gateway": {"drainSeconds": 2}}
+    for part, stated in (extra or {}).items():
+        values[part] = {**values.get(part, {}), **stated}
+    return values
 
 
 def install(cluster: Cluster, values: Mapping[str, Any], *flags: str) -> str:

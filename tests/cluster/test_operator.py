@@ -35,7 +35,7 @@ def space(kubectl: Kubectl, kubeconfig: Path) -> Iterator[str]:
     """The tenant's namespace, which is the system namespace too."""
     with installed_one_paused(kubectl):
         asyncio.run(prepare(kubeconfig, SPACE))
-        with rights(kubectl):
+        with rights(kubectl, SPACE):
             yield SPACE
         asyncio.run(tidy(kubeconfig, SPACE))
 
@@ -49,7 +49,7 @@ def operator_kubeconfig(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFacto
 def operator(space: str, operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
     """The operator that all tests share."""
     log = tmp_path_factory.mktemp("operator") / "log"
-    environment = {"SEGLAM_REVISION_HISTORY_LIMIT": "2", "SEGLAM_GITOPS_AUTHORS": "argo*", "SEGLAM_RESYNC_SECONDS": "5"}
+    environment = {"SEGLAM_REVISION_HISTORY_LIMIT": "2", "SEGLAM_GITOPS_AUTHORS": "argo*", "SEGLAM_RESYNC_SECONDS": "2"}
     replica = Replica(operator_kubeconfig, space, log, environment).start()
     eventually("the operator leads", lambda: replica.ready)
     yield replica
@@ -111,13 +111,13 @@ def test_nothing_is_written_once_all_is_ready_and_none_by_a_restart(team: Team, 
     time.sleep(1)
     before = team.versions()
     writes = operator.metric("seglam_operator_writes_total")
-    time.sleep(12)  # two resyncs
+    time.sleep(5)  # two resyncs
     assert team.versions() == before
     assert operator.metric("seglam_operator_writes_total") == writes
     assert operator.stop() == 0
     operator.start()
     eventually("the operator leads again", lambda: operator.ready)
-    time.sleep(7)
+    time.sleep(3)
     assert operator.metric("seglam_operator_reconcile_total", kind="ReasoningProcedure") >= 10
     assert operator.metric("seglam_operator_writes_total") == 0
     assert team.versions() == before

@@ -114,10 +114,11 @@ async def run(settings: Settings, connection: Connection) -> None:
         _on_signals(stop)
 
         async def lead() -> None:
-            operator = assemble(client, settings, metrics)
-            health.ready["watches"] = lambda: _fresh(operator)
-            health.alive["resync"] = lambda: operator.works.stale
-            await operator.run(settings.watched, lambda: _on_signals(stop))
+            async with Client(connection, agent="seglam-operator", may_write=lambda: elector.holds) as acting:
+                operator = assemble(acting, settings, metrics)
+                health.ready["watches"] = lambda: _fresh(operator)
+                health.alive["resync"] = lambda: operator.works.stale
+                await operator.run(settings.watched, lambda: _on_signals(stop))
 
         leading = asyncio.create_task(elector.lead(lead, lambda leads: metrics.leader.set(leads)))
         stopped = asyncio.create_task(stop.wait())

@@ -50,6 +50,15 @@ class Elector:
         self._identity = identity
         self._times = settings
         self._seen: tuple[object, float] | None = None
+        self._until: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether this replica may act: it leads, and nobody else can have begun to.
+
+        To be asked before each write: a process that was stopped for long finds out here, before its tasks go on.
+        """
+        return self._until is not None and asyncio.get_running_loop().time() < self._until
 
     async def lead(self, work: Callable[[], Awaitable[None]], leading: Callable[[bool], None]) -> None:
         """Wait for the lease, then run `work` as long as it is held.
@@ -62,28 +71,32 @@ class Elector:
         Raises:
             Ended: the lease was lost; whatever `work` raised otherwise.
         """
-        while not await self.attempt():  # noqa: ASYNC110 - what is waited for is in the API server
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not await self.attempt():
             await asyncio.sleep(self._times.retry)
+            began = loop.time()
+        self._until = began + self._times.deadline
         log.info("this replica leads", extra={"identity": self._identity})
         leading(True)
         task = asyncio.ensure_future(work())
         lost = False
         try:
-            lost = await self._hold(task)
+            lost = await self._hold(task, began)
             if lost:
                 raise Ended(f"the lease {self._times.lease} could not be renewed for {self._times.deadline:g} s")
             task.result()
         finally:
+            self._until = None
             leading(False)
             task.cancel()
             if not lost:  # a lost lease is somebody else's, and the process has no time to lose
                 await asyncio.wait({task}, timeout=self._times.deadline)
                 await self.release()
 
-    async def _hold(self, task: asyncio.Future[None]) -> bool:
+    async def _hold(self, task: asyncio.Future[None], renewed: float) -> bool:
         """Renew until `task` is done (False) or the lease is lost (True)."""
         loop = asyncio.get_running_loop()
-        renewed = loop.time()
         while True:
             done, _ = await asyncio.wait({task}, timeout=self._times.retry)
             if done:
@@ -92,6 +105,7 @@ class Elector:
             left = renewed + self._times.deadline - began
             if left > 0 and await self.attempt(left):
                 renewed = began
+                self._until = renewed + self._times.deadline
             elif loop.time() - renewed >= self._times.deadline:
                 return True
 

@@ -38,12 +38,23 @@ class ReviewSettings:
 
 @dataclass(frozen=True, slots=True)
 class ElectionSettings:
-    """Times of the leader election, in seconds; the order duration > deadline > retry keeps two leaders apart."""
+    """Times of the leader election, in seconds; the order duration > deadline > retry keeps two leaders apart.
+
+    Attributes:
+        duration: for which a replica that is not heard of still leads. `SEGLAM_LEASE_SECONDS`.
+        deadline: after which a leader that cannot renew its lease ends.
+        retry: from one attempt to renew or to take the lease to the next.
+    """
 
     lease: str = "seglam-operator"
     duration: float = 15.0
     deadline: float = 10.0
     retry: float = 2.0
+
+    @classmethod
+    def lasting(cls, seconds: float) -> Self:
+        """With the usual proportions."""
+        return cls(duration=seconds, deadline=seconds * 2 / 3, retry=seconds * 2 / 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +225,7 @@ class Settings:
             workers=whole(given, "SEGLAM_WORKERS", 16, least=1),
             verifications=whole(given, "SEGLAM_VERIFICATIONS", 2, least=1),
             resync_s=float(whole(given, "SEGLAM_RESYNC_SECONDS", int(RESYNC_S), least=1)),
+            election=ElectionSettings.lasting(whole(given, "SEGLAM_LEASE_SECONDS", 15, least=3)),
             health_port=whole(given, "SEGLAM_HEALTH_PORT", 8080),
             log_format="text" if choice(given, "SEGLAM_LOG_FORMAT", ("json", "text")) == "text" else "json",
             log_level=choice(given, "SEGLAM_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),

@@ -100,11 +100,21 @@ class Client:
     """Reads and writes objects. Use as an asynchronous context manager, or call `close`.
 
     All methods raise `ClusterError`s. `deadline` is in seconds, over all attempts; None takes the client's.
+
+    Args:
+        may_write: asked right before each request that changes something is sent; where it says no, `Fenced` is raised.
     """
 
-    def __init__(self, connection: Connection, *, agent: str = "seglam", deadline: float = DEADLINE) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        agent: str = "seglam",
+        deadline: float = DEADLINE,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.connection = connection
-        self.transport = Transport(connection, agent=agent, deadline=deadline)
+        self.transport = Transport(connection, agent=agent, deadline=deadline, may_write=may_write)
 
     async def __aenter__(self) -> Self:
         return self

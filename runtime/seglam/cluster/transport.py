@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -40,6 +40,10 @@ class Counts:
     failures: int = 0
 
 
+class Fenced(ClusterError):
+    """Nothing was sent: the client may not write any more."""
+
+
 class NotSent(Unavailable):
     """No connection could be made, so nothing was carried out."""
 
@@ -53,13 +57,25 @@ def pause(attempt: int, asked: float | None) -> float:
 
 
 class Transport:
-    """One pool of connections to one API server. Use as an asynchronous context manager, or call `close`."""
+    """One pool of connections to one API server. Use as an asynchronous context manager, or call `close`.
 
-    def __init__(self, connection: Connection, *, agent: str = "seglam", deadline: float = DEADLINE) -> None:
+    Args:
+        may_write: asked right before each request that changes something is sent.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        agent: str = "seglam",
+        deadline: float = DEADLINE,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.connection = connection
         self.deadline = deadline
         self.counts = Counts()
         self._agent = agent
+        self._may_write = may_write
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Transport:
@@ -172,6 +188,8 @@ class Transport:
         data: bytes | None = None,
         limits: aiohttp.ClientTimeout | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        if method != "GET" and not self._may_write():
+            raise Fenced(0, "Fenced", "this process may not write any more", name)
         self.counts.requests += 1
         if self.connection.credential is not None:
             headers = headers | {"Authorization": f"Bearer {self.connection.credential(fresh)}"}

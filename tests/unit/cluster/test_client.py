@@ -28,7 +28,7 @@ from seglam.cluster import (
 )
 from seglam.cluster.client import yaml_safe
 from seglam.cluster.kinds import CONFIG_MAP, DEPLOYMENT, NAMESPACE
-from seglam.cluster.transport import NotSent, pause
+from seglam.cluster.transport import Fenced, NotSent, pause
 from tests.unit.cluster.server import Answer, hangs_up, refuses, says, serving
 
 pytestmark = pytest.mark.anyio
@@ -197,3 +197,21 @@ def test_json_for_an_apply_means_the_same_to_a_yaml_reader() -> None:
     text = "a\x85b\u2028c\x7f\ufeff\U0001f600\n\té"
     assert yaml_safe({"k": text}) == '{"k":"a\\u0085b\\u2028c\\u007f\\ufeff\U0001f600\\n\\té"}'.encode()
     assert json.loads(yaml_safe({"k": text})) == {"k": text}
+
+
+async def test_a_client_that_may_not_write_any_more_still_reads() -> None:
+    async with (
+        serving(says(200, BODY)) as (server, client),
+        Client(client.connection, may_write=lambda: False) as fenced,
+    ):
+        for writing in (
+            fenced.apply(CONFIG_MAP, BODY, manager="m"),
+            fenced.create(CONFIG_MAP, BODY),
+            fenced.replace(CONFIG_MAP, BODY),
+            fenced.patch(CONFIG_MAP, "a", {}, "ns"),
+            fenced.delete(CONFIG_MAP, "a", "ns"),
+        ):
+            with pytest.raises(Fenced):
+                await writing
+        assert server.requests == []
+        assert await fenced.get(CONFIG_MAP, "a", "ns") == BODY

@@ -216,3 +216,27 @@ def test_work_that_fails_ends_with_its_own_error_and_releases() -> None:
         assert shared.spec["holderIdentity"] == ""
 
     run(main())
+
+
+def test_a_leader_may_act_only_before_anybody_else_can() -> None:
+    """Asked at the moment of a write, since a process that was stopped goes on where it was."""
+
+    async def main() -> None:
+        shared = Shared()
+        first = Replica("first", shared)
+        assert not first.elector.holds
+        first.start()
+        for _ in range(100):
+            await asyncio.sleep(0.7)
+            assert first.elector.holds
+        first.memory.hanging = True
+        assert first.task is not None
+        lost = now()
+        while first.elector.holds:
+            await asyncio.sleep(0.01)
+            assert now() - lost <= TIMES.deadline
+        with pytest.raises(Ended):
+            await first.task
+        assert not first.elector.holds
+
+    run(main())
