@@ -38,9 +38,13 @@ def cache() -> Path:
 
 
 def missing() -> str | None:
-    """Why the services cannot be had here; None if they are built or can be built."""
+    """Why the services are not here; None if they are built."""
     if (cache() / ".complete").exists():
         return None
+    return "the services of sigstore are not built: run `python3 -m tests.sigstore build` (needs Go 1.26 or later)"
+
+
+def _go_missing() -> str | None:
     go = shutil.which("go")
     if go is None:
         return "the services of sigstore are built from Go modules, and there is no `go` (1.26 or later) on PATH"
@@ -60,7 +64,7 @@ def build() -> Path:
     directory = cache()
     if (directory / ".complete").exists():
         return directory
-    if reason := missing():
+    if reason := _go_missing():
         raise BuildError(reason)
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / ".lock").open("w") as lock:

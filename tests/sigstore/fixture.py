@@ -1,4 +1,4 @@
-"""The services as a fixture: `from tests.sigstore.fixture import sigstore`. One instance for each test process."""
+"""The services as the fixture `sigstore`, one instance for each test process; tests/conftest.py offers it to all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["sigstore"]
 
 @pytest.fixture(scope="session")
 def sigstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sigstore]:
-    """The running services; skips with the reason where they can neither be found nor built."""
+    """The running services; skips with the reason where they were not built."""
     if reason := missing():
         pytest.skip(reason)
     running = Sigstore(tmp_path_factory.mktemp("sigstore"))
