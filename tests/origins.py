@@ -18,7 +18,8 @@ from seglam.packs.index.client import Index
 from seglam.packs.layout import Packed
 from seglam.packs.pack import Pack
 from seglam.packs.trust.bundles import opened
-from seglam.registry import changes
+from seglam.packs.trust.decision import Signature
+from seglam.registry import bundles, changes
 from seglam.registry.app import Registry, create_app
 from seglam.registry.publishing.committing import publish
 from seglam.registry.publishing.publication import Publication
@@ -34,18 +35,20 @@ class Origin:
     Attributes:
         asked: requests that it got, as `GET /path`, in order.
         down: answer 503 to everything while it is set.
+        lies: what is answered instead, by path.
     """
 
     registry: Registry
     url: str
     asked: list[str] = field(default_factory=list)
     down: threading.Event = field(default_factory=threading.Event)
+    lies: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.registry.settings.origin
 
-    def put(self, pack: Pack, bundles: Sequence[bytes] = (), *, index: bool = True) -> Packed:
+    def put(self, pack: Pack, signed: Sequence[bytes] = (), *, index: bool = True) -> Packed:
         """Publish without the steps before the last, and list it in the index."""
         release = pack.release
         now = stamp()
@@ -71,12 +74,12 @@ class Origin:
                 "log_index": None,
                 "review": None,
             }
-            for raw in bundles
+            for raw in signed
         }
-        self.registry.database.transact(lambda session: publish(session, publication, pack, bundles, facts, ()))
+        self.registry.database.transact(lambda session: publish(session, publication, pack, signed, facts, ()))
         if index:
             self.registry.index.update()
-        return Packed(pack, tuple(bundles))
+        return Packed(pack, tuple(signed))
 
     def set_state(self, pack: Pack, state: VersionState, kind: str) -> None:
         """Yank, quarantine or delete, as the transaction of a decision does."""
@@ -89,6 +92,17 @@ class Origin:
 
         self.registry.database.transact(change)
         self.registry.index.update()
+
+    def attach(self, pack: Pack, raw: bytes) -> None:
+        """Add a bundle to a version, as the transaction of a review does."""
+
+        def add(session: Any) -> None:
+            row = session.get(VersionRow, (str(pack.release.name), str(pack.release.version)))
+            envelope = opened(raw)
+            bundles.add(session, row, raw, Signature(mode=envelope.mode, issuer="", subject=envelope.hint))
+            changes.append(session, kind="attested", name=row.name, version=row.version, digest=row.digest)
+
+        self.registry.database.transact(add)
 
     def root(self, origin: str | None = None) -> bytes:
         """The first root that the registry serves."""
@@ -112,19 +126,28 @@ class _Gate:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and self.origin is not None:
             self.origin.asked.append(f"{scope['method']} {scope['path']}")
-            if self.origin.down.is_set():
-                await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
-                await send({"type": "http.response.body", "body": b""})
+            lie = self.origin.lies.get(scope["path"])
+            if lie is not None or self.origin.down.is_set():
+                body, status = (b"", 503) if lie is None else (lie, 200)
+                headers = [(b"content-length", str(len(body)).encode()), (b"content-type", oci.MANIFEST.encode())]
+                await send({"type": "http.response.start", "status": status, "headers": headers})
+                await send({"type": "http.response.body", "body": body})
                 return
         await self.app(scope, receive, send)
 
 
 @contextmanager
-def serving(directory: Path, origin: str, **settings: Any) -> Iterator[Origin]:
-    """Run a registry of an origin with its data below a directory."""
+def serving(directory: Path, origin: str, *, follow: bool = True, **settings: Any) -> Iterator[Origin]:
+    """Run a registry of an origin with its data below a directory.
+
+    Args:
+        follow: whether a mirror's thread follows the feeds; without it a test calls `follow` itself.
+    """
     port = free_port()
     made = Settings(data=directory, origin=origin, port=port, rate_limits=False, local=True, cooldown_s=0, **settings)
     app = create_app(made)
+    if not follow:
+        app.state.registry.mirror.start = lambda: None
     gate = _Gate(app)
     server = uvicorn.Server(uvicorn.Config(gate, host="127.0.0.1", port=port, log_level="error", ws="none"))
     thread = threading.Thread(target=server.run)

@@ -39,6 +39,8 @@ FRESH_S = 15.0
 AT_ONCE = 20
 """Versions that one request for a list brings; the rest follow in the background."""
 MOST_PENDING = 1000
+_LIES = frozenset({"index-rollback", "index-expired", "index-signature", "index-origin", "index-malformed"})
+"""What waiting does not mend."""
 
 
 class Mirror:
@@ -163,7 +165,8 @@ class Source:
             _log.warning("%s %s cannot be fetched from %s: %s", name, reference or "", self._upstream.url, words)
             if known and reference is None:
                 return  # what is here is served
-            status = 502 if isinstance(error, PackInvalid | IndexRefused) else 503
+            lied = isinstance(error, PackInvalid) or getattr(error, "code", "") in _LIES
+            status = 502 if lied else 503
             raise Problem(
                 status,
                 "origin-unavailable",
