@@ -76,7 +76,7 @@ class Requirement(Model):
             raise ValueError(f"require {self.predicate}: a signer is there twice")
         if self.count == "Reviewers" and self.predicate != "review":
             raise ValueError(f"require {self.predicate}: count: Reviewers is for reviews only")
-        if self.count == "Signers" and self.threshold > signers:
+        if self.count == "Signers" and self.threshold > signers > 0:
             raise ValueError(f"require {self.predicate}: threshold {self.threshold} of {signers} signers is never met")
         return self
 
