@@ -148,7 +148,7 @@ def build(shown: Demonstration, a: Organisation, signing: Backend) -> None:
 def publish(shown: Demonstration, a: Organisation, signing: Backend, data: Path) -> None:
     """The registry verifies the publisher, runs the tests, and signs."""
     with shown.step("A: seglam pack publish; the registry verifies, tests, signs, lists"):
-        done = a.one("publish", "first-steps.tar", *signing.publish_options(data))
+        done = a.one("publish", "first-steps.tar", "--claim", *signing.publish_options(data))
         shown.digest("published", done["publication"]["digest"])
         for step in done["publication"]["steps"]:
             shown.say(f"{step['name']}: {step['words']}")
@@ -222,9 +222,6 @@ def at_b(shown: Demonstration, a: Organisation, b: Organisation, carried: Carrie
         shown.say(f"{done['gates']} gates passed on {len(done['engines'])} engines; summary signed by {done['signer']}")
         for each in done["procedures"]:
             shown.say(f"{each['state']}  {each['name']}")
-        again = b.one("import", file.name, "--offline", "--as", "bob@b.example")
-        if again["new"] or again["summary"] != done["summary"]:
-            raise Failed("importing the same again changed something")
     audit(shown, a, b)
 
 

@@ -29,10 +29,11 @@ LAYOUT_S, POLL_S = 60, 0.5
 def publish(
     file: PackFile,
     token: Token = None,
+    claim: Annotated[bool, typer.Option("--claim", help="First make the namespace yours, if it is free.")] = False,
     key: Annotated[
         Path | None,
         typer.Option("--key", metavar="FILE", show_default=False,
-                     help="First tell the registry that this key is yours: claims a free namespace with it."),
+                     help="First tell the registry that this key is yours, where the namespace publishes by keys."),
     ] = None,
     wait: Annotated[
         int, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the registry's tests and signature.")
@@ -49,7 +50,7 @@ def publish(
 
     \b
     Examples:
-      seglam pack publish dates-0.1.0.tar --key acme.pem
+      seglam pack publish dates-0.1.0.tar --claim --key acme.pem
       seglam pack publish dates-0.1.0.tar --registry https://registry.acme.example --token-file token
     """
     from seglam.packs.layout import tar_bytes
@@ -63,24 +64,27 @@ def publish(
     body = tar_bytes([packed])
     with registry(places.url(release.name.origin)) as opened:
         identity = identity_token(token, release.name.origin, places.data_dir)
-        opened.authorize(identity, release.name.namespace, None if key else ["publish"])
-        if key is not None:
-            _claim(opened, release.name.namespace, key, out)
+        opened.authorize(identity, release.name.namespace, None if key or claim else ["publish"])
+        if claim or key is not None:
+            _own(opened, release.name.namespace, key, claim, out)
         with out.progress("publishing") as step:
             done = _published(opened, body, wait, step.advance)
     _conclude(out, opened, packed, done)
 
 
-def _claim(opened: RegistryApi, namespace: str, key: Path, out: Output) -> None:
-    """Make the key one of the namespace's, which becomes the caller's if it is free."""
+def _own(opened: RegistryApi, namespace: str, key: Path | None, claim: bool, out: Output) -> None:
+    """Make the namespace the caller's if it is free, and the key one of the namespace's."""
     from seglam.cli.packs.signers import key_signer
 
-    public, address = key_signer(key).public, f"/api/v1/namespaces/{namespace}"
+    public, address = key_signer(key).public if key else None, f"/api/v1/namespaces/{namespace}"
     reply = opened.find(address)
     if reply is None:
-        opened.call("POST", "/api/v1/namespaces", json={"name": namespace, "keys": [public.pem], "mode": "Key"})
-        out.note(f"namespace {namespace} is yours, with key {public.id[:12]}")
-    elif public.id not in {each["keyId"] for each in reply.json()["keys"] if not each.get("removed")}:
+        if not claim:
+            raise CliError("the namespace is free", "make it yours with --claim", Exit.NEGATIVE, where=namespace)
+        keys = {"keys": [public.pem], "mode": "Key"} if public else {"mode": "Keyless"}
+        opened.call("POST", "/api/v1/namespaces", json={"name": namespace, **keys})
+        out.note(f"namespace {namespace} is yours")
+    elif public and public.id not in {each["keyId"] for each in reply.json()["keys"] if not each.get("removed")}:
         given, current = {"pem": public.pem, "role": "owner"}, {"If-Match": reply.headers["ETag"]}
         opened.call("POST", f"{address}/keys", json=given, headers=current)
         out.note(f"key {public.id[:12]} is one of namespace {namespace}'s")

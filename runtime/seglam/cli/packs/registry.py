@@ -33,6 +33,7 @@ REMEDIES = {
     413: "make the pack smaller",
     429: "wait and try again",
 }
+BY_CODE = {"unknown-namespace": "make it yours with `seglam pack publish --claim`"}
 WORDS = 600
 
 
@@ -127,7 +128,9 @@ def explained(problem: Mapping[str, Any], status: int, where: str) -> CliError:
     words = str(problem.get("detail") or problem.get("title") or f"HTTP {status}")
     code = str(problem.get("code") or str(problem.get("type", "")).rpartition(":")[2].rpartition("/")[2])
     what = one_line(words, WORDS).rstrip(".") + (f" ({one_line(code, 60)})" if code else "")
-    remedy = REMEDIES.get(status, "correct it and run it again" if status < 500 else "try again; look at the registry")
+    remedy = BY_CODE.get(code) or REMEDIES.get(
+        status, "correct it and run it again" if status < 500 else "try again; look at the registry"
+    )
     return CliError(what, remedy, CODES.get(status, Exit.MISSING if status >= 500 else Exit.NEGATIVE), where=where)
 
 
