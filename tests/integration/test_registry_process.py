@@ -1,0 +1,75 @@
+"""The registry as a process over HTTP: published, killed at work, and taken up again."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from seglam.packs.trust.signing.key import KeySigner
+from tests.registries import ORIGIN, Person, archive, doubling, good_pack
+from tests.registry_process import API, RegistryProcess, running
+from tests.sigstore import Fault, Sigstore
+
+CAROL = Person("carol", issuer="seglam:local")
+
+
+def pem_of(person: Person) -> str:
+    """The public key that somebody signs with."""
+    assert isinstance(person.signer, KeySigner)
+    return person.signer.public.pem
+
+
+def published(registry: RegistryProcess) -> list[str]:
+    """The packs that anybody can see."""
+    listed = registry.client.get(f"{API}/packs").json()["items"]
+    return [item["name"] for item in listed]
+
+
+def test_killed_while_it_waits_for_a_signature_it_completes_after_a_restart(sigstore: Sigstore, tmp_path: Path) -> None:
+    trust, token = tmp_path / "trust.json", tmp_path / "token"
+    trust.write_text(sigstore.trust_config)
+    token.write_text(sigstore.issuer.token("seglam-system", "registry"))
+    url, data = f"sqlite:///{tmp_path / 'registry.sqlite3'}", tmp_path / "data"
+    settings = {"SIGNING": "keyless", "TRUST_FILE": str(trust), "TOKEN_FILE": str(token)}
+    body = archive(good_pack(), CAROL)
+    with running(url, data, **settings) as registry:
+        registry.claim("acme", "carol", mode="Key", keys=[pem_of(CAROL)])
+        headers = registry.token("acme", "carol")
+        with sigstore.proxies["rekor"].faulty(Fault(delay=300)):
+            asked = len(sigstore.proxies["rekor"].asked)
+            response = registry.publish(body, headers, key="once", wait=1)
+            assert response.status_code == 202, response.text
+            address = response.headers["location"]
+            while len(sigstore.proxies["rekor"].asked) == asked:
+                time.sleep(0.05)
+            assert registry.client.get(address, headers=headers).json()["state"] == "tested"
+            assert published(registry) == []
+            registry.kill()
+    with running(url, data, **settings) as registry:
+        # A token of before the kill still counts; the same request finds the same publication.
+        response = registry.publish(body, headers, key="once")
+        assert response.status_code == 201, response.text
+        assert response.headers["location"] == address
+        assert published(registry) == [f"{ORIGIN}/acme/basics"]
+        again = registry.publish(body, headers, key="once")
+        assert (again.status_code, again.json()["id"]) == (201, response.json()["id"])
+        kinds = {
+            each["predicateType"]
+            for each in registry.client.get(f"{API}/packs/acme/basics/versions/1.0.0/attestations").json()["items"]
+        }
+        assert len(kinds) == 3
+
+
+def test_what_is_refused_says_why_with_the_gates_evidence(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'registry.sqlite3'}"
+    with running(url, tmp_path / "data") as registry:
+        registry.claim("acme", "carol", keys=[pem_of(CAROL)])
+        headers = registry.token("acme", "carol")
+        wrong = good_pack(documents=[doubling(code="def solve(n):\n    return 3 * n\n")])
+        response = registry.publish(archive(wrong, CAROL), headers)
+        assert response.status_code == 422
+        assert response.headers["content-type"] == "application/problem+json"
+        problem = response.json()
+        assert problem["code"] == "tests-failed"
+        assert problem["evidence"]["procedures"]["double"]["passed"] is False
+        assert published(registry) == []

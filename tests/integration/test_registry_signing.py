@@ -1,0 +1,124 @@
+"""The registry's own keyless signatures by a real sigstore: down, slow or lying at each signature."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from seglam.packs.trust.signing.key import KeySigner
+from seglam.registry.settings import Settings, SettingsInvalid
+from seglam.registry.signing import Signing, open_signing
+from seglam.registry.tables import BlobRow, BundleRow, ChangeRow, PublicationState, VersionRow
+from tests.registries import ALICE, ORIGIN, archive, desk, good_pack
+from tests.sigstore import Fault, Sigstore
+from tests.sigstore.oidc import subject
+
+
+def other_entry(body: bytes) -> bytes:
+    """The log's answer with a proof that proves nothing."""
+    answer: dict[str, Any] = json.loads(body)
+    answer["inclusionProof"]["rootHash"] = answer["inclusionProof"]["rootHash"][::-1]
+    return json.dumps(answer).encode()
+
+
+FAULTS = [
+    pytest.param("fulcio", Fault(refuse=True), 1, id="authority-down-first"),
+    pytest.param("fulcio", Fault(lie=lambda _: b'{"signedCertificateEmbeddedSct":{}}'), 2, id="authority-lies-second"),
+    pytest.param("tsa", Fault(status=503), 1, id="timestamps-down-first"),
+    pytest.param("rekor", Fault(drop=True), 2, id="log-is-not-heard-second"),
+    pytest.param("rekor", Fault(lie=other_entry), 1, id="log-lies-first"),
+    pytest.param("rekor", Fault(delay=60), 2, id="log-slow-second"),
+]
+
+
+class Watched:
+    """A signer before whose call of a number something is done."""
+
+    def __init__(self, signing: Signing, number: int, before: Any) -> None:
+        self._signer = signing.signer
+        self._before = {number: before}
+        self._calls = 0
+        self.mode = signing.signer.mode
+        self.identity = "the registry"
+
+    def sign(self, statement: bytes) -> bytes:
+        self._calls += 1
+        self._before.get(self._calls, lambda: None)()
+        return self._signer.sign(statement)
+
+
+@pytest.fixture
+def keyless(sigstore: Sigstore, tmp_path: Path) -> Settings:
+    trust, token = tmp_path / "trust.json", tmp_path / "token"
+    trust.write_text(sigstore.trust_config)
+    token.write_text(sigstore.issuer.token("seglam-system", "registry"))
+    return Settings(
+        data=tmp_path / "data", origin=ORIGIN, signing="keyless", trust_file=trust, token_file=token, signing_s=4
+    )
+
+
+@pytest.mark.parametrize(("service", "fault", "number"), FAULTS)
+def test_nothing_is_published_until_the_service_is_well_again(
+    sigstore: Sigstore, keyless: Settings, tmp_path: Path, service: str, fault: Fault, number: int
+) -> None:
+    signing = open_signing(keyless)
+    proxy = sigstore.proxies[service]
+    watched = Watched(signing, number, lambda: proxy.set(fault))
+    try:
+        with desk(
+            f"sqlite:///{tmp_path / 'registry.sqlite3'}",
+            tmp_path / "data",
+            signing=Signing(watched, signing.root, signing.who),
+        ) as made:
+            made.claim(ALICE)
+            made.publishing.start()
+            taken = made.publishing.submit(archive(good_pack()), ALICE)
+            end = time.monotonic() + 60
+            while (found := made.publishing.state(taken.id)) is not None and found.problem is None:
+                assert time.monotonic() < end, found
+                time.sleep(0.05)
+            assert found is not None and found.problem is not None
+            assert found.state is PublicationState.TESTED
+            assert found.problem["code"].startswith("signing-") and found.problem["retriable"] is True
+            assert len(found.problem["detail"]) > 40
+            with made.database.read() as session:
+                for table in (VersionRow, BlobRow, BundleRow, ChangeRow):
+                    assert session.exec(select(table)).all() == []
+            proxy.set(None)
+            found = made.publishing.wait(taken.id, 60)
+            assert found is not None and found.state is PublicationState.PUBLISHED, found
+            with made.database.read() as session:
+                own = [row for row in session.exec(select(BundleRow)) if row.mode == "Keyless"]
+                assert {(row.issuer, row.identity) for row in own} == {
+                    (sigstore.issuer.url, subject("seglam-system", "registry"))
+                }
+                assert len(own) == 2 and all(row.log_index is not None for row in own)
+    finally:
+        proxy.set(None)
+
+
+def test_a_key_of_its_own_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    first, second = open_signing(settings), open_signing(settings)
+    assert first.who() == second.who()
+    (file,) = (tmp_path / "keys").iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_is_none_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    file.write_text("no key")
+    with pytest.raises(SettingsInvalid, match=r"SEGLAM_REGISTRY_KEY_FILE: .*key\.pem cannot be used"):
+        open_signing(Settings(data=tmp_path, key_file=file))
+
+
+def test_a_given_key_signs(tmp_path: Path) -> None:
+    given = KeySigner.generate()
+    file = tmp_path / "key.pem"
+    file.write_bytes(given.private_pem)
+    assert open_signing(Settings(data=tmp_path, key_file=file)).who() == given.identity
