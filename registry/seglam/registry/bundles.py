@@ -6,7 +6,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from seglam.packs import oci
-from seglam.packs.trust.bundles import opened
 from seglam.packs.trust.decision import Signature
 from seglam.registry.tables import BlobRow, BundleRow, PackBlobRow, VersionRow, stamp
 
@@ -40,7 +39,7 @@ def add(
         issuer=None if by_key else signature.issuer,
         identity=None if by_key else signature.subject,
         key_id=signature.subject if by_key else None,
-        log_index=opened(raw).log_index,
+        log_index=signature.log_index,
         size=len(raw),
         publication=publication,
         at=stamp(),
