@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from securesystemslib.signer import CryptoSigner
@@ -126,3 +127,31 @@ class StorageFetcher(FetcherInterface):
         if name == "timestamp.json":
             return self.storage.latest("timestamp")
         return self.storage.read(unquote(rest.removesuffix(".json")), int(head))
+
+
+class Served(Protocol):
+    """Files of an index, as a registry has them."""
+
+    def metadata(self, name: str) -> bytes | None: ...
+
+    def target(self, path: str) -> bytes | None: ...
+
+
+class FilesFetcher(FetcherInterface):
+    """Serves what a registry would over HTTP; `replaced` as in StorageFetcher."""
+
+    def __init__(self, files: Served, replaced: Mapping[str, bytes | None] | None = None) -> None:
+        self._files = files
+        self._replaced = dict(replaced or {})
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        name = urlsplit(url).path.removeprefix("/")
+        if name in self._replaced:
+            body = self._replaced[name]
+        elif name.startswith("targets/"):
+            body = self._files.target(name.removeprefix("targets/"))
+        else:
+            body = self._files.metadata(name)
+        if body is None:
+            raise DownloadHTTPError(f"{name} is not here", 404)
+        return iter([body])

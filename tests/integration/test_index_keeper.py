@@ -8,7 +8,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -24,54 +23,11 @@ from seglam.registry.indexing import setup
 from seglam.registry.indexing.keeper import Keeper
 from seglam.registry.indexing.storage import SessionStorage
 from seglam.registry.migrations import upgrade
-from seglam.registry.tables import IndexMetadataRow, PackRow, VersionRow, VersionState
+from seglam.registry.tables import IndexMetadataRow, VersionRow, VersionState
+from tests.index_rows import publish
 
 ORIGIN = "registry.acme.example"
 DATES = PackName(ORIGIN, "acme", "dates")
-
-
-def publish(database: Database, name: PackName, version: str, **more: str) -> None:
-    """What the transaction of a publication leaves, as far as the index reads it."""
-    digest = "sha256:" + sha256(f"{name}@{version}".encode()).hexdigest()
-    now = "2026-11-21T15:00:00.000000Z"
-    with database.write() as session:
-        if session.get(PackRow, str(name)) is None:
-            session.add(
-                PackRow(
-                    name=str(name),
-                    origin=name.origin,
-                    namespace=name.namespace,
-                    pack=name.pack,
-                    skeleton=f"{name.namespace}/{name.pack}",
-                    description="",
-                    licence="Apache-2.0",
-                    newest=version,
-                    created=now,
-                    changed=now,
-                )
-            )
-            session.flush()
-        session.add(
-            VersionRow(
-                name=str(name),
-                version=version,
-                position=version,
-                digest=more.get("digest", digest),
-                length=700,
-                config=digest,
-                content=digest,
-                size=1,
-                description="",
-                licence="Apache-2.0",
-                procedures="[]",
-                requires="[]",
-                publisher_issuer="i",
-                publisher_subject="s",
-                publication="p",
-                published=now,
-                changed=now,
-            )
-        )
 
 
 def listed(keeper: Keeper, database: Database, name: PackName) -> dict[str, Status]:

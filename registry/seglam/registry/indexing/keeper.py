@@ -20,7 +20,7 @@ from sqlmodel import Session
 from seglam.packs.index.errors import IndexConflict, IndexFault, IndexNotReady
 from seglam.packs.index.keys import KeyRing
 from seglam.packs.index.layout import SIGNING_CONFIG, TRUSTED_ROOT
-from seglam.packs.index.repository import Clock, Lifetimes, Repository, utc_now
+from seglam.packs.index.repository import Clock, Lifetimes, Repository, RoleState, utc_now
 from seglam.registry.database import Database
 from seglam.registry.faults import DatabaseError
 from seglam.registry.indexing import releases, setup
@@ -141,14 +141,17 @@ class Keeper:
 
         self._write(installed)
 
+    def states(self) -> list[RoleState]:
+        """Versions, expiries and keys of the roles; IndexNotReady before there is a root."""
+        with self._database.read() as session:
+            return self._repository(session)[0].states()
+
     def ready(self) -> IndexFault | None:
         """Why nothing can be listed now, or None: for readiness and `keys status`."""
         try:
-            with self._database.read() as session:
-                repository, _ = self._repository(session)
-                for state in repository.states():
-                    if state.expires <= self._clock():
-                        return IndexNotReady("index-expired", f"{state.role} expired at {state.expires}: docs/keys.md")
+            for state in self.states():
+                if state.expires <= self._clock():
+                    return IndexNotReady("index-expired", f"{state.role} expired at {state.expires}: docs/keys.md")
         except IndexFault as error:
             return error
         return None
