@@ -230,3 +230,13 @@ def test_a_trust_root_signs_by_its_own_configuration(sigstore: Sigstore, root: T
     signed = KeylessSigner(trust_config(spec), lambda: sigstore.issuer.token("shop", "alice"))
     assert examine(signed.sign(statement(review())), [root], PACK).passed
     assert signed.identity == f"system:serviceaccount:shop:alice (issuer {sigstore.issuer.url})"
+
+
+def test_a_timestamp_that_proves_nothing_is_not_taken_along(sigstore: Sigstore, root: TrustRoot, bundle: bytes) -> None:
+    """No signature covers the list of timestamps, so anybody can add one of another time; sigstore needs only one."""
+    other = json.loads(signer(sigstore, "shop", "compiler").sign(statement(provenance())))
+    document = json.loads(bundle)
+    stamps = document["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"]
+    stamps += other["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"]
+    assert len(stamps) == 2
+    assert examine(json.dumps(document).encode(), [root], PACK).code == "signature"

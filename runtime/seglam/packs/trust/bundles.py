@@ -29,8 +29,6 @@ class Envelope:
         payload: the statement's bytes.
         signature: the only signature.
         hint: the key's id in key mode, else empty.
-        log_index: index in the transparency log, if the bundle states one.
-        integrated: the log's own time in seconds since 1970, if the bundle states one (Rekor v1).
     """
 
     raw: bytes
@@ -40,8 +38,6 @@ class Envelope:
     payload: bytes
     signature: bytes
     hint: str = ""
-    log_index: int | None = None
-    integrated: int | None = None
 
 
 def bundle_digest(raw: bytes) -> str:
@@ -69,17 +65,7 @@ def opened(raw: bytes) -> Envelope:
     if ("publicKey" in material) == bool(certified):
         raise Refused("malformed", "A bundle has either a certificate or the hint of a public key, and one of them.")
     if certified:
-        log_index, integrated = _logged(material)
-        return Envelope(
-            raw,
-            bundle_digest(raw),
-            "Keyless",
-            payload_type,
-            payload,
-            signature,
-            log_index=log_index,
-            integrated=integrated,
-        )
+        return Envelope(raw, bundle_digest(raw), "Keyless", payload_type, payload, signature)
     return Envelope(raw, bundle_digest(raw), "Key", payload_type, payload, signature, hint=_hint(document, material))
 
 
@@ -124,16 +110,3 @@ def _hint(document: dict[str, Any], material: dict[str, Any]) -> str:
             if not any(more.values()) and set(more) <= {"tlogEntries", "timestampVerificationData"}:
                 return hint
     raise Refused("malformed", f"A bundle in key mode is a {BUNDLE_TYPE} with the hint of a key and nothing else.")
-
-
-def _logged(material: dict[str, Any]) -> tuple[int | None, int | None]:
-    match material.get("tlogEntries"):
-        case [dict(entry)]:
-            return _integer(entry.get("logIndex")), _integer(entry.get("integratedTime"))
-    return None, None
-
-
-def _integer(value: Any) -> int | None:
-    """A 64-bit integer as protobuf's JSON writes it: a text."""
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None

@@ -12,6 +12,8 @@ from seglam.packs.trust.requirements import Evidence, judged, status_step
 from seglam.packs.trust.roots import TrustRoot
 
 MAX_BUNDLES = 256
+MAX_BUNDLES_BYTES = 32 * 1024 * 1024
+"""Of all bundles of a pack together: anybody may attach some, and reading them takes time."""
 
 
 def decide(
@@ -195,6 +197,9 @@ def _bundles(
     """Look at every bundle; a step for each. What does not hold is left out and denies nothing by itself."""
     if len(bundles) > MAX_BUNDLES:
         words = f"There are {len(bundles)} bundles, at most {MAX_BUNDLES} are looked at."
+        return [Step("bundle", False, "too-large", words)]
+    if (size := sum(map(len, bundles))) > MAX_BUNDLES_BYTES:
+        words = f"The bundles have {size} bytes in all, at most {MAX_BUNDLES_BYTES} are looked at."
         return [Step("bundle", False, "too-large", words)]
     steps = []
     for raw in bundles:

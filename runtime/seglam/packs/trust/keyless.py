@@ -8,7 +8,7 @@ its `validFor`, and a certificate has exactly one name and one issuer. Nothing h
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -68,10 +68,18 @@ def checked(raw: bytes, root: str, check: Check[T]) -> tuple[T, Signature]:
         raise Refused("signature", "The bundle holds no trusted time: neither a timestamp nor a log's promise.")
     policy = identities.AllOf([identities.Identity(identity=subject), _Issuer(issuer)])
     moments = [*times, bundle.signing_certificate.not_valid_before_utc]
+
+    def judged(root_in_force: str) -> T:
+        verifier = _verifier(root_in_force)
+        found = check(verifier, bundle, policy)
+        for each in _timed_singly(raw):
+            check(verifier, Bundle.from_json(each), policy)
+        return found
+
     try:
-        found = check(_verifier(_in_force(root, moments)), bundle, policy)
+        found = judged(_in_force(root, moments))
     except Exception as error:  # as above
-        raise _explained(bundle, policy, root, moments, check, error) from error
+        raise _explained(judged, root, moments, error) from error
     return found, Signature("Keyless", issuer, subject, min(times), _log_index(raw))
 
 
@@ -131,17 +139,29 @@ def _text(value: bytes, *, der: bool) -> str:
 
 
 def _times(bundle: Bundle, raw: bytes) -> list[datetime]:
-    """Every time that the bundle claims.
-
-    sigstore accepts the bundle only if one of them is proven, so whoever judges by all of them, or by the worst, is
-    never misled by one that is not.
-    """
+    """Every time that the bundle claims: by timestamp authorities, and by a log of the first version."""
     stamps = bundle.verification_material.timestamp_verification_data
     times = [each.tst_info.gen_time for each in (stamps.rfc3161_timestamps if stamps else ())]
     entry = _entry(raw)
     if entry.get("inclusionPromise") and (integrated := int(entry.get("integratedTime") or 0)):
         times.append(datetime.fromtimestamp(integrated, UTC))
     return times
+
+
+def _timed_singly(raw: bytes) -> Iterator[bytes]:
+    """The bundle with one of its timestamps at a time, if it claims more than one time.
+
+    sigstore is content when one of them is proven; anybody could add others, which no signature covers.
+    """
+    document = json.loads(raw)
+    material = document["verificationMaterial"]
+    stamps = (material.get("timestampVerificationData") or {}).get("rfc3161Timestamps") or []
+    entry = material["tlogEntries"][0]
+    if len(stamps) + bool(entry.pop("inclusionPromise", None)) < 2:
+        return
+    for each in stamps:
+        material["timestampVerificationData"] = {"rfc3161Timestamps": [each]}
+        yield json.dumps(document).encode()
 
 
 def _entry(raw: bytes) -> dict[str, Any]:
@@ -157,20 +177,13 @@ def _log_index(raw: bytes) -> int | None:
 # --- windows -----------------------------------------------------------------------------------------------------
 
 
-def _explained(
-    bundle: Bundle,
-    policy: identities.VerificationPolicy,
-    root: str,
-    moments: list[datetime],
-    check: Check[Any],
-    error: Exception,
-) -> Refused:
+def _explained(judged: Callable[[str], Any], root: str, moments: list[datetime], error: Exception) -> Refused:
     """Why it failed: whether it would have passed if a closed window were open. It does not pass either way."""
     opened: list[str] = []
     for member, code in _WINDOWS:
         opened.append(member)
         try:
-            check(_verifier(_in_force(root, moments, opened=opened)), bundle, policy)
+            judged(_in_force(root, moments, opened=opened))
         except Exception:  # noqa: BLE001, S112  # still refused: the next window, or none, is the reason
             continue
         return Refused(code, _WORDS[code])

@@ -6,9 +6,10 @@ status are SEGLAM's own, since no vetted predicate says who approved which proce
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from seglam.procedures.document import Digest, Model
 
@@ -18,7 +19,17 @@ BUILD_TYPE = "https://seglam.dev/build/compilation/v1"
 Kind = Literal["release", "provenance", "test-result", "review", "verification-summary", "status"]
 """Short name of a predicate, as policies and commands write it."""
 
-Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$", max_length=20)]
+
+def _is_time(text: str) -> str:
+    datetime.fromisoformat(text)  # raises ValueError for the 30th of February
+    return text
+
+
+Time = Annotated[
+    str,
+    StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$", max_length=20),
+    AfterValidator(_is_time),
+]
 """UTC in RFC 3339 to the second, such as 2026-11-21T12:00:00Z."""
 Hex256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 Purl = Annotated[str, StringConstraints(pattern=r"^pkg:seglam/[ -~]{1,480}$", max_length=512)]

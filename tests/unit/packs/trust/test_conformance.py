@@ -58,6 +58,7 @@ REFUSED = {
     "rekor2-no-timestamp_fail": "malformed",
     "rekor2-timestamp-untrusted-tsa-with-embedded-cert_fail": "malformed",
     "rekor2-timestamp-with-incorrect-time_fail": "untrusted",
+    "trust-root-tlog-missing-validity-start_fail": "log-window",
 }
 
 

@@ -278,10 +278,12 @@ def test_a_root_that_lists_another_key_under_an_id_is_refused() -> None:
     assert examine(bundle, [swapped], PACK).code == "key"
 
 
-def test_too_many_bundles_are_refused() -> None:
+def test_too_many_or_too_large_bundles_are_refused() -> None:
     decision = judge(evidence() * MAX_BUNDLES, FULL, ROOT)
     assert not decision.allowed
     assert "bundle: too-large" in codes(decision)
+    large = [b" " * 7_000_000] * 5
+    assert "bundle: too-large" in codes(judge([*evidence(), *large], FULL, ROOT))
 
 
 def test_a_gate_that_fails_denies() -> None:
@@ -473,3 +475,8 @@ def test_a_statement_keeps_its_bytes_through_reading() -> None:
     for predicate in (release(), provenance(), ran(), review(), status("yanked")):
         data = statement(predicate)
         assert Statement.read(data).to_bytes() == data
+
+
+def test_a_time_that_is_none_is_refused_when_it_is_read() -> None:
+    data = statement(review()).replace(text(NOW - timedelta(days=1)).encode(), b"2026-02-30T00:00:00Z")
+    assert examine(resigned(ALICE, data), [ROOT], PACK).code == "malformed"
