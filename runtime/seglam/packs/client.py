@@ -18,6 +18,8 @@ from seglam.packs.versions import Version, VersionInvalid
 
 _ACCEPT = f"{oci.MANIFEST}, {oci.INDEX}"
 _MAX_PAGES = 50
+# Tools that write an index anew leave the type out, or take the config's.
+_MAY_BE_BUNDLES = ("", oci.BUNDLE, oci.EMPTY)
 _SMALL = 64 * 1024
 
 
@@ -125,8 +127,8 @@ class OciClient:
             PackInvalid: a blob or manifest has another digest than it should.
         """
         bundles: dict[str, bytes] = {}
-        for entry in self._referring(name, digest)[0]:
-            if entry.media_type != oci.MANIFEST or entry.artifact_type not in ("", oci.BUNDLE):
+        for entry in self._referring(name, digest):
+            if entry.media_type != oci.MANIFEST or entry.artifact_type not in _MAY_BE_BUNDLES:
                 continue
             manifest, _ = self._manifest(name, entry.digest)
             try:
@@ -135,6 +137,7 @@ class OciClient:
                 continue
             if layer is not None and layer.digest not in bundles:
                 bundles[layer.digest] = self._blob(name, layer, oci.MAX_BUNDLE_BYTES)
+                oci.check_bundles(bundles.values())
         return tuple(bundles.values())
 
     def push(self, pack: Pack, bundles: Iterable[bytes] = ()) -> None:
@@ -159,8 +162,7 @@ class OciClient:
             TransportError: `denied`, or another answer.
             PackInvalid: a bundle is none.
         """
-        known, _ = self._referring(name, subject.digest)
-        held = {entry.digest for entry in known}
+        held = {entry.digest for entry in self._referring(name, subject.digest)}
         tagged: list[Descriptor] = []
         for bundle in dict.fromkeys(bundles):
             manifest = oci.bundle_manifest(bundle, subject)
@@ -184,7 +186,7 @@ class OciClient:
         tag = oci.referrers_tag(digest)
         for _ in range(5):
             value = self._tagged_index(name, tag)
-            listed = {entry.digest for entry in oci.index_entries(strictjson.write(value), tag)}
+            listed = {entry.digest for entry in oci.entries_of(value, tag)}
             missing = [entry.value() for entry in entries if entry.digest not in listed]
             if not missing:
                 return
@@ -197,25 +199,26 @@ class OciClient:
         if answer.status == 404:
             return {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": []}
         body = _checked(answer, f"the referrers of {name}", 200).body
-        oci.index_entries(body, tag)
         value: dict[str, Any] = strictjson.read(body, tag, limit=oci.MAX_MANIFEST_BYTES)
+        oci.entries_of(value, tag)
         return value
 
-    def _referring(self, name: PackName, digest: str) -> tuple[list[Descriptor], bool]:
-        """Descriptors of the referrers, and whether the registry has the API."""
+    def _referring(self, name: PackName, digest: str) -> list[Descriptor]:
+        """Descriptors of the referrers: by the API, or by the tag if the registry has none."""
         if not is_digest(digest):
             raise ValueError(f"{digest[:80]!r} is no digest")
         entries: list[Descriptor] = []
         by_api = False
         for page in self._pages(f"/v2/{name}/referrers/{digest}", name):
             by_api = True
-            entries += oci.index_entries(strictjson.write(page), "referrers")
+            entries += oci.entries_of(page, "referrers")
             if len(entries) > oci.MAX_REFERRERS:
-                raise PackInvalid("referrers", "referrers", f"{digest} has more than {oci.MAX_REFERRERS} of them")
+                break
         if not by_api:
-            index = strictjson.write(self._tagged_index(name, oci.referrers_tag(digest)))
-            entries = oci.index_entries(index, "referrers")
-        return list({entry.digest: entry for entry in entries}.values())[: oci.MAX_REFERRERS], by_api
+            entries = oci.entries_of(self._tagged_index(name, oci.referrers_tag(digest)), "referrers")
+        if len(entries) > oci.MAX_REFERRERS:
+            raise PackInvalid("referrers", "referrers", f"{digest} has more than {oci.MAX_REFERRERS} of them")
+        return list({entry.digest: entry for entry in entries}.values())
 
     def _pages(self, path: str, name: PackName) -> Iterable[Any]:
         """The JSON of a list, page by page; none at all if the registry does not know the path."""

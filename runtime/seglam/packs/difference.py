@@ -12,6 +12,8 @@ from seglam.packs.pack import Pack
 from seglam.procedures import Spec
 from seglam.procedures.document import DEPLOYMENT_FIELDS, Example
 
+MAX_LINES = 4000
+
 Change = Literal["added", "removed", "changed"]
 
 
@@ -132,8 +134,17 @@ def _procedure(
         fields=tuple(changed) if None not in specs else (),
         patterns=_lists([_patterns(spec) for spec in specs]),
         examples=_lists([_examples(spec) for spec in specs]),
-        code=tuple(unified_diff(code[0].splitlines(), code[1].splitlines(), "before", "after", lineterm="")),
+        code=tuple(_code(*(each.splitlines() for each in code))),
     )
+
+
+def _code(before: list[str], after: list[str]) -> Iterator[str]:
+    """Unified diff; of long code all lines of both sides, since finding common ones takes minutes at worst."""
+    if before == after:
+        return iter(())
+    if max(len(before), len(after)) > MAX_LINES:
+        return iter([*(f"-{line}" for line in before), *(f"+{line}" for line in after)])
+    return unified_diff(before, after, "before", "after", lineterm="")
 
 
 def _patterns(spec: Spec | None) -> list[str]:

@@ -37,7 +37,7 @@ class Packed:
 
 
 class ImageLayout:
-    """A layout that is read. Blobs are read when they are asked for, and hashed each time."""
+    """A layout that is read. Blobs are read when they are asked for, and hashed each time. One thread may use it."""
 
     def __init__(self, files: LayoutFiles) -> None:
         self._files = files
@@ -47,7 +47,7 @@ class ImageLayout:
         self._packs: dict[str, Descriptor] = {}
         self._referrers: dict[str, dict[str, Descriptor]] = {}
         self._foreign: list[Descriptor] = []
-        self._seen = 0
+        self._seen: dict[str, bool] = {}
         for entry in oci.index_entries(self._own("index.json"), "index.json"):
             if not self._sort(entry, _DEPTH):
                 self._foreign.append(entry)
@@ -119,6 +119,7 @@ class ImageLayout:
             layer = oci.bundle_of(self._blob(referrer), digest)
             if layer is not None and layer.digest not in found:
                 found[layer.digest] = self._blob(layer)
+                oci.check_bundles(found.values())
         return tuple(found.values())
 
     def packed(self) -> Iterator[Packed]:
@@ -158,10 +159,18 @@ class ImageLayout:
             raise PackInvalid("blob-missing", path, "the layout lists this blob, but it is not there") from None
 
     def _sort(self, entry: Descriptor, depth: int) -> bool:
-        """Note a pack, a referrer, or those of a nested index; whether it was one of them."""
-        self._seen += 1
-        if self._seen > MAX_MANIFESTS:
-            raise PackInvalid("index", "index.json", f"it lists more than {MAX_MANIFESTS} manifests")
+        """Note a pack, a referrer, or those of a nested index; whether it was one of them.
+
+        Each manifest is read once, however often it is listed, so that the work is bounded by the layout's size.
+        """
+        if entry.digest not in self._seen:
+            if len(self._seen) >= MAX_MANIFESTS:
+                raise PackInvalid("index", "index.json", f"it lists more than {MAX_MANIFESTS} manifests")
+            self._seen[entry.digest] = False
+            self._seen[entry.digest] = self._note(entry, depth)
+        return self._seen[entry.digest]
+
+    def _note(self, entry: Descriptor, depth: int) -> bool:
         if entry.media_type not in (oci.MANIFEST, oci.INDEX) or entry.size > oci.MAX_MANIFEST_BYTES:
             return False
         data = self._blob(entry)

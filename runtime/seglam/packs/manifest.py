@@ -26,7 +26,7 @@ MAX_PACK_JSON_BYTES = 1024 * 1024
 README = "README.md"
 LICENCE = "LICENSE"
 
-_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+_SEGMENT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._+-]*[A-Za-z0-9_+-])?")
 _PROCEDURE = re.compile(r"procedures/([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)\.yaml")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -232,7 +232,7 @@ def path_problem(path: str) -> tuple[str, str] | None:
     if not all(_SEGMENT.fullmatch(segment) for segment in segments):
         return (
             "path-characters",
-            "a path has other characters than A-Z a-z 0-9 . _ + -, or a part begins with one of .+-",
+            "a path has other characters than A-Z a-z 0-9 . _ + -, or a part begins with . + - or ends with .",
         )
     return None
 

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,8 @@ MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 """What the distribution specification asks registries to accept."""
 MAX_BUNDLE_BYTES = 1024 * 1024
 MAX_REFERRERS = 1000
+MAX_BUNDLES_BYTES = 64 * 1024 * 1024
+"""All bundles of one pack together, which are read at once."""
 
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 
@@ -212,6 +215,16 @@ def bundle_of(manifest: bytes, subject: str) -> Descriptor | None:
     return layer
 
 
+def check_bundles(bundles: Iterable[bytes]) -> None:
+    """Refuse more bundles than are read at once.
+
+    Raises:
+        PackInvalid: `bundle-size`.
+    """
+    if sum(map(len, bundles)) > MAX_BUNDLES_BYTES:
+        raise PackInvalid("bundle-size", "referrers", f"the bundles have more than {MAX_BUNDLES_BYTES} bytes together")
+
+
 def index_manifest(manifests: list[Descriptor]) -> bytes:
     """An image index, as `index.json` and as the referrers of a manifest."""
     return strictjson.write(
@@ -225,7 +238,11 @@ def index_entries(index: bytes, where: str) -> list[Descriptor]:
     Raises:
         PackInvalid: `index`, `descriptor` or a code of `strictjson.read`.
     """
-    value = strictjson.read(index, where, limit=MAX_MANIFEST_BYTES)
+    return entries_of(strictjson.read(index, where, limit=MAX_MANIFEST_BYTES), where)
+
+
+def entries_of(value: Any, where: str) -> list[Descriptor]:
+    """As `index_entries`, of an index that was read."""
     entries = value.get("manifests") if isinstance(value, dict) else None
     if not isinstance(entries, list) or value.get("schemaVersion") != 2:
         raise PackInvalid("index", where, "it is no image index")

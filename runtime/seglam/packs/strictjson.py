@@ -17,7 +17,8 @@ from seglam.packs.problems import PackInvalid
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 32
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# A string that does not end reaches to the end of the text: otherwise each quote in it would be tried in turn.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(rb"[][{}]")
 
 

@@ -105,14 +105,14 @@ class Transport:
             _pause(attempt, answer.headers.get("Retry-After"))
         raise AssertionError("at least one attempt is made")
 
-    def local(self, target: str) -> httpx2.URL:
-        """The address of `target`, which must be of this registry's origin.
+    def local(self, target: str, base: httpx2.URL | None = None) -> httpx2.URL:
+        """The address of `target` as seen from `base`, which must be of this registry's origin.
 
         Raises:
             TransportError: `redirect`: it is elsewhere.
         """
         try:
-            url = self.base.join(target)
+            url = (base or self.base).join(target)
         except (httpx2.InvalidURL, ValueError):
             raise TransportError("redirect", f"{self.base.host} names an address that is none") from None
         if _origin(url) != _origin(self.base) or url.userinfo:
@@ -144,7 +144,7 @@ class Transport:
                 return answer
             if method not in ("GET", "HEAD"):
                 raise TransportError("redirect", f"{url.host} redirects a {method}; that is not followed")
-            url = self.local(str(url.join(answer.headers.get("Location", ""))))
+            url = self.local(answer.headers.get("Location", ""), url)
         raise TransportError("redirect", f"{url.host} redirects more than {_MAX_REDIRECTS} times")
 
     def _exchange(

@@ -266,6 +266,9 @@ def test_redirects_stay_at_the_registry(registry: Registry, client: OciClient) -
         "file:///etc/passwd",
         "http://user:password@{host}/x",
         "http://[",
+        "http://x:99999999/",
+        "http://\xff\xff/",
+        "http://127.0.0.1:port/",
         "gopher://x/",
     ],
 )
@@ -419,6 +422,30 @@ def test_referrers_that_are_not_ours_are_passed_over(registry: Registry, client:
         index["manifests"].append({"mediaType": oci.MANIFEST, "digest": oci.digest_of(data), "size": len(data)})
     registry.manifests[tag] = (json.dumps(index).encode(), oci.INDEX)
     assert client.referrers(NAMED, basic().digest) == (RELEASED,)
+
+
+@pytest.mark.parametrize("artifact_type", [None, oci.BUNDLE, oci.EMPTY])
+def test_an_index_that_another_tool_wrote_anew(
+    registry: Registry, client: OciClient, artifact_type: str | None
+) -> None:
+    registry.has(RELEASED)
+    tag = oci.referrers_tag(basic().digest)
+    index = json.loads(registry.manifests[tag][0])
+    (entry,) = index["manifests"]
+    entry.pop("annotations")
+    entry["artifactType"] = artifact_type
+    if artifact_type is None:
+        entry.pop("artifactType")
+    registry.manifests[tag] = (json.dumps(index).encode(), oci.INDEX)
+    assert client.referrers(NAMED, basic().digest) == (RELEASED,)
+
+
+def test_more_referrers_than_are_read(registry: Registry, client: OciClient) -> None:
+    registry.has(RELEASED)
+    tag = oci.referrers_tag(basic().digest)
+    entries = [oci.Descriptor(oci.MANIFEST, f"sha256:{number:064x}", 1) for number in range(oci.MAX_REFERRERS + 1)]
+    registry.manifests[tag] = (oci.index_manifest(entries), oci.INDEX)
+    assert invalid(lambda: client.referrers(NAMED, basic().digest)) == "referrers"
 
 
 def test_entries_of_others_stay_under_the_referrers_tag(registry: Registry, client: OciClient) -> None:

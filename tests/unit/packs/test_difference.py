@@ -64,3 +64,13 @@ def test_what_changed_is_named() -> None:
         ("docs/old.md", "removed"),
     ]
     assert isinstance(found.files[0], FileChange)
+
+
+def test_long_code_is_shown_whole() -> None:
+    def code(word: str) -> str:
+        return "def solve(n):\n" + f"    {word} = 1\n" * 4001 + "    return str(n)\n"
+
+    before, after = (pack(documents=[document(code=code(word))]) for word in ("a", "b"))
+    (change,) = difference(before, after).procedures
+    assert len(change.code) == 2 * 4003
+    assert change.code[0] == change.code[4003].replace("+", "-") == "-def solve(n):"

@@ -325,3 +325,30 @@ def test_a_bundle_that_is_none_is_not_attached() -> None:
         with pytest.raises(PackInvalid) as caught:
             tar_bytes([Packed(basic(), (data,))])
         assert caught.value.code in ("bundle", "json-syntax")
+
+
+def test_a_manifest_that_is_listed_often_is_read_once(two: list[Packed]) -> None:
+    found = files(tar_bytes(two[:1]))
+    padding = b" " * 1_000_000
+    manifest = b'{"artifactType":"x"}' + padding
+    found["blobs/" + oci.digest_of(manifest).replace(":", "/")] = manifest
+    found["index.json"] = oci.index_manifest([oci.Descriptor.to(oci.MANIFEST, manifest)] * 3_000)
+    with read(tar(found)) as opened:  # 3 GB would be hashed otherwise
+        assert len(opened.foreign()) == 3_000
+
+
+def test_bundles_have_a_limit_together(monkeypatch: pytest.MonkeyPatch, two: list[Packed]) -> None:
+    monkeypatch.setattr(oci, "MAX_BUNDLES_BYTES", len(RELEASED))
+    with read(tar_bytes(two)) as opened:
+        assert opened.bundles(two[1].pack.digest) == (RELEASED,)
+        assert code(lambda: opened.bundles(basic().digest)) == "bundle-size"
+
+
+def test_a_layout_of_another_tool_as_tar(tmp_path: Path, two: list[Packed]) -> None:
+    """Owners, times, directories and filled records, as tar and skopeo write them."""
+    write_directory(tmp_path / "layout", two)
+    with tarfile.open(tmp_path / "layout.tar", "w", format=tarfile.USTAR_FORMAT) as out:
+        for path in ("blobs", "index.json", "oci-layout"):
+            out.add(tmp_path / "layout" / path, path)
+    with ImageLayout.open(tmp_path / "layout.tar") as opened:
+        assert list(opened.packed()) == two

@@ -76,3 +76,8 @@ def test_any_bytes_are_read_like_everybody_reads_them_or_refused(data: bytes) ->
     except PackInvalid:
         return
     assert json.loads(data) == value
+
+
+@pytest.mark.parametrize("data", [b'"' + b'\\"' * 200_000, b'"' + b'\\"' * 200_000 + b"\\", b'["' * 200_000])
+def test_strings_that_do_not_end_are_read_in_one_pass(data: bytes) -> None:
+    assert code(data) in ("json-syntax", "json-depth")  # quadratic time would be minutes
