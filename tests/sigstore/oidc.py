@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 import uuid
@@ -22,7 +23,7 @@ class Issuer:
         url: its name in tokens and certificates, and where it answers.
     """
 
-    def __init__(self, address: str, keyfile: Path, port: int = 0) -> None:
+    def __init__(self, address: str, keyfile: Path, *, tls: ssl.SSLContext | None = None) -> None:
         if keyfile.exists():
             loaded = serialization.load_pem_private_key(keyfile.read_bytes(), password=None)
             assert isinstance(loaded, rsa.RSAPrivateKey)
@@ -50,10 +51,12 @@ class Issuer:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self._server = ThreadingHTTPServer((address, port), Handler)
+        self._server = ThreadingHTTPServer((address, 0), Handler)
         self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port: int = self._server.server_address[1]
-        self.url = f"http://{address}:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{address}:{self.port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def close(self) -> None:
