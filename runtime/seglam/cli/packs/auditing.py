@@ -49,7 +49,7 @@ def audit(
     trust = places.trust(None, root)
     roots = [*trust.roots.values(), *own_root(places)]
     broken = 0
-    for found in places.find_all(pack, trust, offline=offline):
+    for found in places.find_all(pack, trust, offline=offline, kept_first=registry is None):
         audited, imports = chain(found.packed, roots), imported(places, found.packed.pack.digest)
         _say(out, audited, found.where, imports)
         model = found.packed.pack.manifest_model

@@ -106,11 +106,12 @@ class Places:
         """The pack that a command line names."""
         return self.find(text).packed
 
-    def find(self, text: str, trust: Trust | None = None, *, offline: bool = False) -> Found:
+    def find(self, text: str, trust: Trust | None = None, *, offline: bool = False, kept_first: bool = False) -> Found:
         """The pack that a command line names, with its bundles: from its file, this machine's imports, or a registry.
 
         Args:
             offline: never ask a registry.
+            kept_first: ask a registry only for what was not imported here.
         """
         from seglam.packs.names import Reference
 
@@ -118,18 +119,21 @@ class Places:
             reference = Reference.parse(_path(text))
             if reference.path is not None:
                 return self._file(Path(reference.path))
-            if reference.host is None and self.registry is None and (kept := self._kept(reference)) is not None:
+            local = (offline or kept_first) and reference.host is None
+            if local and (kept := self._kept(reference)) is not None:
                 return kept
             if offline:
                 raise CliError("it was not imported here", "name its file, or leave --offline out", where=text)
             return self._pulled(reference, trust)
 
-    def find_all(self, text: str, trust: Trust | None = None, *, offline: bool = False) -> list[Found]:
+    def find_all(
+        self, text: str, trust: Trust | None = None, *, offline: bool = False, kept_first: bool = False
+    ) -> list[Found]:
         """As `find`, but a file may hold several packs; in the order in which they are listed."""
         if (path := self.file(text)) is not None:
             with told(text):
                 return self._files(path)
-        return [self.find(text, trust, offline=offline)]
+        return [self.find(text, trust, offline=offline, kept_first=kept_first)]
 
     def file(self, text: str) -> Path | None:
         """The path that a command line names, if it names one."""
