@@ -28,7 +28,7 @@ ALONE = frozenset(
 
 def lane_of(item: pytest.Item) -> str:
     """The lane of a test."""
-    operates = item.path.stem == "test_operator"  # an operator of its own, before one is installed
+    operates = item.path.stem in ("test_operator", "test_imports")  # of their own, before one is installed
     return CHART if operates or "installed" in getattr(item, "fixturenames", ()) else BESIDE
 
 

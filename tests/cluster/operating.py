@@ -33,10 +33,12 @@ def rights(kubectl: Kubectl, namespace: str) -> Iterator[None]:
     who = {"subjects": [{"apiGroup": group, "kind": "User", "name": ACCOUNT}]}
     common = {"apiVersion": f"{group}/v1", "metadata": {"name": name}}
     watching = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch"]}
+    kinds = ["trustpolicies", "trustroots", "trustpolicies/status", "trustroots/status"]  # in no namespace
+    trust = {"apiGroups": ["seglam.dev"], "resources": kinds, "verbs": ["get", "list", "watch", "patch"]}
     admin = {"apiGroup": group, "kind": "ClusterRole", "name": "cluster-admin"}
     jobs = {"apiGroup": group, "kind": "ClusterRole", "name": name}
     kubectl.apply(
-        {**common, "kind": "ClusterRole", "rules": [watching]},
+        {**common, "kind": "ClusterRole", "rules": [watching, trust]},
         {**common, "kind": "ClusterRoleBinding", "roleRef": jobs, **who},
     )
     kubectl.apply({**common, "kind": "RoleBinding", "roleRef": admin, **who}, namespace=namespace)
