@@ -133,7 +133,7 @@ def find(session: Session, query: Query, after: Position | None, limit: int) -> 
     # Without words all scores are the same; a database takes a bare number there for the number of a column.
     order = [score.desc()] if query.words else []
     asked = asked.order_by(*order, col(PackRow.name)).limit(limit)
-    return [Hit(int(found), row) for row, found in session.execute(asked).tuples()]
+    return [Hit(int(found), row) for row, found in session.execute(asked)]
 
 
 def count(session: Session, query: Query) -> dict[str, dict[str, int]]:
@@ -148,7 +148,7 @@ def count(session: Session, query: Query) -> dict[str, dict[str, int]]:
         asked = select(value, number).select_from(packs).where(*matching).group_by(value)
         if facet not in _OWN:
             asked = asked.where(col(FacetRow.name) == col(PackRow.name), col(FacetRow.facet) == facet)
-        rows = session.execute(asked.order_by(number.desc(), value).limit(MAX_VALUES)).tuples()
+        rows = session.execute(asked.order_by(number.desc(), value).limit(MAX_VALUES))
         counted[facet] = {str(found): int(times) for found, times in rows}
     return counted
 

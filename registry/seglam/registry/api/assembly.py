@@ -24,6 +24,7 @@ from seglam.registry.limits import RATES, Limits
 
 def install(app: FastAPI, parts: Parts) -> None:
     """Add routes, errors, limits, headers and metrics to an application that has none."""
+    app.router.redirect_slashes = False  # an address is one text
     app.state.parts = parts
     app.state.metrics = Metrics()
     add_handlers(app)
