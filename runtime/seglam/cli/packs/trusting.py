@@ -77,7 +77,7 @@ def add(
 
     \b
     Example:
-      seglam pack trust add examples/packs/trust/root.yaml examples/packs/trust/policy.yaml
+      seglam pack trust add examples/packs/trust/root-key.yaml examples/packs/trust/policy-key.yaml
     """
     from seglam.packs.trust.files import FOLDERS, TrustFileInvalid, documents
 
