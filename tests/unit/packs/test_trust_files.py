@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from seglam.packs.trust.files import TrustFileInvalid, config_dir, load, read
+from seglam.packs.trust.keys import key_id, read_public
 from seglam.packs.trust.signing.key import KeySigner
 
 KEY = KeySigner.generate().public
@@ -81,3 +82,11 @@ def test_where_the_files_are() -> None:
     assert config_dir({"SEGLAM_CONFIG_DIR": "/a", "XDG_CONFIG_HOME": "/b"}) == Path("/a")
     assert config_dir({"XDG_CONFIG_HOME": "/b"}) == Path("/b/seglam")
     assert config_dir({"XDG_CONFIG_HOME": "relative"}) == Path("~/.config/seglam").expanduser()
+
+
+def test_the_examples_can_be_used() -> None:
+    examples = Path(__file__).resolve().parents[3] / "examples" / "packs" / "trust"
+    trust = read(sorted(examples.glob("*.yaml")))
+    assert {each.spec.mode for each in trust.policies} == {"Key", "Keyless"}
+    root = trust.roots["acme-keys"]
+    assert {key_id(read_public(pem)): pem for pem in root.keys.values()} == root.keys
