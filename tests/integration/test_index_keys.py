@@ -43,14 +43,9 @@ class Ceremony:
         return self.directory / name
 
     def sign(self, file: str, *keys: str, root: str | None = "root.json") -> str:
+        given: list[str | Path] = ["--root", self.path(root)] if root else []
         for key in keys:
-            said = self.keys(
-                "sign",
-                self.path(file),
-                "--key",
-                self.path(f"{key}.pem"),
-                *(["--root", self.path(root)] if root else []),
-            )
+            said = self.keys("sign", self.path(file), "--key", self.path(f"{key}.pem"), *given)
         return said
 
     def begin(self) -> None:
@@ -59,7 +54,9 @@ class Ceremony:
             self.keys("new", self.path(name))
         for name in ("snapshot", "timestamp", "packs"):
             self.keys("new", self.path(f"online/{name}"), "--unencrypted")
-        roots: list[str | Path] = [part for n in (1, 2, 3) for part in ("--add", f"root={self.path(f'root-{n}.pub')}")]
+        roots: list[str | Path] = []
+        for number in (1, 2, 3):
+            roots += ["--add", f"root={self.path(f'root-{number}.pub')}"]
         self.keys(
             "draft-root",
             *roots,
