@@ -5,8 +5,9 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,20 @@ class LocalIssuer:
             if mode & 0o077:
                 raise PermissionError(f"{self.file} may be read by others (mode {mode & 0o777:04o}); chmod 600 it")
             return source.read().strip()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m seglam.registry.access.local FILE AUDIENCE`: print a token of this machine's issuer."""
+    if len(arguments) != 2:
+        print("usage: python -m seglam.registry.access.local FILE AUDIENCE", file=sys.stderr)
+        return 2
+    try:
+        print(LocalIssuer(Path(arguments[0])).mint(arguments[1]))
+    except OSError as error:
+        print(f"no token: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
