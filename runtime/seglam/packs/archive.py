@@ -21,6 +21,9 @@ _ZERO = bytes(BLOCK)
 _MAX_SIZE = 8**11 - 1
 """Eleven octal digits; larger members need a GNU or pax form."""
 
+_NUMBERS = ((100, 108), (108, 116), (116, 124), (136, 148), (329, 337), (337, 345))
+"""Mode, owner, group, time and the numbers of a device: not used, but a reader that cannot read them may stop there."""
+
 _REGULAR, _DIRECTORY = b"0", b"5"
 _KINDS = {
     b"1": ("link", "a hard link"),
@@ -190,8 +193,11 @@ def _parse(block: bytes, where: str, tolerant: bool) -> tuple[str | None, int]:
         raise PackInvalid(code, where, f"it holds {words}; only regular files may be in it")
     if kind != _REGULAR and not (tolerant and kind == _DIRECTORY):
         raise PackInvalid("member-kind", where, f"it holds a member of the unknown kind {kind!r}")
+    for start, end in _NUMBERS:
+        if any(block[start:end]):
+            _octal(block[start:end], where)
     name, prefix, size = block[:100].rstrip(b"\0"), block[345:500].rstrip(b"\0"), _octal(block[124:136], where)
-    if _octal(block[148:156].rstrip(b" "), where) != sum(block) - sum(block[148:156]) + 8 * 0x20:
+    if _octal(block[148:156], where) != sum(block) - sum(block[148:156]) + 8 * 0x20:
         raise PackInvalid("archive-checksum", where, "a header's checksum is wrong")
     try:
         path = (prefix + b"/" + name if prefix else name).decode()
@@ -224,7 +230,7 @@ def _refuse_foreign(block: bytes, where: str) -> None:
 
 
 def _octal(field: bytes, where: str) -> int:
-    digits = field.rstrip(b"\0")
+    digits = field.rstrip(b"\0 ")
     if not digits or digits.strip(b"01234567"):
         raise PackInvalid("archive-header", where, "a number is not written in octal digits")
     return int(digits, 8)

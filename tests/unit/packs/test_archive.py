@@ -268,6 +268,14 @@ def test_sizes_that_readers_read_differently(size: bytes) -> None:
     assert code(patched(size=size)) == code(patched(size=size), tolerant=True) == "archive-header"
 
 
+@pytest.mark.parametrize("place", ["mode", "uid", "mtime", "major"])
+@pytest.mark.parametrize("value", [b"ustar", b"\x80", b"8", b"-1", b" 1", b"1\x002"])
+def test_numbers_at_which_other_readers_stop(place: str, value: bytes) -> None:
+    """They would take the member with such a number for the end of the archive."""
+    data = patched(**{place: value})  # type: ignore[arg-type]
+    assert code(data, tolerant=True) == "archive-header"
+
+
 def test_a_size_larger_than_the_archive_or_the_limit() -> None:
     assert code(patched(size=b"00000177777\0")) == "member-size"
     assert code(patched(size=b"77777777777\0"), tolerant=True) == "member-size"
