@@ -33,12 +33,14 @@ def rights(kubectl: Kubectl, namespace: str) -> Iterator[None]:
     who = {"subjects": [{"apiGroup": group, "kind": "User", "name": ACCOUNT}]}
     common = {"apiVersion": f"{group}/v1", "metadata": {"name": name}}
     watching = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch"]}
-    kinds = ["trustpolicies", "trustroots", "trustpolicies/status", "trustroots/status"]  # in no namespace
-    trust = {"apiGroups": ["seglam.dev"], "resources": kinds, "verbs": ["get", "list", "watch", "patch"]}
+    # It watches the verification namespace too: a watch that is refused for two minutes ends the operator.
+    kinds = {"apiGroups": ["seglam.dev"], "resources": ["*"], "verbs": ["get", "list", "watch"]}
+    status = ["trustpolicies/status", "trustroots/status"]  # of what stands in no namespace
+    trust = {"apiGroups": ["seglam.dev"], "resources": status, "verbs": ["patch"]}
     admin = {"apiGroup": group, "kind": "ClusterRole", "name": "cluster-admin"}
     jobs = {"apiGroup": group, "kind": "ClusterRole", "name": name}
     kubectl.apply(
-        {**common, "kind": "ClusterRole", "rules": [watching, trust]},
+        {**common, "kind": "ClusterRole", "rules": [watching, kinds, trust]},
         {**common, "kind": "ClusterRoleBinding", "roleRef": jobs, **who},
     )
     kubectl.apply({**common, "kind": "RoleBinding", "roleRef": admin, **who}, namespace=namespace)

@@ -7,7 +7,7 @@ import logging
 from datetime import UTC, datetime
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-QUIET = ("kopf", "aiohttp.access", "asyncio")
+QUIET = ("httpx2", "tuf", "sigstore", "kopf", "aiohttp.access", "asyncio")
 """Loggers that would tell of every event."""
 
 

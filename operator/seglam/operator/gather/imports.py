@@ -14,7 +14,7 @@ from seglam.operator.seen import Meta, PackImport, StatusSeen
 from seglam.packs.trust.policy import TrustPolicy, TrustPolicySpec, matching
 from seglam.packs.trust.roots import TrustRoot, TrustRootSpec
 from seglam.resources.conditions import ConditionType
-from seglam.resources.imports import PackImportSpec, PackImportStatus
+from seglam.resources.imports import AcceptedRelease, PackImportSpec, PackImportStatus
 from seglam.resources.names import TRUST_POLICY, TRUST_ROOT, authors_of
 
 
@@ -32,6 +32,16 @@ class ImportRead:
     authors: tuple[str, ...]
     decided: PackImportStatus
     status: StatusSeen
+
+    @property
+    def accepted(self) -> tuple[AcceptedRelease, ...] | None:
+        """Releases that may be served; None where nothing was decided yet, or a backup lost it.
+
+        The API server keeps no empty list where there was one, so the condition tells the two apart.
+        """
+        if self.decided.accepted is None and self.status.condition(ConditionType.VERIFIED) is None:
+            return None
+        return tuple(self.decided.accepted or ())
 
 
 def import_from(obj: Mapping[str, Any]) -> ImportRead:
@@ -53,10 +63,10 @@ def import_seen(obj: Mapping[str, Any]) -> PackImport:
     """What is remembered of a PackImport."""
     read = import_from(obj)
     accepted = None
-    if read.decided.accepted is not None:
+    if read.accepted is not None:
         accepted = {
             (procedure.name, procedure.digest): release.approval
-            for release in reversed(read.decided.accepted)  # the first is the current one, and has the last word
+            for release in reversed(read.accepted)  # the first is the current one, and has the last word
             for procedure in release.procedures
         }
     # Not Ready: that repeats what the procedures say, who repeat this.

@@ -29,11 +29,13 @@ class Have:
         current: the version that is taken now.
         least: the highest version that was ever accepted.
         digests: digests of releases that were accepted, by release: no version ever has another.
+        stated: releases that the texts of the import's procedures are from.
     """
 
     current: Version | None
     least: Version | None
     digests: Mapping[str, str]
+    stated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

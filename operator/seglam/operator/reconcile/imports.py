@@ -7,7 +7,7 @@ accepted release is not served, whatever else is true of it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,7 @@ from seglam.operator.reconcile.deciding import Decided, Gatekeeper, Have
 from seglam.operator.reconcile.summaries import Summaries, Unsigned
 from seglam.operator.status import condition, ready
 from seglam.packs.names import PackName, Release
+from seglam.packs.versions import VersionRange
 from seglam.procedures import ReasoningProcedure
 from seglam.procedures import digest as digest_of
 from seglam.resources.conditions import MAX_MESSAGE, ConditionType, Reason, timestamp
@@ -142,7 +143,7 @@ class Imports:
         try:
             summary = await self._signed(read, decided)
         except (Unsigned, NotOwned) as problem:
-            before = tuple(each for each in read.decided.accepted or () if each.digest == decided.digest)
+            before = tuple(each for each in read.accepted or () if each.digest == decided.digest)
             return _Taken(decided, (*before, *earlier), read.decided.summary, decided.stale, str(problem))
         accepted = (_accepted(decided), *earlier)[:MAX_RELEASES]
         return _Taken(decided, accepted, summary, decided.stale)
@@ -151,27 +152,24 @@ class Imports:
         """Earlier releases that are served until the current one is, decided anew: one that was yanked goes at once."""
         served = {(each.procedure, each.digest) for each in self._known.active(read.meta.namespace)}
         kept = []
-        for each in read.decided.accepted or ():
-            needed = any((procedure.name, procedure.digest) in served for procedure in each.procedures)
-            if each.digest == current or not needed:
+        for before, wanted in _earlier(read, have):
+            if before is not None and (before.digest == current or not _serves(before, served)):
                 continue
-            name = Release.parse(each.release).name
-            wanted = Asked(name, None, each.digest, False)
             try:
                 again = await self._gatekeeper.decide(
                     trust, read.meta.namespace, wanted, Have(None, None, have.digests)
                 )
             except Unreachable:
-                if self._stands(read):
-                    kept.append(each)
+                if before is not None and self._stands(read):
+                    kept.append(before)
                 continue
-            if again.ruling.allowed:
+            if again.ruling.allowed and again.digest != current and _serves(_accepted(again), served):
                 kept.append(_accepted(again))
         return tuple(kept)
 
     def _as_before(self, read: ImportRead, trouble: str) -> _Taken:
         """Nobody could be asked: the last decision stands until the index expires that it rests on."""
-        before = tuple(read.decided.accepted or ())
+        before = read.accepted or ()
         if not before or self._stands(read):
             return _Taken(None, before, read.decided.summary, trouble, standing=bool(before))
         words = f"the index expired at {read.decided.valid_until}, and {trouble}"
@@ -256,12 +254,12 @@ class Imports:
         if taken.summary is not None:
             parts["summary"] = _plain(taken.summary)
         before: dict[str, Any] = {
-            "accepted": [_plain(each) for each in read.decided.accepted] if read.decided.accepted is not None else None,
+            "accepted": [_plain(each) for each in read.accepted or ()],
             "steps": [_plain(each) for each in read.decided.steps or ()],
         }
         if read.decided.summary is not None:
             before["summary"] = _plain(read.decided.summary)
-        undecided = taken.decided is None and read.decided.accepted is None  # what is served without a decision stays
+        undecided = taken.decided is None and read.accepted is None  # what is served without a decision stays
         if taken.standing or undecided or parts == before:
             return
         body = {
@@ -386,12 +384,24 @@ def _have(read: ImportRead, own: Mapping[str, Object]) -> Have:
         name = PackName.parse(read.spec.pack)
     except ValueError:
         return Have(None, None, {})
-    accepted = [each.release for each in read.decided.accepted or ()]
+    accepted = [each.release for each in read.accepted or ()]
     exists = [release for each in own.values() if (release := desired.release_of(each))]
     least = floor(name, [*accepted, *exists], read.decided.highest_version)
     current = floor(name, accepted[:1] or exists, None)
-    digests = {each.release: each.digest for each in read.decided.accepted or ()}
-    return Have(current, least, digests)
+    digests = {each.release: each.digest for each in read.accepted or ()}
+    return Have(current, least, digests, tuple(sorted(set(exists))))
+
+
+def _earlier(read: ImportRead, have: Have) -> list[tuple[AcceptedRelease | None, Asked]]:
+    """Releases that may be served: those that were accepted or, where a backup lost that, those that texts are from."""
+    if read.accepted is not None:
+        return [(each, Asked(Release.parse(each.release).name, None, each.digest, False)) for each in read.accepted]
+    found = [Release.parse(text) for text in have.stated]
+    return [(None, Asked(each.name, VersionRange.parse(str(each.version)), None, False)) for each in found]
+
+
+def _serves(release: AcceptedRelease, served: Collection[tuple[str, str]]) -> bool:
+    return any((procedure.name, procedure.digest) in served for procedure in release.procedures)
 
 
 def _accepted(decided: Decided) -> AcceptedRelease:
