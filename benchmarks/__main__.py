@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from benchmarks import hit, lookup, runner, sandbox
+from benchmarks import hit, lookup, registry, runner, sandbox
 from benchmarks.machine import circumstances
 from benchmarks.report import RESULTS, Report
 
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[bool], Report]] = {
     "sandbox": sandbox.run,
     "hit": hit.run,
     "runner": runner.run,
+    "registry": registry.run,
 }
 
 

@@ -49,7 +49,7 @@ class RegistryProcess:
         assert self._process.stdout is not None
         said = self._process.stdout.readline()
         assert "http://" in said, f"the registry did not start: {self.log.read_text()[-2000:]}"
-        self.client = httpx2.Client(base_url=said.split()[-1], timeout=300)
+        self.client = httpx2.Client(base_url=said.split()[-1], timeout=600)
         self._wait_until_ready()
 
     def token(self, namespace: str, subject: str | None = None) -> dict[str, str]:
