@@ -15,6 +15,7 @@ from typing import Literal
 
 from tests.cluster.images import Images, images_for_kind, images_for_node
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.locks import locked
 from tests.cluster.node import Layout, missing
 from tests.cluster.node.node import down, is_up, up
 from tests.cluster.node.shell import run, succeeds
@@ -103,7 +104,8 @@ def found(*, keep: bool) -> Iterator[Cluster]:
 def _node(layout: Layout, *, keep: bool) -> Iterator[Cluster]:
     ends = not is_up(layout) and not keep
     try:
-        up(layout)
+        with locked("node"):  # each lane looks whether it is up
+            up(layout)
         kubectl = Kubectl(layout.admin, "seglam-node", str(layout.bin / "kubectl"))
         yield Cluster("node", kubectl, _helm(layout), layout, ends=ends)
     finally:

@@ -38,7 +38,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--keep-release", action="store_true", help="leave the chart installed at the end")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the lanes right afterwards
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test of the installed chart in the other lane would find none, or one that changes under it."""
+    if item.path.parent == Path(__file__).parent and _needs(item, "installed") and item.path.stem not in lanes.CHART:
+        raise pytest.UsageError(
+            f"{item.path.stem} has tests of the installed chart: name it in tests.cluster.lanes.CHART"
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> lanes.Lanes:
+    """Lanes, whatever `--dist` says."""
+    return lanes.Lanes(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of the installed chart come last, and at the very end its removal: others bring an operator of their own.
 
@@ -47,7 +60,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(900, func_only=True))
-            item.add_marker(pytest.mark.xdist_group(lanes.lane_of(item)))
     items.sort(key=lambda item: (_needs(item, "installed"), item.path.stem == "test_uninstall"))
 
 
@@ -57,7 +69,7 @@ def _needs(item: pytest.Item, fixture: str) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Each test has its turn, its fixtures too."""
+    """Each test has its turn, and so do its fixtures."""
     with lanes.turn(item):
         return (yield)
 

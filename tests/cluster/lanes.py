@@ -1,4 +1,4 @@
-"""Two lanes of tests on one cluster, each a process of pytest-xdist: `--numprocesses 2 --dist loadgroup`.
+"""Two lanes of tests on one cluster, each a process of pytest-xdist: `--numprocesses 2`.
 
 One lane has the tests of the operator and of the installed chart, in the order in which they need the chart; the other
 has what can go on beside them. Tests that freeze or restart the API server run while the other lane rests.
@@ -9,12 +9,30 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.cluster.locks import locked
 
-CHART, BESIDE = "chart", "beside"
+CHART = frozenset(
+    {
+        "test_chart",
+        "test_compilations",
+        "test_end_to_end",
+        "test_faults",
+        "test_imports",  # an operator of its own, before one is installed
+        "test_operator",
+        "test_pools",
+        "test_restore",
+        "test_sandbox_pod",
+        "test_uninstall",
+        "test_upstream",
+        "test_zero_calls",
+    }
+)
+"""Modules of the lane of the operator and of the installed chart."""
 ALONE = frozenset(
     {
         "test_a_version_that_is_forgotten_is_gone",
@@ -26,10 +44,11 @@ ALONE = frozenset(
 """Tests during which nobody else can ask the API server, or during which it must be quiet."""
 
 
-def lane_of(item: pytest.Item) -> str:
-    """The lane of a test."""
-    operates = item.path.stem in ("test_operator", "test_imports")  # of their own, before one is installed
-    return CHART if operates or "installed" in getattr(item, "fixturenames", ()) else BESIDE
+class Lanes(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives each lane to one process, in the order in which its tests were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "chart" if Path(nodeid.split("::")[0]).stem in CHART else "beside"
 
 
 @contextmanager
@@ -40,6 +59,6 @@ def turn(item: pytest.Item) -> Iterator[None]:
         yield
         return
     with ExitStack() as held:
-        with locked(f"{run}-next"):  # so that whoever waits to be alone is not overtaken for ever
-            held.enter_context(locked(run, shared=item.name not in ALONE))
+        with locked("lanes-next"):  # so that whoever waits to be alone is not overtaken for ever
+            held.enter_context(locked("lanes", shared=item.name not in ALONE))
         yield

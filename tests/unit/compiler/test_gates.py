@@ -16,12 +16,13 @@ from seglam.compiler.gates.examples import judge as judge_examples
 from seglam.compiler.gates.inputs import STRANGER, Case, cases, other_letters, other_members, other_numbers
 from seglam.compiler.gates.match import match
 from seglam.compiler.gates.nearmisses import filled, lexicon, near_misses, wrongly_bound
-from seglam.compiler.gates.static import example_values, faults, out_of_bounds
+from seglam.compiler.gates.static import MOST_YAML, example_values, faults, out_of_bounds
 from seglam.compiler.running import Answer
 from seglam.compiler.signature import signature_of
 from seglam.lookup import Binding
 from seglam.procedures import ReasoningProcedure, Request, Revision
-from seglam.procedures.document import Rule
+from seglam.procedures.document import MAX_DOCUMENT_BYTES, Rule
+from seglam.procedures.load import dump
 from seglam.procedures.patterns import parse
 from seglam.procedures.values import Sample
 from seglam.sandbox import Fault, FaultKind, Finding, FunctionInfo, Inspection
@@ -407,3 +408,11 @@ def test_a_direct_answer_of_another_form_differs() -> None:
 
 def test_no_direct_answer_is_nothing_to_compare() -> None:
     assert agreement(REVISION, "3", None).detail == {"compared": False}
+
+
+def test_a_document_that_is_too_large_in_yaml_is_found_whatever_its_json_takes() -> None:
+    """The size in YAML is computed only where the size in JSON leaves a doubt; these are mostly indentation."""
+    crowded = document(vocabularies=[{"name": "v", "values": [{"value": "a", "names": ["1"] * 64}] * 500}])
+    size = len(crowded.model_dump_json(by_alias=True, exclude_none=True))
+    assert size < MAX_DOCUMENT_BYTES < len(dump(crowded)) <= size * MOST_YAML
+    assert "more than" in str(out_of_bounds(crowded))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,11 +35,16 @@ class Parsed:
     digest: str | None
 
 
+REMEMBERED = 32
+"""Revisions that are remembered: what is verified is soon compared with its neighbours, and often approved at once."""
+
+
 class Documents:
     """Reads documents from the API server. What is parsed is parsed in a thread, since a large one takes a while."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._revisions: OrderedDict[str, Document] = OrderedDict()  # by uid: the spec of a revision never changes
 
     async def procedure(self, namespace: str, name: str) -> Parsed | None:
         """A procedure's current spec; None if the procedure is gone."""
@@ -53,10 +59,18 @@ class Documents:
         Raises:
             NotTheDocument: the document is another than the digest says.
         """
+        if (known := self._revisions.get(revision.meta.uid)) is not None:
+            self._revisions.move_to_end(revision.meta.uid)
+            return known
         found = await self._client.find(PROCEDURE_REVISION, revision.meta.name, revision.meta.namespace)
         if found is None:
             return None
-        return await asyncio.to_thread(_document, revision, found)
+        document = await asyncio.to_thread(_document, revision, found)
+        if found["metadata"]["uid"] == revision.meta.uid:
+            self._revisions[revision.meta.uid] = document
+            while len(self._revisions) > REMEMBERED:
+                self._revisions.popitem(last=False)
+        return document
 
 
 def parsed(name: str, found: Mapping[str, Any]) -> Parsed:

@@ -98,10 +98,11 @@ class Neighbours:
 
     def _rivals(self, namespace: str, elders: Elders[str], newcomer: Document) -> set[str]:
         """Names of active revisions of other procedures that might share a request with the newcomer."""
-        active = self._active(namespace)
+        candidates = elders.candidates(newcomer)
+        active = self._active(namespace) if candidates else {}
         return {
             name
-            for name in elders.candidates(newcomer)
+            for name in candidates
             if name in active and active[name].procedure != newcomer.name and active[name].digest != newcomer.digest
         }
 
