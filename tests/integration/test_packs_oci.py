@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,52 +11,17 @@ import pytest
 from seglam.packs import PackName, Release, TransportError, oci
 from seglam.packs.client import OciClient
 from seglam.packs.layout import ImageLayout, Packed, write_directory, write_tar
-from tests.gateways import free_port
-from tests.gotools.build import program
+from tests.distribution import run, serving, tool
 from tests.packs import RELEASE, REVIEW, pack, unsigned
 
 BUNDLES = (unsigned(RELEASE), unsigned(REVIEW))
 
 
-def tool(name: str) -> str:
-    found = shutil.which(name) if name == "skopeo" else program(name)
-    if found is None:
-        remedy = "install Debian's skopeo" if name == "skopeo" else "run `python3 -m tests.gotools build`"
-        pytest.skip(f"{name} is missing: {remedy}")
-    return str(found)
-
-
-def run(*command: object) -> str:
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """HOST:PORT of a CNCF distribution registry with an empty store."""
-    program_ = tool("registry")
-    directory, port = tmp_path_factory.mktemp("registry"), free_port()
-    configuration = {
-        "version": 0.1,
-        "log": {"level": "error", "accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(directory / "data")}},
-        "http": {"addr": f"127.0.0.1:{port}", "secret": "test"},
-    }
-    (directory / "config.yml").write_text(json.dumps(configuration))
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen([program_, "serve", directory / "config.yml"], stdout=log, stderr=log)
-    try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, (directory / "log").read_text()
-            time.sleep(0.05)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+    with serving(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +121,12 @@ def test_a_layout_goes_through_everything_and_is_the_same(registry: str, packed:
     with ImageLayout.open(tmp_path / "b") as layout:
         write_tar(tmp_path / "b.tar", layout.packed())
     assert (tmp_path / "b.tar").read_bytes() == (tmp_path / "a.tar").read_bytes()
+
+
+def test_the_tar_that_skopeo_writes(packed: Packed, tmp_path: Path) -> None:
+    name = packed.pack.release.name
+    write_directory(tmp_path / "layout", [packed])
+    source, target = f"oci:{tmp_path}/layout:{name}:{packed.pack.release.tag}", f"oci-archive:{tmp_path}/a.tar:any"
+    run(tool("skopeo"), "copy", "--insecure-policy", source, target)
+    with ImageLayout.open(tmp_path / "a.tar") as layout:
+        assert list(layout.packed()) == [Packed(packed.pack)]
