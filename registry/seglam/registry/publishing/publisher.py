@@ -7,7 +7,8 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from seglam.registry.faults import DatabaseError
@@ -61,9 +62,9 @@ class Publishing:
         self._lease_s = lease_s
         self._stopping = threading.Event()
         self._news = threading.Condition()
-        self._count = 0  # of changes, for those who wait
+        self._taken_in = 0  # for workers that wait
+        self._waiting: dict[str, set[Callable[[], object]]] = {}  # who is to hear of a publication's changes
         self._held: dict[str, int] = {}
-        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._threads = [
             threading.Thread(target=self._work, name=f"publishing-{number}", daemon=True) for number in range(workers)
         ]
@@ -101,7 +102,9 @@ class Publishing:
             changed="",
         )
         publication = self._queue.submit(row, archive)
-        self._tell()
+        with self._news:
+            self._taken_in += 1
+            self._news.notify()
         return publication
 
     def state(self, number: str) -> Publication | None:
@@ -111,35 +114,34 @@ class Publishing:
     def wait(self, number: str, seconds: float) -> Publication | None:
         """As `state`, once nothing more is to do or the seconds are over; blocks."""
         end = time.monotonic() + seconds
-        while True:
-            seen = self._count
-            found = self._queue.find(number)
-            left = end - time.monotonic()
-            if found is None or found.settled or left <= 0:
-                return found
-            with self._news:
-                self._news.wait_for(lambda seen=seen: self._count != seen, min(left, LOOK_S))  # type: ignore[misc]
+        changed = threading.Event()
+        with self._hearing(number, changed.set):
+            while True:
+                changed.clear()
+                found = self._queue.find(number)
+                left = end - time.monotonic()
+                if found is None or found.settled or left <= 0:
+                    return found
+                changed.wait(min(left, LOOK_S))
 
     async def finished(self, number: str, seconds: float) -> Publication | None:
         """As `wait`, without holding a thread meanwhile."""
         end = time.monotonic() + seconds
-        waiter = (asyncio.get_running_loop(), asyncio.Event())
-        with self._news:
-            self._waiting.add(waiter)
-        try:
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+        def heard() -> None:
+            with suppress(RuntimeError):  # the loop was closed a moment ago, and nobody waits any more
+                loop.call_soon_threadsafe(changed.set)
+
+        with self._hearing(number, heard):
             while True:
-                waiter[1].clear()
+                changed.clear()
                 found = await asyncio.to_thread(self._queue.find, number)
                 left = end - time.monotonic()
                 if found is None or found.settled or left <= 0:
                     return found
-                try:
-                    await asyncio.wait_for(waiter[1].wait(), min(left, LOOK_S))
-                except TimeoutError:
-                    continue
-        finally:
-            with self._news:
-                self._waiting.discard(waiter)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), min(left, LOOK_S))
 
     def start(self) -> None:
         """Begin to work, first on what was left."""
@@ -149,14 +151,16 @@ class Publishing:
     def close(self) -> None:
         """End after the steps that are under way; what is not finished waits for the next start, or another replica."""
         self._stopping.set()
-        self._tell()
+        with self._news:
+            self._taken_in += 1
+            self._news.notify_all()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            seen = self._count
+            seen = self._taken_in
             try:
                 work = self._queue.take()
                 if work is not None:
@@ -167,7 +171,7 @@ class Publishing:
             except Exception:  # noqa: BLE001  # the thread goes on with the next one
                 _log.exception("a publication was left where it stood")
             with self._news:
-                self._news.wait_for(lambda seen=seen: self._count != seen, LOOK_S)  # type: ignore[misc]
+                self._news.wait_for(lambda seen=seen: self._taken_in != seen, LOOK_S)  # type: ignore[misc]
 
     def _advance(self, work: Work) -> None:
         """Do the steps of a publication until it is final, waits or is lost."""
@@ -180,9 +184,9 @@ class Publishing:
                     self._queue.let_go(work)
                     return
                 work = self._done(steps, work)
-                self._tell()
+                self._tell(number)
         except _Stopped:
-            self._tell()
+            self._tell(number)
         except LeaseLost:
             _log.warning("publication %s was taken over by another worker", number)
         finally:
@@ -218,13 +222,23 @@ class Publishing:
             except Exception:  # noqa: BLE001  # the thread goes on with the next one
                 _log.exception("leases are not renewed")
 
-    def _tell(self) -> None:
+    @contextmanager
+    def _hearing(self, number: str, heard: Callable[[], object]) -> Iterator[None]:
         with self._news:
-            self._count += 1
-            self._news.notify_all()
-            for loop, event in self._waiting:
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(event.set)
+            self._waiting.setdefault(number, set()).add(heard)
+        try:
+            yield
+        finally:
+            with self._news:
+                self._waiting[number].discard(heard)
+                if not self._waiting[number]:
+                    del self._waiting[number]
+
+    def _tell(self, number: str) -> None:
+        """A publication has changed. What other replicas do is found by looking, once in `LOOK_S`."""
+        with self._news:
+            for heard in self._waiting.get(number, ()):
+                heard()
 
 
 class _Stopped(Exception):
