@@ -215,6 +215,26 @@ class TestADecision:
         assert self.decide(site, "quarantined", "restore", ADMIN).json()["state"] == "available"
         assert site.client.get(archive).status_code == 200
 
+    def test_what_is_deleted_leaves_its_name_and_what_was_signed(self, site: Site) -> None:
+        pack, sibling = made(site, "deleted"), made(site, "deleted", "1.1.0")
+        address, repository = f"{API}/packs/acme/deleted/versions/1.1.0", f"/v2/{pack.release.name}"
+        bundle = site.client.get(f"{address}/attestations").json()["items"][0]["digest"]
+        header = {"If-Match": site.client.get(address).headers["etag"]}
+        for by, status in (("alice", 403), (ADMIN, 204)):
+            given = {**site.token(by, "acme"), **header}
+            done = site.client.delete(address, params={"reason": "it held a name"}, headers=given)
+            assert done.status_code == status, done.text
+        gone = site.client.get(address)
+        assert (gone.status_code, gone.json()["code"]) == (410, "deleted")
+        assert site.client.get(f"{API}/archives/{sibling.digest}").status_code == 410
+        assert site.client.get(f"{repository}/manifests/1.1.0").status_code == 404
+        assert site.client.get(f"{repository}/blobs/{sibling.parts[0][0].digest}").status_code == 404
+        assert site.client.get(f"{repository}/blobs/{bundle}").status_code == 200
+        assert site.client.get(f"{API}/archives/{pack.digest}").status_code == 200, "its sibling has the same files"
+        assert site.client.get(f"{API}/packs/acme/deleted").json()["newest"] == "1.0.0"
+        listed = site.client.get(f"{API}/packs/acme/deleted/versions").json()["items"]
+        assert [(each["version"], each["state"]) for each in listed] == [("1.1.0", "deleted"), ("1.0.0", "available")]
+
     def test_nothing_is_decided_where_it_cannot_be_signed(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         made(site, "unsigned")
         before = site.client.get(f"{API}/packs/acme/unsigned/versions/1.0.0").text
@@ -395,6 +415,7 @@ class TestDistribution:
             ("PUT", "known/manifests/1.0.0", 405, "UNSUPPORTED"),
             ("DELETE", "known/manifests/1.0.0", 405, "UNSUPPORTED"),
             ("POST", "known/blobs/uploads/", 404, "NAME_UNKNOWN"),
+            ("POST", "known/blobs/uploads", 405, "UNSUPPORTED"),
         ],
     )
     def test_errors_are_those_of_the_specification(

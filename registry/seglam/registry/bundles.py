@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, or_, select
 
 from seglam.packs import oci
 from seglam.packs.trust.decision import Signature
-from seglam.registry.tables import BlobRow, BundleRow, PackBlobRow, VersionRow, stamp
+from seglam.registry.tables import BlobRow, BundleRow, PackBlobRow, VersionRow, VersionState, stamp
 
 
 def add(
@@ -92,3 +92,19 @@ def bytes_of(session: Session, digest: str) -> bytes:
     if row is None:
         raise KeyError(digest)
     return row.content
+
+
+def drop_content(session: Session, version: VersionRow) -> None:
+    """Remove config and content of a deleted version, unless another version has the same; its manifest stays."""
+    for digest in (version.config, version.content):
+        asked = select(VersionRow.digest).where(
+            VersionRow.state != VersionState.DELETED,
+            or_(col(VersionRow.config) == digest, col(VersionRow.content) == digest),
+        )
+        users = session.exec(asked.where(VersionRow.name == version.name).limit(1)).first()
+        if users is None:
+            session.exec(
+                delete(PackBlobRow).where(col(PackBlobRow.name) == version.name, col(PackBlobRow.digest) == digest)
+            )
+        if session.exec(select(PackBlobRow.name).where(PackBlobRow.digest == digest).limit(1)).first() is None:
+            session.exec(delete(BlobRow).where(col(BlobRow.digest) == digest))

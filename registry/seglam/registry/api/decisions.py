@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from sqlmodel import Session, col, select
 
@@ -27,7 +27,7 @@ from seglam.registry.api.errors import problems
 from seglam.registry.api.idempotency import IdempotentRoute
 from seglam.registry.api.packs import Namespace, Pack, Version, named, version_document, version_row, version_tag
 from seglam.registry.api.parts import Here, Parts
-from seglam.registry.tables import PackRow, StatusRow, VersionRow, VersionState, stamp
+from seglam.registry.tables import PackRow, StatusRow, TombstoneRow, VersionRow, VersionState, stamp
 from seglam.web import Problem
 
 router = APIRouter(prefix="/packs", tags=["decisions"], route_class=IdempotentRoute)
@@ -86,6 +86,53 @@ def restore(here: Here, http: Request, target: Target, principal: Caller, given:
         row = version_row(session, target.name, str(target.version))
     allowed(principal, target.name.namespace, Scope.ADMINISTER if row.state == QUARANTINED else Scope.YANK)
     return _decide(here, http, target, principal, "restored", given.reason)
+
+
+@router.delete(
+    "/{namespace}/{pack}/versions/{version}",
+    status_code=204,
+    summary="Delete a version's content",
+    responses=WRITES,
+)
+def deleted(
+    here: Here,
+    http: Request,
+    target: Target,
+    principal: Caller,
+    reason: Annotated[str, Query(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")],
+) -> None:
+    """For administrators, where content must go. What was signed stays, and the version is never given again."""
+    allowed(principal, target.name.namespace, Scope.ADMINISTER)
+    with here.database.read() as session:
+        row = version_row(session, target.name, str(target.version))
+    conditions.require(http, version_tag(row))
+    revision = row.revision
+
+    def write(session: Session) -> None:
+        row = locked(session, target.name, str(target.version))
+        if row.revision != revision:
+            raise changed(str(target))
+        now = stamp()
+        row.state, row.revision, row.changed = str(VersionState.DELETED), revision + 1, now
+        session.add(row)
+        session.add(
+            TombstoneRow(
+                name=row.name,
+                version=row.version,
+                digest=row.digest,
+                reason=reason,
+                actor_issuer=principal.issuer,
+                actor_subject=principal.subject,
+                at=now,
+            )
+        )
+        session.flush()
+        bundles.drop_content(session, row)
+        _renew(session, target.name, now)
+        record(session, principal, "deleted", row, {"reason": reason})
+
+    here.database.transact(write)
+    update_index(here)
 
 
 def _decide(here: Parts, http: Request, target: Release, who: Principal, said: Said, reason: str) -> Response:
