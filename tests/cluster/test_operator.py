@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from seglam.resources.names import ANNOTATION_AUTHORS, LABEL_ACTIVE, LABEL_MANAGED_BY, revision_name
+from tests.cluster.choosing import Cluster
 from tests.cluster.kinds import prepare, tidy
 from tests.cluster.kubectl import Kubectl, condition, eventually
+from tests.cluster.node import Layout
+from tests.cluster.node.node import freeze_apiserver, thaw_apiserver
 from tests.cluster.operating import (
     LEASE,
     Replica,
@@ -26,6 +29,7 @@ from tests.cluster.operating import (
     procedure,
     rights,
 )
+from tests.cluster.release import LEASE_S
 
 SPACE = "seglam-test-operator"
 
@@ -450,3 +454,51 @@ def test_a_second_replica_waits_and_takes_over_when_the_first_is_killed(
     finally:
         if second.running:
             second.stop()
+
+
+def test_no_two_leaders_act(
+    team: Team, operator: Replica, operator_kubeconfig: Path, cluster: Cluster, tmp_path: Path
+) -> None:
+    """A leader that is stopped amid its work, and goes on when another has done all, writes nothing more and ends."""
+    second = Replica(operator_kubeconfig, team.namespace, tmp_path / "log").start()
+    try:
+        documents = [procedure(f"held-{word}", [f"hold {word} {{n}}"]) for word in ("a", "b", "c", "d", "e", "f")]
+        names = [team.write(document) for document in documents]
+        eventually("the first is amid its work", lambda: team.all("rprev"))
+        assert operator.leads
+        assert operator.process is not None
+        operator.process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        eventually("the second leads", lambda: second.leads, seconds=40)
+        print(f"took over {time.monotonic() - began:.1f} s after the leader was stopped")
+        for name in names:
+            team.decide(name)
+        for document in documents:
+            team.until(document["metadata"]["name"], "Active")
+        eventually("the second is at rest", lambda: second.ready)
+        time.sleep(1)
+        before = team.versions()
+        operator.process.send_signal(signal.SIGCONT)
+        assert operator.process.wait(20) == 1, "a leader that lost its lease ends with an error"
+        assert team.versions() == before
+        if cluster.node is not None:
+            _hang(cluster.node, second, team)
+    finally:
+        second.stop(signal.SIGKILL)
+        if operator.running:
+            operator.stop(signal.SIGKILL)
+
+
+def _hang(node: Layout, leader: Replica, team: Team) -> None:
+    """With an API server that hangs nobody leads beyond the lease, and nothing is written."""
+    before = team.versions()
+    freeze_apiserver(node)
+    try:
+        began = time.monotonic()
+        assert leader.process is not None
+        assert leader.process.wait(2 * LEASE_S) == 1, "the leader ends before its lease does"
+        assert time.monotonic() - began < LEASE_S
+    finally:
+        thaw_apiserver(node)
+    eventually("the API server answers", lambda: team.kubectl("get", "--raw", "/readyz"), seconds=60)
+    assert team.versions() == before
