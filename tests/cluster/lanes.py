@@ -24,6 +24,7 @@ CHART = frozenset(
         "test_faults",
         "test_imports",  # an operator of its own, before one is installed
         "test_operator",
+        "test_packs",
         "test_pools",
         "test_restore",
         "test_sandbox_pod",
