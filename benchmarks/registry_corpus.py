@@ -70,12 +70,17 @@ def fill(database: Database, origin: str, *, namespaces: int = NAMESPACES, audit
 
 def pack_of(number: int) -> str:
     """The name of a pack within its namespace."""
-    return f"{WORDS[number % len(WORDS)]}-{number}"
+    return f"{WORDS[number % len(WORDS)]}-{_spelled(number)}"
 
 
 def namespace_of(number: int) -> str:
     """The name of a namespace."""
-    return f"team-{number:03d}"
+    return f"team-{_spelled(number)}"
+
+
+def _spelled(number: int) -> str:
+    """A number in letters none of which looks like another: names with look-alike digits are refused."""
+    return f"{number:04d}".translate(str.maketrans("0123456789", "abcefghjkn"))
 
 
 def _write(database: Database, table: type[Row], rows: Iterable[dict[str, Any]]) -> None:

@@ -58,18 +58,16 @@ def test_killed_while_it_waits_for_a_signature_it_completes_after_a_restart(sigs
             for each in registry.client.get(f"{API}/packs/acme/basics/versions/1.0.0/attestations").json()["items"]
         }
         assert len(kinds) == 3
+        refused(registry, headers)
 
 
-def test_what_is_refused_says_why_with_the_gates_evidence(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'registry.sqlite3'}"
-    with running(url, tmp_path / "data") as registry:
-        registry.claim("acme", "carol", keys=[pem_of(CAROL)])
-        headers = registry.token("acme", "carol")
-        wrong = good_pack(documents=[doubling(code="def solve(n):\n    return 3 * n\n")])
-        response = registry.publish(archive(wrong, CAROL), headers)
-        assert response.status_code == 422
-        assert response.headers["content-type"] == "application/problem+json"
-        problem = response.json()
-        assert problem["code"] == "tests-failed"
-        assert problem["evidence"]["procedures"]["double"]["passed"] is False
-        assert published(registry) == []
+def refused(registry: RegistryProcess, headers: dict[str, str]) -> None:
+    """A wrong procedure is refused with the gate's evidence, and nothing of it is seen."""
+    wrong = good_pack("2.0.0", documents=[doubling(code="def solve(n):\n    return 3 * n\n")])
+    response = registry.publish(archive(wrong, CAROL), headers)
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["code"] == "tests-failed"
+    assert problem["evidence"]["procedures"]["double"]["passed"] is False
+    assert registry.client.get(f"{API}/packs/acme/basics/versions/2.0.0").status_code == 404

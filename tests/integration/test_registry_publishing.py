@@ -252,6 +252,7 @@ class TestReviews:
         assert code_of(published(reviewed, archive(pack, ALICE, no))) == "rejected"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 class TestIdempotency:
     def test_one_key_is_one_publication(self, working: Desk) -> None:
         body = archive(good_pack())

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sigstore.models import ClientTrustConfig
 from sqlmodel import select
 
 from seglam.packs.trust.signing.key import KeySigner
+from seglam.packs.trust.signing.keyless import KeylessSigner
 from seglam.registry.settings import Settings, SettingsInvalid
 from seglam.registry.signing import Signing, open_signing
 from seglam.registry.tables import BlobRow, BundleRow, ChangeRow, PublicationState, VersionRow
-from tests.registries import ALICE, ORIGIN, archive, desk, good_pack
+from tests.registries import ALICE, ORIGIN, Person, archive, desk, good_pack
 from tests.sigstore import Fault, Sigstore
 from tests.sigstore.oidc import subject
 
@@ -58,7 +61,7 @@ def keyless(sigstore: Sigstore, tmp_path: Path) -> Settings:
     trust.write_text(sigstore.trust_config)
     token.write_text(sigstore.issuer.token("seglam-system", "registry"))
     return Settings(
-        data=tmp_path / "data", origin=ORIGIN, signing="keyless", trust_file=trust, token_file=token, signing_s=4
+        data=tmp_path / "data", origin=ORIGIN, signing="keyless", trust_file=trust, token_file=token, signing_s=3
     )
 
 
@@ -100,6 +103,34 @@ def test_nothing_is_published_until_the_service_is_well_again(
                 assert len(own) == 2 and all(row.log_index is not None for row in own)
     finally:
         proxy.set(None)
+
+
+def test_a_publisher_is_who_was_authenticated_and_no_namesake(
+    sigstore: Sigstore, keyless: Settings, tmp_path: Path
+) -> None:
+    """Two issuers that are both trusted, and a service account of the same name at each."""
+    name = subject("shop", "publisher")
+    trust = ClientTrustConfig.from_json(sigstore.trust_config)
+    own, other = (
+        Person(name, issuer=issuer.url, signer=KeylessSigner(trust, partial(issuer.token, "shop", "publisher")))
+        for issuer in (sigstore.issuer, sigstore.second)
+    )
+    url = f"sqlite:///{tmp_path / 'registry.sqlite3'}"
+    with desk(url, tmp_path / "data", trust_file=keyless.trust_file) as made:
+        made.claim(own, mode="Keyless")
+        made.publishing.start()
+        pack = good_pack()
+        forged = made.publishing.submit(archive(pack, other), own)
+        refused = made.publishing.wait(forged.id, 60)
+        assert refused is not None and refused.problem is not None and refused.problem["code"] == "issuer"
+        assert refused.state is PublicationState.FAILED
+        stranger = made.publishing.wait(made.publishing.submit(archive(pack, other), other).id, 60)
+        assert stranger is not None and stranger.problem is not None and stranger.problem["code"] == "role"
+        found = made.publishing.wait(made.publishing.submit(archive(pack, own), own).id, 60)
+        assert found is not None and found.state is PublicationState.PUBLISHED, found.problem
+        with made.database.read() as session:
+            keyless_rows = [row for row in session.exec(select(BundleRow)) if row.mode == "Keyless"]
+            assert [(row.issuer, row.identity) for row in keyless_rows] == [(sigstore.issuer.url, name)]
 
 
 def test_a_key_of_its_own_is_made_once_and_kept_private(tmp_path: Path) -> None:
