@@ -60,10 +60,25 @@ def next_step(known: ProcedureCompilation | None, now: datetime, serves: Callabl
         served = status.digest is not None and serves(status.digest)
         return Step.RETRY if served or (again is not None and now >= again) else Step.JOIN
     if again is not None and now < again:
-        reason = _REASONS.get(status.outcome, "failed")
         when = again.isoformat(timespec="seconds")
-        return Declined(reason, f"{status.message or status.outcome}; this type is tried again after {when}")
+        return Declined(_reason(status.outcome), f"{_words(known)}; this type is tried again after {when}")
     return Step.RETRY
+
+
+def outcome(known: ProcedureCompilation) -> Declined | None:
+    """Why an attempt answers nobody, for those who waited for its end; None while it lasts or its proposal waits."""
+    status = known.status
+    if not ended(known) or status.outcome is None or status.outcome in _WAITING or status.outcome == "KnownByNow":
+        return None
+    return Declined(_reason(status.outcome), _words(known))
+
+
+def _reason(outcome: str) -> str:
+    return _REASONS.get(outcome, "failed")
+
+
+def _words(known: ProcedureCompilation) -> str:
+    return known.status.message or known.status.outcome or ""
 
 
 def ended(known: ProcedureCompilation) -> bool:

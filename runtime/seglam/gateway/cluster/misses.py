@@ -19,7 +19,7 @@ from seglam.cluster import Client, ClusterError, ConfigurationError, Conflict, F
 from seglam.compiler import Missed
 from seglam.gateway.answering import Declined, Started
 from seglam.gateway.cluster.catalog import Catalog
-from seglam.gateway.cluster.compilations import Compilations, Step, ended, next_step
+from seglam.gateway.cluster.compilations import Compilations, Step, ended, next_step, outcome
 from seglam.gateway.cluster.texts import Kept, StoreFull, Texts
 from seglam.gateway.kinds import declined_at_once, kind_of
 from seglam.gateway.outcomes import Reason
@@ -134,10 +134,7 @@ class Misses:
             async with asyncio.timeout(seconds):
                 await self._ended(tenant, started.id)
         known = self._compilations.get(tenant, started.id)
-        if known is None or not ended(known):
-            return started
-        step = next_step(known, datetime.now(UTC), lambda digest: digest in self._catalog.index(tenant))
-        return step if isinstance(step, Declined) else started
+        return (outcome(known) if known is not None else None) or started
 
     async def _ended(self, tenant: str, name: str) -> None:
         ending = asyncio.create_task(self._ending.wait())
