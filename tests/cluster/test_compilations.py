@@ -18,7 +18,7 @@ from seglam.procedures import digest as digest_of
 from seglam.resources import names
 from tests.cluster import release
 from tests.cluster.choosing import Cluster
-from tests.cluster.kinds import GATEWAY, compilation, procedure
+from tests.cluster.kinds import GATEWAY, OPERATOR, compilation, procedure
 from tests.cluster.kubectl import Kubectl, condition, eventually
 from tests.cluster.tenant import READY_S
 
@@ -343,6 +343,47 @@ def test_an_extension_is_a_revision_and_leaves_the_spec_alone(installed: Cluster
     stale = proposed(gone, wider, outcome="Extended", name=name, replaces="sha256:" + "1" * 64)
     status = gone.came_to(stale)
     assert (status["outcome"], "not served any more" in status["message"]) == ("Failed", True)
+
+
+def test_a_proposal_that_was_decided_against_frees_its_type(compiling: Compiling) -> None:
+    kubectl, tenant = compiling.kubectl, compiling.tenant
+    result = proposed(compiling, spec())
+    assert "retryAfter" not in compiling.came_to(result)
+    review = names.revision_name(result["name"], result["digest"])
+    eventually("a review", lambda: kubectl.json("get", "rpr", review, "-n", tenant), seconds=READY_S)
+    assert "retryAfter" not in compiling.get()["status"]
+    decision = {"reviewer": "bob", "decision": "Reject", "reason": "not wanted"}
+    patch = json.dumps({"spec": {"decisions": [decision]}})
+    kubectl.as_user("bob", "system:masters")("patch", "rpr", review, "-n", tenant, "--type=merge", "-p", patch)
+    status = eventually("it may be compiled again", lambda: _free(compiling))
+    assert (status["outcome"], status["digest"], status["attempt"]) == ("Proposed", result["digest"], 1)
+    assert status["retryAfter"] > status["finishedAt"]
+    again = compiling.get()["spec"] | {"attempt": 2}
+    ask(kubectl, compilation(tenant, compiling.name) | {"spec": again})
+    eventually("another attempt", lambda: compiling.job()["metadata"]["labels"]["seglam.dev/attempt"] == "2")
+
+
+def test_a_proposal_that_was_deleted_frees_its_type(compiling: Compiling) -> None:
+    result = proposed(compiling, spec())
+    compiling.came_to(result)
+    compiling.kubectl("delete", "rp", result["name"], "-n", compiling.tenant)
+    assert eventually("it may be compiled again", lambda: _free(compiling))["outcome"] == "Proposed"
+
+
+def _free(compiling: Compiling) -> dict[str, Any] | None:
+    status = dict(compiling.get()["status"])
+    return status if "retryAfter" in status else None
+
+
+def test_a_compilation_is_collected_some_time_after_its_end(compiling: Compiling) -> None:
+    kubectl = compiling.kubectl
+    compiling.came_to("garbage")
+    long_ago = {"status": {"finishedAt": "2020-01-01T00:00:00Z", "retryAfter": "2020-01-01T00:01:00Z"}}
+    patch = ("--subresource=status", "--type=merge", "-p", json.dumps(long_ago))
+    operator = kubectl.as_user(OPERATOR, "system:masters")
+    operator("patch", "rpc", compiling.name, "-n", compiling.tenant, *patch)
+    kubectl("wait", "--for=delete", f"rpc/{compiling.name}", "-n", compiling.tenant, "--timeout=60s")
+    kubectl("wait", "--for=delete", f"job/{compiling.name}", "-n", names.COMPILE, "--timeout=60s")
 
 
 def test_another_attempt_is_another_job(compiling: Compiling) -> None:
