@@ -39,6 +39,8 @@ from seglam.web.keyring import FetchFailed, Keyring, KeysMissing, Published, Tok
 
 AUDIENCE = "seglam-registry"
 DISCOVERY = "/.well-known/openid-configuration"
+ACCEPT = "application/json, application/jwk-set+json"
+"""Kubernetes gives its keys as a JWK set only, and answers 406 to who wants other JSON."""
 FETCH_S = 10.0
 MAX_ANSWER = 1 << 20
 MAX_TOKEN = 16 * 1024
@@ -259,7 +261,7 @@ class _Fetcher:
         spec = self._spec
         try:
             verify = ssl.create_default_context(cafile=spec.ca_file)
-            headers = {"Accept": "application/json"}
+            headers = {"Accept": ACCEPT}
             if spec.token_file is not None:
                 headers["Authorization"] = f"Bearer {spec.token_file.read_text(encoding='ascii').strip()}"
             base = (spec.url or spec.issuer).rstrip("/")
@@ -267,7 +269,7 @@ class _Fetcher:
                 address = spec.jwks or await self._address(client, base, headers)
                 # The credentials are for the issuer alone.
                 own = _origin(address) == _origin(base)
-                listed = await _json(client, address, headers if own else {"Accept": "application/json"})
+                listed = await _json(client, address, headers if own else {"Accept": ACCEPT})
             return Published(spec.issuer, list(listed["keys"]))
         except (httpx2.HTTPError, OSError, ValueError, KeyError, TypeError, ssl.SSLError) as error:
             raise FetchFailed(f"{type(error).__name__}: {error}") from error
