@@ -208,8 +208,6 @@ def _parse(block: bytes, where: str, tolerant: bool) -> tuple[str | None, int]:
             raise PackInvalid("member-size", where, "a directory has data")
         path = path.rstrip("/")
     if problem := path_problem(path):
-        if kind == _DIRECTORY and path in ("", "."):
-            return None, 0
         raise PackInvalid(problem[0], f"archive: {path[:200]!r}", problem[1])
     if kind == _DIRECTORY:
         return None, 0

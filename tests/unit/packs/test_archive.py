@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seglam.packs import PackInvalid, archive
@@ -132,16 +132,32 @@ def test_any_bytes_are_the_one_archive_of_their_files_or_refused(data: bytes) ->
     assert archive.write(files) == data
 
 
-@given(st.binary(max_size=1536), st.integers(0, 3))
-def test_what_a_tolerant_reader_takes_other_readers_take_alike(noise: bytes, place: int) -> None:
+changes = st.tuples(
+    st.sampled_from([0, 1024, 2560, 3072, 4096]),  # the headers of `FILES`, and the end
+    st.sampled_from([0, 4, 100, 108, 116, 124, 135, 136, 156, 157, 257, 263, 265, 329, 337, 345, 500]),
+    st.sampled_from([b"\0", b"/", b"..", b"0", b"1", b"5", b"7", b"L", b"x", b"S", b" ", b"8", b"\x80", b"ustar  \0"])
+    | st.binary(max_size=4),
+)
+
+
+@given(st.lists(changes, max_size=4), st.sampled_from([b"", bytes(BLOCK), b"x", bytes(20 * BLOCK)]))
+@example([(1024, 100, b"8")], b"")  # a number that no reader can read: tarfile takes it for the end
+def test_what_a_tolerant_reader_takes_other_readers_take_alike(
+    mutations: list[tuple[int, int, bytes]], more: bytes
+) -> None:
     data = bytearray(archive.write(FILES))
-    data[place * BLOCK : place * BLOCK + len(noise)] = noise
+    for at, field, value in mutations:
+        block = bytearray(data[at : at + BLOCK])
+        block[field : field + len(value)] = value
+        data[at : at + BLOCK] = sealed(block)
+    data += more
     try:
         found = list(archive.members(io.BytesIO(data), LIMITS, tolerant=True))
     except PackInvalid:
         return
+    mine = [(member.path, bytes(data[member.offset : member.offset + member.size])) for member in found]
     with tarfile.open(fileobj=io.BytesIO(data)) as other:
-        assert [each.name for each in other if each.isfile()] == [member.path for member in found]
+        assert [(each.name, other.extractfile(each).read()) for each in other if each.isfile()] == mine  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

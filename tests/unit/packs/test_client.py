@@ -25,13 +25,14 @@ RELEASED, REVIEWED = unsigned(RELEASE), unsigned(REVIEW)
 
 @dataclass
 class Reply:
-    """One answer; `length` replaces its true Content-Length, `hang` never ends it."""
+    """One answer; `length` replaces its true Content-Length, `hang` never ends it, `cut` ends the connection."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     length: int | None = None
     hang: bool = False
+    cut: bool = False
 
 
 Script = Callable[["Asked"], Reply | None]
@@ -74,6 +75,7 @@ class Registry:
                 handler.end_headers()
                 if handler.command != "HEAD":
                     handler.wfile.write(reply.body)
+                handler.close_connection = handler.close_connection or reply.cut
                 if reply.hang:
                     handler.wfile.flush()
                     self.stop.wait()
@@ -301,6 +303,26 @@ def test_passing_faults_are_tried_again_where_nothing_changes(registry: Registry
     registry.scripts = [on("POST", "uploads", Reply(503, headers=soon))]
     assert transport(lambda: client.push(pack(version="2.1.0"))).retriable
     assert registry.count("POST", "uploads") == 1
+
+
+def test_an_answer_that_is_cut_off_is_asked_for_again(registry: Registry, client: OciClient) -> None:
+    registry.has()
+    cut = Reply(body=b"{", length=100, cut=True)
+    registry.scripts = [
+        on("GET", "manifests", cut, Reply(503, headers={"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}))
+    ]
+    assert client.pull(NAMED, "1.0.0") == basic()
+    registry.scripts = [on("GET", "manifests", cut, cut, cut)]
+    assert transport(lambda: client.pull(NAMED, "1.0.0")).code == "unreachable"
+
+
+def test_a_password_for_the_registry_itself(registry: Registry) -> None:
+    registry.has()
+    good = "Basic " + base64.b64encode(b"user:secret").decode()
+    ask = Reply(401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+    registry.scripts = [lambda asked: None if asked.headers.get("Authorization") == good else ask]
+    with OciClient(registry.url, credentials=("user", "secret")) as client:
+        assert client.pull(NAMED, "1.0.0") == basic()
 
 
 def test_nobody_listens() -> None:
