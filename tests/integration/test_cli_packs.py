@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ from typer.testing import CliRunner
 
 from seglam.cli.app import app
 from seglam.cli.exits import CliError, Exit
+from seglam.gateway.catalog import Catalog
+from seglam.gateway.packs.admission import Admission
+from seglam.gateway.packs.watching import Watch
+from seglam.gateway.store import Store
 from tests.commands import MULTIPLICATION, serving, write
 from tests.openai_server import problem
 from tests.openai_server import serving as serving_model
@@ -229,6 +234,38 @@ def test_an_import_is_proposed_and_served_only_as_the_gate_allows(acme: Person, 
     assert served(other)["multiplication"] is not None, "nor with a byte changed on the disk"
 
 
+def test_a_running_service_follows_what_the_gate_says(other: Person) -> None:
+    other.pack("import", f"{NAME}@0.1.0", "--as", "bob")
+    assert review(other, "carol") == ""
+    stated, data = policy_of(other).read_text(), other.directory / "data"
+    store = Store(data / "seglam.sqlite3")
+    try:
+        reports: list[str] = []
+        told = threading.Event()
+
+        def report(line: str) -> None:
+            reports.append(line)
+            told.set()
+
+        admission = Admission(store, data, {"SEGLAM_CONFIG_DIR": str(other.directory / "config")})
+        catalog = Catalog(store, admission.refused)
+        catalog.load(report)
+        assert len(catalog.index) == 1 and not reports
+        policy_of(other).unlink()
+        watch = Watch(catalog, admission, report, first_s=0.05, every_s=0.05)
+        watch.start()
+        try:
+            assert told.wait(60) and "no longer served" in reports[0] and "no-policy" in reports[0]
+            assert len(catalog.index) == 0
+            told.clear()
+            policy_of(other).write_text(stated)
+            assert told.wait(60) and "served again" in reports[1] and len(catalog.index) == 1
+        finally:
+            watch.close()
+    finally:
+        store.close()
+
+
 def test_an_older_release_is_never_imported_after_a_newer_one(other: Person) -> None:
     other.pack("import", f"{NAME}@0.2.0")
     refused = other.pack("import", f"{NAME}@0.1.0", expect=Exit.NEGATIVE).line
@@ -318,10 +355,6 @@ def review(person: Person, name: str) -> str:
 
 def served(person: Person) -> dict[str, str | None]:
     """Why each active procedure is not served by a service that starts now; None if it is."""
-    from seglam.gateway.catalog import Catalog
-    from seglam.gateway.packs.admission import Admission
-    from seglam.gateway.store import Store
-
     environ = {"SEGLAM_CONFIG_DIR": str(person.directory / "config")}
     data = person.directory / "data"
     store = Store(data / "seglam.sqlite3")

@@ -52,6 +52,20 @@ class Catalog:
                     f"{row.name} ({row.digest}) is active but cannot be read: {error}; retire it or fix its document"
                 )
 
+    def recheck(self, report: Callable[[str], None]) -> None:
+        """Ask again about what packs brought: serve what may be served now, and nothing else of it."""
+        for row in self._store.active():
+            if row.origin != "pack":
+                continue
+            why = self.refused(row)
+            with self._turn:
+                now = self._store.revision(row.digest)
+                served = row.digest in self.index
+                if now is None or now.state != "Active" or served == (why is None):
+                    continue
+                self.apply(Change(revision_of(row)) if why is None else Change(None, (row.digest,)))
+                report(f"{row.name} ({row.digest}) is {'served again' if why is None else f'no longer served: {why}'}")
+
     def change(self, decide: Callable[[], Change]) -> Change:
         """Serve what a decision says, which is taken here, so that two are applied in the order in which they are
         kept."""

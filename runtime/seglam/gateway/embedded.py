@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from seglam.compiler import Bench, Budget, Compiler, Models, models_of
 from seglam.gateway.misses import Compiling
 from seglam.gateway.packs.admission import Admission
+from seglam.gateway.packs.watching import Watch
 from seglam.gateway.service import Policy, Service
 from seglam.gateway.settings import Settings
 from seglam.gateway.source import Source
@@ -42,6 +43,7 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
         compiler, compiling = _compiler(settings, models, sandbox, opened)
         store = Store(settings.store_path, report=report)
         opened.callback(store.close)
+        admission = Admission(store, settings.data_dir, settings.environ, online=True)
         service = Service(
             store,
             sandbox,
@@ -58,8 +60,12 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
             source=Source(settings.procedures, report),
             report=report,
             release=resources.close,
-            refused=Admission(store, settings.data_dir, settings.environ, online=True).refused,
+            refused=admission.refused,
         )
+        if store.imported():
+            watch = Watch(service.catalog, admission, report)
+            service.before_close(watch.close)
+            watch.start()
         service.described = _described(settings, compiling, service)
         resources.push(opened.pop_all())
     return service

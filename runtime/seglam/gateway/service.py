@@ -85,6 +85,7 @@ class Service:
         self.policy = policy = policy or Policy()
         self.described: tuple[str, ...] = ()
         self._release = release
+        self._ending: list[Callable[[], None]] = []
         self.store = store
         self.catalog = Catalog(store, refused)
         self.catalog.load(report)
@@ -214,9 +215,15 @@ class Service:
             return None
         return self.misses.resume(row)
 
+    def before_close(self, end: Callable[[], None]) -> None:
+        """Have something ended first when the service closes."""
+        self._ending.append(end)
+
     def close(self, grace_s: float = GRACE) -> None:
         """Stop; compilations get `grace_s` seconds to end, and are otherwise reported at the next start."""
         try:
+            for end in self._ending:
+                end()
             if self.source is not None:
                 self.source.stop()
             self.misses.close(grace_s)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seglam.cli.exits import CliError
+from seglam.cli.exits import CliError, Exit
 from seglam.cli.packs.faults import told
 
 if TYPE_CHECKING:
@@ -35,9 +35,10 @@ def taken_from(
     path = places.file(text)
     carried = _air_gap(path) if path is not None and path.is_file() else None
     if carried is None or path is None:
-        waiver = waiver_of(waive) if waive else None
+        if waive:
+            raise CliError("--waive-expired is for files of `seglam pack export`", "leave it out", Exit.USAGE)
         for found in places.find_all(text, trust, offline=offline):
-            yield found, look(places.library, trust, tenant, found.packed.pack, online=not offline, waiver=waiver)
+            yield found, look(places.library, trust, tenant, found.packed.pack, online=not offline)
         return
     refreshed: dict[str, str] = {}
     for found in places.find_all(text, trust):
@@ -68,12 +69,11 @@ def index_for(places: Places, trust: Trust, tenant: str, name: PackName, *, onli
     return index_of(places.library, root_of(trust, tenant, str(name)), name.origin, online=online)
 
 
-def waiver_of(reason: str, at: datetime | None = None) -> Waiver:
-    """Somebody's decision to believe expired metadata as of a time: when a file was written, or the present."""
+def waiver_of(reason: str, at: datetime) -> Waiver:
+    """Somebody's decision to believe expired metadata as of the time at which a file was written."""
     from seglam.packs.index.client import Waiver
 
-    now = datetime.now(UTC)
-    return Waiver(reason, getpass.getuser(), at or now, now + WAIVED)
+    return Waiver(reason, getpass.getuser(), at, datetime.now(UTC) + WAIVED)
 
 
 def _air_gap(path: Path) -> AirGapFile | None:

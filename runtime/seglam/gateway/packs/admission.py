@@ -57,6 +57,11 @@ class Admission:
             why = f"{each.release}: {refused}"
         return why
 
+    def forget(self) -> None:
+        """Ask the gate anew from now on."""
+        with self._turn:
+            self._found.clear()
+
     def _decide(self, row: ImportRow) -> str | None:
         from seglam.gateway.packs.deciding import decide, look
         from seglam.packs.problems import PackError

@@ -15,7 +15,11 @@ from seglam.packs.trust.policy import matching
 from seglam.packs.trust.roots import TrustRoot
 
 if TYPE_CHECKING:
-    from seglam.packs.index.client import Index, Waiver
+    from seglam.packs.index.client import Index
+
+
+UNREACHED = frozenset({"index-unreachable", "index-timeout"})
+"""Why there is nothing newer; whatever else a refresh refuses is a reason to use nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +54,12 @@ def index_of(library: Library, root: TrustRoot | None, origin: str, *, online: b
     return Index(directory, address, root.spec.tuf.root.encode(), origin=origin)
 
 
-def look(
-    library: Library, trust: Trust, tenant: str, pack: Pack, *, online: bool = True, waiver: Waiver | None = None
-) -> Looked:
+def look(library: Library, trust: Trust, tenant: str, pack: Pack, *, online: bool = True) -> Looked:
     """Ask the index about a release.
 
     Args:
-        online: fetch what is new first; otherwise what is on this machine is used.
-        waiver: somebody's decision to believe expired metadata; kept with the index.
+        online: fetch what is new first; where that cannot be reached, as without it, what is on this machine counts
+            until it expires.
     """
     from seglam.packs.index.errors import IndexFault
 
@@ -66,12 +68,12 @@ def look(
     if index is None:
         return Looked(None, "no trust root that decides here names an index")
     try:
-        if waiver is not None:
-            index.waive(waiver)
         if online:
             index.refresh()
         facts = index.facts(pack.release)
     except IndexFault as fault:
+        if online and fault.code in UNREACHED:
+            return look(library, trust, tenant, pack, online=False)
         return Looked(None, fault.words, fault.code)
     return Looked(facts, f"snapshot {facts.snapshot_version} of the index of {name.origin}")
 
