@@ -130,19 +130,22 @@ class Desk:
                     changed=now,
                 )
             )
-            for number, person in enumerate(people):
-                role = "reviewer" if number else "owner"
-                who: dict[str, Any] = {
-                    "origin": ORIGIN,
-                    "namespace": namespace,
-                    "issuer": person.issuer,
-                    "subject": person.subject,
-                }
-                session.add(MemberRow(**who, role=role, since=now, active_from=now, added_by="{}"))
-                if isinstance(person.signer, KeySigner):
-                    public = person.signer.public
-                    key: dict[str, Any] = {"key_id": public.id, "pem": public.pem, "since": now, "active_from": now}
-                    session.add(NamespaceKeyRow(**who, **key, role=role))
+
+        self.database.transact(write)
+        for number, person in enumerate(people):
+            self.join(person, "reviewer" if number else "owner", namespace)
+
+    def join(self, person: Person, role: str, namespace: str = "acme") -> None:
+        """Make somebody a member, with their key if they have one."""
+
+        def write(session: Session) -> None:
+            now = stamp()
+            who: dict[str, Any] = {"origin": ORIGIN, "namespace": namespace, "issuer": person.issuer}
+            who |= {"subject": person.subject, "role": role, "since": now, "active_from": now}
+            session.add(MemberRow(**who, added_by="{}"))
+            if isinstance(person.signer, KeySigner):
+                public = person.signer.public
+                session.add(NamespaceKeyRow(**who, key_id=public.id, pem=public.pem))
 
         self.database.transact(write)
 

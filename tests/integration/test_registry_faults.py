@@ -19,7 +19,7 @@ from seglam.packs.trust.signing import SigningFailed
 from seglam.packs.trust.signing.key import KeySigner
 from seglam.registry import audit
 from seglam.registry.faults import DatabaseError, DatabaseFault
-from seglam.registry.publishing.queue import LeaseLost
+from seglam.registry.publishing.queue import LeaseLost, Work
 from seglam.registry.publishing.steps import Steps
 from seglam.registry.signing import ROOT, Signing
 from seglam.registry.tables import (
@@ -27,6 +27,7 @@ from seglam.registry.tables import (
     BundleRow,
     ChangeRow,
     ProductRow,
+    PublicationRow,
     PublicationState,
     ReservationRow,
     VersionRow,
@@ -180,6 +181,36 @@ def test_who_lost_the_lease_keeps_nothing(database_url: str, tmp_path: Path) -> 
         while not other.publication.settled:
             other = steps.step(other)
         once_and_whole(made)
+
+
+class Slow(Steps):
+    """Takes several times as long for its second step as a lease lasts."""
+
+    def step(self, work: Work) -> Work:
+        if work.publication.state is PublicationState.VERIFIED:
+            threading.Event().wait(1.5)
+        return super().step(work)
+
+
+def test_who_is_slow_and_alive_keeps_the_lease(database_url: str, tmp_path: Path) -> None:
+    signer = Counting()
+    with ExitStack() as opened:
+        desks = [
+            opened.enter_context(
+                desk(database_url, tmp_path / "data", signing=signing_by(signer), steps=Slow, workers=1, lease_s=0.6)
+            )
+            for _ in range(2)
+        ]
+        desks[0].claim(ALICE)
+        for each in desks:
+            each.publishing.start()
+        taken = desks[0].publishing.submit(archive(good_pack()), ALICE)
+        found = desks[1].publishing.wait(taken.id, 60)
+        assert found is not None and found.state is PublicationState.PUBLISHED
+        assert signer.calls == 2
+        with desks[0].database.read() as session:
+            assert [row.fence for row in session.exec(select(PublicationRow))] == [1]
+        once_and_whole(desks[0])
 
 
 @pytest.mark.parametrize("replicas", [1, 3])

@@ -136,7 +136,6 @@ def _sqlite(url: URL, busy_ms: int, begin: str, *, connections: int, query_only:
     def connected(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA mmap_size = 268435456")
         if query_only:
             connection.execute("PRAGMA query_only = ON")
         else:
