@@ -3,7 +3,7 @@
     build                         build the services, if they are not built
     up [--address A] [--issuer URL [--issuer-ca FILE]]   start them; prints the path of the trust config
     status                        one line for each service
-    token NAMESPACE ACCOUNT       an identity token of that service account
+    token NAMESPACE ACCOUNT [--audience A]   an identity token of that service account
     down                          stop them and delete their state; the binaries stay
 
 State is in --state, else in $SEGLAM_SIGSTORE_STATE, else in the user's cache directory.
@@ -23,13 +23,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from tests.sigstore.build import BuildError, build, cache
-from tests.sigstore.instance import Sigstore, SigstoreError
-from tests.sigstore.oidc import service_account_token
 from tests.sigstore.proxy import wait_for
+
+
+class NotUp(RuntimeError):
+    """The services are not up, or did not come up. The message says why."""
 
 
 def main() -> int:
@@ -49,10 +48,11 @@ def main() -> int:
     token = commands.add_parser("token")
     token.add_argument("namespace")
     token.add_argument("account")
+    token.add_argument("--audience", default="sigstore")
     options = parser.parse_args()
     try:
         found: str | None = globals()[f"_{options.command}"](options)
-    except (BuildError, SigstoreError, TimeoutError) as error:
+    except (BuildError, NotUp, TimeoutError) as error:
         print(f"sigstore: {error}", file=sys.stderr)
         return 1
     if found:
@@ -66,6 +66,8 @@ def _build(_: argparse.Namespace) -> str:
 
 def _run(options: argparse.Namespace) -> None:
     """Hold the services in this process until it is told to stop."""
+    from tests.sigstore.instance import Sigstore  # needs more than the standard library, as `build` does not
+
     ended = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -100,7 +102,7 @@ def _up(options: argparse.Namespace) -> str:
             )
         wait_for("sigstore", lambda: process.poll() is not None or _state(options) is not None, 90)
         if process.poll() is not None:
-            raise SigstoreError((options.state / "run.log").read_text())
+            raise NotUp((options.state / "run.log").read_text())
     return str(options.state / "etc" / "trust_config.json")
 
 
@@ -114,10 +116,11 @@ def _status(options: argparse.Namespace) -> str:
 def _token(options: argparse.Namespace) -> str:
     state = _state(options)
     if state is None:
-        raise SigstoreError("it is not up")
-    key = serialization.load_pem_private_key((options.state / "etc" / "issuer-1.key").read_bytes(), password=None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    return service_account_token(key, state["issuer"], options.namespace, options.account, "sigstore")
+        raise NotUp("it is not up")
+    from tests.sigstore.oidc import read_key, service_account_token  # as above
+
+    key = read_key(options.state / "etc" / "issuer-1.key")
+    return service_account_token(key, state["issuer"], options.namespace, options.account, options.audience)
 
 
 def _down(options: argparse.Namespace) -> None:

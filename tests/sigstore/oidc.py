@@ -25,9 +25,7 @@ class Issuer:
 
     def __init__(self, address: str, keyfile: Path, *, tls: ssl.SSLContext | None = None) -> None:
         if keyfile.exists():
-            loaded = serialization.load_pem_private_key(keyfile.read_bytes(), password=None)
-            assert isinstance(loaded, rsa.RSAPrivateKey)
-            self._key = loaded
+            self._key = read_key(keyfile)
         else:
             self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
             keyfile.touch(mode=0o600)
@@ -83,6 +81,13 @@ class Issuer:
             key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key()))
             return {"keys": [{**key, "kid": "test", "use": "sig", "alg": "RS256"}]}
         return None
+
+
+def read_key(path: Path) -> rsa.RSAPrivateKey:
+    """An issuer's key."""
+    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
 
 
 def service_account_token(
