@@ -34,7 +34,7 @@ test: lint engine ## Check everything: lint, all tests, branch coverage
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --cov --cov-report term $(ARGS)
 
 test-cluster: $(PROJECT) engine ## Run the tests on a cluster: one that is given, kind, or a real node made from Go modules
-	$(BIN)/python -m pytest tests/cluster --timeout 900 --numprocesses 2 --dist loadgroup -p no:cacheprovider $(ARGS)
+	$(BIN)/python -m pytest tests/cluster --timeout 900 --numprocesses 2 -p no:cacheprovider $(ARGS)
 
 unit: $(PROJECT) ## Run the unit tests alone, without coverage
 	$(BIN)/python -m pytest tests/unit $(ARGS)
