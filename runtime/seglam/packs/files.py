@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tempfile
@@ -39,6 +40,17 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a file in one step."""
     with whole(path, mode) as stream:
         stream.write(data)
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """One process and thread after the other."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def open_regular(path: Path) -> BinaryIO:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from seglam.packs import archive, oci, strictjson
 from seglam.packs.archive import Limits
-from seglam.packs.files import open_regular, read_regular, whole, write_whole
+from seglam.packs.files import alone, open_regular, read_regular, whole, write_whole
 from seglam.packs.oci import Descriptor
 from seglam.packs.pack import Pack
 from seglam.packs.problems import PackInvalid
@@ -48,7 +48,8 @@ class ImageLayout:
         self._referrers: dict[str, dict[str, Descriptor]] = {}
         self._foreign: list[Descriptor] = []
         self._seen: dict[str, bool] = {}
-        for entry in oci.index_entries(self._own("index.json"), "index.json"):
+        self._entries = oci.index_entries(self._own("index.json"), "index.json")
+        for entry in self._entries:
             if not self._sort(entry, _DEPTH):
                 self._foreign.append(entry)
 
@@ -130,6 +131,19 @@ class ImageLayout:
     def foreign(self) -> tuple[Descriptor, ...]:
         """Entries of `index.json` that are neither packs nor bundles."""
         return tuple(self._foreign)
+
+    def replaced(self, packs: Mapping[str, list[Descriptor]]) -> list[Descriptor]:
+        """The entries of `index.json` with those of some packs, by their digests, in place of what it says of them."""
+        tags = tuple(oci.referrers_tag(digest) for digest in packs)
+        old = {digest for pack in packs for digest in self._referrers.get(pack, ())}
+        left = dict(packs)
+        entries: list[Descriptor] = []
+        for entry in self._entries:
+            if entry.digest in packs:
+                entries += left.pop(entry.digest, [])
+            elif entry.digest not in old and not entry.annotation(oci.REF_NAME).endswith(tags):
+                entries.append(entry)
+        return entries + [entry for more in left.values() for entry in more]
 
     def extras(self) -> tuple[str, ...]:
         """Paths of the files beside the layout, such as `tuf/root.json`."""
@@ -219,7 +233,7 @@ def tar_bytes(packs: Iterable[Packed], extras: Mapping[str, bytes] | None = None
 
 
 def write_directory(path: Path, packs: Iterable[Packed], extras: Mapping[str, bytes] | None = None) -> None:
-    """Write a layout as a directory, or add to the one that is there.
+    """Write a layout as a directory, or add to the one that is there. Several may add at once; each waits its turn.
 
     Blobs come first and those that are there are kept, if they are what they should be, so that an interrupted call is
     resumed by the same call; `index.json` is replaced last, in one step.
@@ -228,24 +242,26 @@ def write_directory(path: Path, packs: Iterable[Packed], extras: Mapping[str, by
         PackInvalid: as `write_tar`, or the directory holds something else than a layout.
         OSError: it cannot be written.
     """
-    before: list[Packed] = []
-    entries: list[Descriptor] = []
-    if (path / "index.json").exists():
-        with ImageLayout.open(path) as layout:
-            before, entries = list(layout.packed()), list(layout.foreign())
-    elif path.exists() and any(path.iterdir()) and not (path / "oci-layout").exists():
+    if path.exists() and any(path.iterdir()) and not (path / "oci-layout").exists():
         raise PackInvalid("layout", str(path), "the directory holds something else than an image layout")
+    beside = _beside(extras or {})
+    path.mkdir(parents=True, exist_ok=True)
 
     def put(name: str, data: bytes) -> None:
         target = path / name
         if not _holds(target, data):
             write_whole(target, data)
 
-    beside = _beside(extras or {})
-    put("oci-layout", MARKER)
-    for name, data in beside:
-        put(name, data)
-    put("index.json", oci.index_manifest([*_blobs(put, merged([*before, *packs])), *entries]))
+    with alone(path):
+        put("oci-layout", MARKER)
+        for name, data in beside:
+            put(name, data)
+        if not (path / "index.json").exists():
+            put("index.json", oci.index_manifest(_flat(_blobs(put, packs))))
+            return
+        with ImageLayout.open(path) as layout:
+            grown = [Packed(each.pack, (*layout.bundles(each.pack.digest), *each.bundles)) for each in merged(packs)]
+            put("index.json", oci.index_manifest(layout.replaced(_blobs(put, grown))))
 
 
 def add_bundles(path: Path, digest: str, bundles: Iterable[bytes]) -> None:
@@ -302,22 +318,26 @@ def _write(stream: BinaryIO, packs: Iterable[Packed], extras: Mapping[str, bytes
     put("oci-layout", MARKER)
     for name, data in _beside(extras):
         put(name, data)
-    put("index.json", oci.index_manifest(_blobs(put, packs)))
+    put("index.json", oci.index_manifest(_flat(_blobs(put, packs))))
     archive.finish(stream)
 
 
-def _blobs(put: _Put, packs: Iterable[Packed]) -> list[Descriptor]:
-    """Write the blobs of packs and bundles; returns the entries of `index.json`."""
+def _flat(packs: Mapping[str, list[Descriptor]]) -> list[Descriptor]:
+    return [entry for entries in packs.values() for entry in entries]
+
+
+def _blobs(put: _Put, packs: Iterable[Packed]) -> dict[str, list[Descriptor]]:
+    """Write the blobs of packs and bundles; returns the entries of `index.json` by the digests of the packs."""
 
     def blob(data: bytes) -> None:
         put("blobs/" + oci.digest_of(data).replace(":", "/", 1), data)
 
-    entries: list[Descriptor] = []
+    written: dict[str, list[Descriptor]] = {}
     for packed in packs:
         pack = packed.pack
         for data in pack.blobs.values():
             blob(data)
-        entries.append(_named(pack.descriptor, f"{pack.release.name}:{pack.release.tag}"))
+        entries = [_named(pack.descriptor, f"{pack.release.name}:{pack.release.tag}")]
         referrers = []
         for bundle in dict.fromkeys(packed.bundles):
             manifest = oci.bundle_manifest(bundle, pack.descriptor)
@@ -329,7 +349,8 @@ def _blobs(put: _Put, packs: Iterable[Packed]) -> list[Descriptor]:
             blob(index)
             name = f"{pack.release.name}:{oci.referrers_tag(pack.digest)}"
             entries += [*referrers, _named(Descriptor.to(oci.INDEX, index), name)]
-    return entries
+        written.setdefault(pack.digest, []).extend(entries)
+    return written
 
 
 def _named(descriptor: Descriptor, name: str) -> Descriptor:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import tarfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -352,3 +353,35 @@ def test_a_layout_of_another_tool_as_tar(tmp_path: Path, two: list[Packed]) -> N
             out.add(tmp_path / "layout" / path, path)
     with ImageLayout.open(tmp_path / "layout.tar") as opened:
         assert list(opened.packed()) == two
+
+
+def test_many_add_to_a_directory_at_once(tmp_path: Path, two: list[Packed]) -> None:
+    bundles = [unsigned(REVIEW, number=number) for number in range(6)]
+    write_directory(tmp_path / "layout", two)
+    adding = [Packed(basic(), (bundle,)) for bundle in bundles] + [Packed(pack(version=f"3.0.{n}")) for n in range(6)]
+    threads = [threading.Thread(target=write_directory, args=(tmp_path / "layout", [each])) for each in adding]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with ImageLayout.open(tmp_path / "layout") as opened:
+        assert len(opened.digests()) == 2 + 6
+        assert set(opened.bundles(basic().digest)) == {RELEASED, REVIEWED, *bundles}
+        names = [
+            entry["annotations"].get(oci.REF_NAME)
+            for entry in json.loads((tmp_path / "layout" / "index.json").read_bytes())["manifests"]
+            if "annotations" in entry
+        ]
+        assert len([name for name in names if name]) == len({name for name in names if name}) == 8 + 2
+
+
+def test_other_packs_are_not_read_when_one_is_added(tmp_path: Path, two: list[Packed]) -> None:
+    write_directory(tmp_path / "layout", two)
+    other = tmp_path / "layout" / "blobs" / oci.digest_of(two[1].pack.content).replace(":", "/")
+    damaged = bytes(len(two[1].pack.content))
+    other.write_bytes(damaged)
+    write_directory(tmp_path / "layout", [Packed(pack(version="2.0.0", files={"README.md": b"new"}))])
+    assert other.read_bytes() == damaged
+    with ImageLayout.open(tmp_path / "layout") as opened:
+        assert len(opened.digests()) == 3
+        assert code(lambda: opened.pack(two[1].pack.digest)) == "blob-digest"
