@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ class Entry:
         """The hash that it must have."""
         # RFC 8785 by hand, members in order: a million entries are to be checked in seconds.
         words = [self.action, self.actor_issuer, self.actor_subject, self.subject, self.time]
-        action, issuer, subject, about, time = (json.dumps(each, ensure_ascii=False) for each in words)
+        action, issuer, subject, about, time = (encode_basestring(each) for each in words)
         entry = (
             f'{{"action":{action},"actor":{{"issuer":{issuer},"subject":{subject}}},"detail":{self.detail},'
             f'"seq":{self.seq},"subject":{about},"time":{time}}}'
