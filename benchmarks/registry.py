@@ -68,7 +68,7 @@ def _one(report: Report, kind: str, url: str, data: Path, quick: bool) -> None:
 
 
 def _reads(report: Report, kind: str, registry: RegistryProcess, namespaces: int, entries: int, quick: bool) -> None:
-    rounds, calls = (3, 10) if quick else (9, 30)
+    rounds, calls = (3, 10) if quick else (5, 20)
     pack = f"{corpus.namespace_of(namespaces - 1)}/{corpus.pack_of(namespaces * corpus.PACKS_EACH - 1)}"
     addresses = {
         "search for a word": "/packs?q=easter&limit=20",
