@@ -35,6 +35,7 @@ from pydantic.alias_generators import to_camel
 from seglam.registry.access.identities import Identity
 from seglam.registry.access.local import ISSUER as LOCAL
 from seglam.registry.access.local import LocalIssuer
+from seglam.registry.settings import SettingsInvalid
 from seglam.web.keyring import FetchFailed, Keyring, KeysMissing, Published, TokenRefused
 
 AUDIENCE = "seglam-registry"
@@ -60,7 +61,7 @@ ACCOUNT_CLAIMS: dict[str, str] = {
 """Where the issuer's own immutable id of an account is. Members of a path are separated by slashes from the end."""
 
 
-class IssuersInvalid(ValueError):
+class IssuersInvalid(SettingsInvalid):
     """A list of issuers that cannot be used."""
 
 
