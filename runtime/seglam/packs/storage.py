@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -74,13 +73,14 @@ class DirectoryFiles:
                     count += 1
                     if count > limits.members:
                         raise PackInvalid("archive-members", str(self._root), f"more than {limits.members} files")
-                    mode = entry.stat(follow_symlinks=False).st_mode
-                    if stat.S_ISDIR(mode):
+                    if entry.name.startswith("."):  # what a writer is about to finish, or left when it was interrupted
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
                         waiting.append(path + "/")
-                    elif not stat.S_ISREG(mode):
-                        code = "link" if stat.S_ISLNK(mode) else "device"
+                    elif not entry.is_file(follow_symlinks=False):
+                        code = "link" if entry.is_symlink() else "device"
                         raise PackInvalid(code, str(self._root / path), "only files and directories may be in a layout")
-                    elif not entry.name.startswith("."):  # what an interrupted writer left
+                    else:
                         if problem := path_problem(path):
                             raise PackInvalid(problem[0], str(self._root / path), problem[1])
                         yield path
