@@ -55,9 +55,13 @@ class DirectoryFiles:
         return sorted(self._paths)
 
     def read(self, path: str) -> bytes:
-        if path not in self._paths:
+        # Not only what was there at first: a writer adds blobs before it lists them.
+        if path_problem(path):
             raise KeyError(path)
-        return read_regular(self._root / path, self._limit)
+        try:
+            return read_regular(self._root / path, self._limit)
+        except (FileNotFoundError, NotADirectoryError):
+            raise KeyError(path) from None
 
     def close(self) -> None:
         pass

@@ -385,3 +385,19 @@ def test_other_packs_are_not_read_when_one_is_added(tmp_path: Path, two: list[Pa
     with ImageLayout.open(tmp_path / "layout") as opened:
         assert len(opened.digests()) == 3
         assert code(lambda: opened.pack(two[1].pack.digest)) == "blob-digest"
+
+
+def test_a_directory_is_read_while_another_writes_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of files was made before a pack was added, `index.json` was read after it."""
+    path = tmp_path / "layout"
+    write_directory(path, [Packed(basic())])
+    read_index = oci.index_entries
+
+    def late(index: bytes, where: str) -> list[oci.Descriptor]:
+        monkeypatch.setattr(oci, "index_entries", read_index)
+        write_directory(path, [Packed(pack(version="2.0.0", files={"README.md": b"new"}))])
+        return read_index((path / "index.json").read_bytes(), where)
+
+    monkeypatch.setattr(oci, "index_entries", late)
+    with ImageLayout.open(path) as opened:
+        assert [str(each.pack.release.version) for each in opened.packed()] == ["1.0.0", "2.0.0"]
