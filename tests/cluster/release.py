@@ -14,7 +14,7 @@ from tests.cluster.kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "seglam"
-LEASE_S = 6
+LEASE_S = 9
 """Of the operator's election: many tests wait until it has run out."""
 RELEASE, SYSTEM, COMPILE = "seglam", "seglam-system", "seglam-compile"
 

@@ -50,6 +50,15 @@ class Tenant:
         """The namespace of its runner pods."""
         return names.runner_namespace(self.namespace)
 
+    def furnish(self) -> None:
+        """Let its people in, and start the pod that asks; again in a namespace that was made anew."""
+        self.admin.apply(
+            _binding("writers", "edit", "alice", "bob"),
+            _binding("approvers", "seglam-approver", "alice", "bob"),
+            namespace=self.namespace,
+        )
+        self.caller.start()
+
     def apply(self, *documents: dict[str, Any]) -> None:
         """Alice applies procedures."""
         self.alice.apply(*documents, namespace=self.namespace)
@@ -109,15 +118,10 @@ def tenant_in(kubectl: Kubectl, prefix: str, image: str) -> Iterator[Tenant]:
     namespace = f"{prefix}-{secrets.token_hex(3)}"
     ensure_namespace(kubectl, namespace)
     try:
-        kubectl.apply(
-            _binding("writers", "edit", "alice", "bob"),
-            _binding("approvers", "seglam-approver", "alice", "bob"),
-            namespace=namespace,
-        )
-        caller = Caller(kubectl, namespace, image)
-        caller.start()
         alice, bob = (kubectl.as_user(name, "system:authenticated") for name in ("alice", "bob"))
-        yield Tenant(namespace, kubectl, alice, bob, caller)
+        made = Tenant(namespace, kubectl, alice, bob, Caller(kubectl, namespace, image))
+        made.furnish()
+        yield made
     finally:
         kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
 

@@ -1,12 +1,17 @@
-"""Uninstalling leaves what people wrote and decided, and nothing else; a new installation serves it as it was."""
+"""What outlives a release: an upgrade of the kinds changes nothing that people wrote and decided; uninstalling leaves
+that and nothing else; a new installation serves it as it was.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
+from seglam.resources.names import REASONING_PROCEDURE
 from tests.cluster import release
+from tests.cluster.caller import Question
 from tests.cluster.choosing import Cluster
 from tests.cluster.images import Images
 from tests.cluster.kubectl import eventually
@@ -24,6 +29,32 @@ def tenant(installed: Cluster, images: Images) -> Iterator[Tenant]:
         made.activate(example("is-leap-year"))
         made.wait_until_hit(QUESTION)
         yield made
+
+
+def test_kinds_are_upgraded_under_live_objects(installed: Cluster, tenant: Tenant, images: Images) -> None:
+    """From kinds that lack a column and fields which this release has, while requests are answered."""
+    kubectl, name = installed.kubectl, REASONING_PROCEDURE.crd
+    before = _written(tenant)
+    older = kubectl.json("get", "crd", name)
+    version = older["spec"]["versions"][0]
+    version["additionalPrinterColumns"] = [
+        each for each in version["additionalPrinterColumns"] if each["name"] != "Reason"
+    ]
+    status = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+    del status["review"], status["revisions"]
+    with tenant.caller.load([Question(QUESTION, "No")]) as load:
+        kubectl("replace", "-f", "-", stdin=json.dumps(older))
+        eventually("the column is gone", lambda: "REASON" not in kubectl("get", "rp", "-n", tenant.namespace))
+        release.install(installed, release.values_of(images))
+        eventually("the column is back", lambda: "REASON" in kubectl("get", "rp", "-n", tenant.namespace))
+        assert "ProcedureReview" in kubectl("explain", "rp.status.review")
+        result = load.stop()
+    print(f"\nkinds upgraded: {result}")
+    assert (result.wrong, result.other) == ([], {})
+    assert _written(tenant) == before
+    tenant.admin("annotate", "rp", "is-leap-year", "-n", tenant.namespace, "looked=at")
+    eventually("its status is whole", lambda: tenant.get("rp", "is-leap-year")["status"].get("revisions") == 1)
+    tenant.wait_until_ready("is-leap-year")
 
 
 def test_uninstall_and_install_again(installed: Cluster, tenant: Tenant, images: Images) -> None:
