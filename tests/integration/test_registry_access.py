@@ -202,6 +202,17 @@ class TestANamespaceStaysWithItsOwners:
         assert kept.status_code == 200, kept.text
         assert next(each for each in kept.json()["members"] if each["id"] == number)["removed"] is None
 
+    def test_an_administrator_ends_a_fight_at_once(self, site: Site) -> None:
+        site.claim("rosa", "rosas-place")
+        site.add_member("rosa", "rosas-place", "thief", "owner")
+        _let_pass(site, "rosas-place")
+        members = site.client.get(f"{API}/namespaces/rosas-place").json()["members"]
+        number = next(each["id"] for each in members if each["subject"] == account("thief"))
+        assert site.change(ADMIN, "rosas-place", "DELETE", f"/members/{number}").status_code == 200
+        assert code(site.exchange("thief", "rosas-place")) == "namespace-foreign"
+        cancelled = site.change("rosa", "rosas-place", "POST", f"/members/{number}/keep")
+        assert (cancelled.status_code, code(cancelled)) == (404, "unknown-member")
+
     def test_who_is_removed_has_nothing_from_a_token_of_before(self, site: Site) -> None:
         site.claim("gerda", "gerdas-place")
         site.add_member("gerda", "gerdas-place", "hans", "publisher")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -464,13 +465,14 @@ class TestTheEdge:
         text = site.client.get("/metrics").text
         assert "seglam_registry_requests_total" in text and "acme/" not in text
 
-    def test_too_many_requests_are_told_when_to_come_back(self, tmp_path: Any) -> None:
-        with serving(f"sqlite:///{tmp_path / 'limited.sqlite3'}", tmp_path, rate_limits=True) as limited:
-            answers = [limited.client.post(f"{API}/tokens", json={}) for _ in range(40)]
-            refused = [each for each in answers if each.status_code == 429]
-            assert refused and int(refused[0].headers["retry-after"]) >= 1
-            assert refused[0].json()["code"] == "too-many-requests"
-            assert limited.client.get("/healthz").status_code == 200
+
+def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:
+    with serving(f"sqlite:///{tmp_path / 'limited.sqlite3'}", tmp_path, rate_limits=True) as limited:
+        answers = [limited.client.post(f"{API}/tokens", json={}) for _ in range(40)]
+        refused = [each for each in answers if each.status_code == 429]
+        assert refused and int(refused[0].headers["retry-after"]) >= 1
+        assert refused[0].json()["code"] == "too-many-requests"
+        assert limited.client.get("/healthz").status_code == 200
 
 
 def test_a_pack_is_published_through_the_real_pipeline(site: Site) -> None:

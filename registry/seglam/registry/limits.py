@@ -27,11 +27,15 @@ class Rate:
 RATES = {
     "read": Rate(600, 100.0),
     "search": Rate(60, 10.0),
+    "scan": Rate(10, 0.5),
     "token": Rate(30, 0.5),
     "write": Rate(60, 2.0),
     "publish": Rate(60, 2.0),
 }
 """By kind of request, for each caller."""
+
+SCANS = ("/api/v1/audit/verify", "/api/v1/audit/export")
+"""What reads a whole table."""
 
 
 class Limits:
@@ -69,6 +73,8 @@ def kind_of(method: str, path: str) -> str | None:
     """The kind of a request; None for what is never limited (health, metrics)."""
     if path in ("/healthz", "/readyz", "/metrics"):
         return None
+    if path in SCANS:
+        return "scan"
     if method in ("GET", "HEAD", "OPTIONS"):
         return "search" if path.rstrip("/") == "/api/v1/packs" else "read"
     if path == "/api/v1/tokens":

@@ -47,6 +47,7 @@ def test_the_memory_of_callers_is_bounded() -> None:
 def test_what_is_of_which_kind() -> None:
     assert kind_of("GET", "/healthz") is None
     assert kind_of("GET", "/api/v1/packs") == "search"
+    assert kind_of("GET", "/api/v1/audit/verify") == "scan"
     assert kind_of("HEAD", "/v2/a/b/c/manifests/1.0.0") == "read"
     assert kind_of("POST", "/api/v1/tokens") == "token"
     assert kind_of("POST", "/api/v1/publications") == "publish"
