@@ -34,9 +34,9 @@ REF_NAME = "org.opencontainers.image.ref.name"
 EMPTY_BYTES = b"{}"
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 """What the distribution specification asks registries to accept."""
-MAX_BUNDLE_BYTES = 1024 * 1024
+MAX_BUNDLE_BYTES = 8 * 1024 * 1024
 MAX_REFERRERS = 1000
-MAX_BUNDLES_BYTES = 64 * 1024 * 1024
+MAX_BUNDLES_BYTES = 32 * 1024 * 1024
 """All bundles of one pack together, which are read at once."""
 
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
