@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlmodel import col, select, update
-from tuf.api.metadata import Metadata, Snapshot
+from tuf.api.metadata import Metadata, Snapshot, Targets
 
 from seglam.packs.index.errors import IndexConflict, IndexNotReady
 from seglam.packs.index.layout import Status
@@ -189,7 +189,9 @@ def test_killed_at_any_step_the_next_start_repairs(
 
 
 def test_root_and_targets_keep_themselves_where_their_keys_lie(database: Database, keys: Path) -> None:
-    started(database, keys)
+    keeper = started(database, keys)
+    publish(database, DATES, "1.0.0")
+    keeper.update()
     in_a_year = datetime.now(UTC) + timedelta(days=200)
     later = Keeper(
         database, origin=ORIGIN, keys=keys, files={"trusted_root.json": b"{}"}, every=3600, clock=lambda: in_a_year
@@ -199,7 +201,11 @@ def test_root_and_targets_keep_themselves_where_their_keys_lie(database: Databas
     with database.read() as session:
         states = {state.role: state for state in later._repository(session)[0].states()}
     assert (states["root"].version, states["targets"].version) == (2, 2)
-    assert states["root"].expires > in_a_year + timedelta(days=300)
+    assert all(states[role].expires > in_a_year + timedelta(days=300) for role in ("root", "targets", "packs"))
+    with database.read() as session:
+        body = SessionStorage(session, ORIGIN).latest("packs.acme.dates")
+    assert body is not None
+    assert Metadata[Targets].from_bytes(body).signed.expires > in_a_year + timedelta(days=300)
     later.look()
     with database.read() as session:
         assert later._repository(session)[0].targets().signed.version == 2

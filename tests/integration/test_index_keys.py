@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +35,13 @@ class Ceremony:
 
     directory: Path
     database: Database
-    out: pytest.CaptureFixture[str]
 
     def keys(self, *arguments: str | Path, code: int = 0) -> str:
-        assert main(["keys", *map(str, arguments)]) == code
-        said = self.out.readouterr()
-        return said.out + said.err
+        said = io.StringIO()
+        with redirect_stdout(said), redirect_stderr(said):
+            found = main(["keys", *map(str, arguments)])
+        assert found == code, said.getvalue()
+        return said.getvalue()
 
     def path(self, name: str) -> Path:
         return self.directory / name
@@ -99,19 +103,34 @@ class Ceremony:
         return {role["role"]: role for role in document["roles"]}
 
 
-@pytest.fixture
-def ceremony(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Ceremony]:
-    database = Database(f"sqlite:///{tmp_path / 'data' / 'registry.sqlite3'}")
-    upgrade(database)
-    (tmp_path / "trust.json").write_text(json.dumps(TRUST))
-    monkeypatch.setenv("SEGLAM_REGISTRY_DATA", str(tmp_path / "data"))
+def environment(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    monkeypatch.setenv("SEGLAM_REGISTRY_DATA", str(directory / "data"))
     monkeypatch.setenv("SEGLAM_REGISTRY_ORIGIN", ORIGIN)
-    monkeypatch.setenv("SEGLAM_REGISTRY_INDEX_KEYS", str(tmp_path / "online"))
+    monkeypatch.setenv("SEGLAM_REGISTRY_INDEX_KEYS", str(directory / "online"))
     monkeypatch.setenv("SEGLAM_KEY_PASSPHRASE", "correct horse")
+
+
+@pytest.fixture(scope="module")
+def created(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory after the first ceremony, to be copied: passphrases take their time on purpose."""
+    directory = tmp_path_factory.mktemp("created")
+    database = Database(f"sqlite:///{directory / 'data' / 'registry.sqlite3'}")
+    upgrade(database)
+    (directory / "trust.json").write_text(json.dumps(TRUST))
     publish(database, DATES, "1.0.0")
-    made = Ceremony(tmp_path, database, capsys)
-    made.begin()
-    yield made
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        environment(monkeypatch, directory)
+        Ceremony(directory, database).begin()
+    database.close()
+    return directory
+
+
+@pytest.fixture
+def ceremony(created: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ceremony]:
+    directory = shutil.copytree(created, tmp_path / "acme")
+    environment(monkeypatch, directory)
+    database = Database(f"sqlite:///{directory / 'data' / 'registry.sqlite3'}")
+    yield Ceremony(directory, database)
     database.close()
 
 

@@ -22,6 +22,7 @@ from seglam.registry.mirror.upstream import Upstream
 from seglam.registry.tables import BlobRow, MirrorStateRow, VersionRow, VersionState
 from tests.origins import Origin, serving
 from tests.packs import RELEASE, REVIEW, pack, unsigned
+from tests.postgres import Postgres
 
 ACME, GLOBEX = "registry.acme.example", "registry.globex.example"
 
@@ -258,6 +259,32 @@ def test_new_bundles_come_with_the_feed(acme: Origin, mirror: Origin) -> None:
     follow(mirror)
     with OciClient(mirror.url) as client:
         assert set(client.referrers(made.release.name, made.digest)) == {bundle(RELEASE, n=1), bundle(REVIEW, n=2)}
+
+
+def test_a_mirror_works_on_postgresql_too(acme: Origin, tmp_path: Path, postgres: Postgres) -> None:
+    made = pack(f"{ACME}/elephant/dates")
+    acme.put(made, [bundle(RELEASE, elephant=1)])
+    url = postgres.create()
+    with serving(
+        tmp_path / "mirror",
+        "mirror.example",
+        database=url,
+        mirror_of={ACME: acme.url},
+        mirror_allow_private=True,
+        follow=False,
+    ) as mirror:
+        with OciClient(mirror.url) as client:
+            assert client.pull(made.release.name, "1.0.0") == made
+        acme.attach(made, bundle(REVIEW, elephant=2))
+        acme.set_state(made, VersionState.YANKED, "yanked")
+        follow(mirror)
+        assert versions(mirror, made.release.name) == {"1.0.0": "yanked"}
+        with OciClient(mirror.url) as client:
+            assert len(client.referrers(made.release.name, made.digest)) == 2
+        index = mirror.index(tmp_path / "index", origin=ACME, root=acme.root())
+        index.refresh()
+        assert index.facts(made.release).status == "yanked"
+    postgres.drop(url)
 
 
 def test_a_mirror_of_a_mirror_keeps_the_origin(acme: Origin, mirror: Origin, tmp_path: Path) -> None:

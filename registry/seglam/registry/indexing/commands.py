@@ -210,7 +210,7 @@ def _export(given: argparse.Namespace) -> None:
 
 def _renew(given: argparse.Namespace) -> None:
     with _Open() as (keeper, _):
-        print("signed anew:", ", ".join(keeper.renew(thorough=True)) or "nothing was due")
+        print("signed anew:", ", ".join(keeper.renew()) or "nothing was due")
 
 
 def _mend(given: argparse.Namespace) -> None:

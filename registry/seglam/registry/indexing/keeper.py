@@ -35,7 +35,7 @@ BATCH = 200
 """Packs that one transaction lists."""
 KEEP = timedelta(days=2)
 """Old metadata stays longer than any timestamp lives, for clients that are in the middle of a refresh."""
-THOROUGH = "index-renewal"
+FORGET = "index-forget"
 
 
 class Keeper:
@@ -109,14 +109,15 @@ class Keeper:
                 break
         return total
 
-    def renew(self, *, thorough: bool = False) -> tuple[str, ...]:
-        """Sign anew what has less than half of its life left. Returns the roles."""
-
-        def renewed(session: Session) -> tuple[str, ...]:
-            repository, _ = self._repository(session)
-            return repository.renew(thorough=thorough)
-
-        return self._write(renewed)
+    def renew(self) -> tuple[str, ...]:
+        """Sign anew what has less than half of its life left, some roles a transaction. Returns the roles."""
+        with self._database.read() as session:
+            old = SessionStorage(session, self.origin).older(self._clock() - self._lifetimes.packs / 2)
+        written: list[str] = []
+        for start in range(0, max(len(old), 1), BATCH):
+            roles = old[start : start + BATCH]
+            written += self._write(lambda session, roles=roles: self._repository(session)[0].renew(roles=roles))  # type: ignore[misc]
+        return tuple(written)
 
     def mend(self) -> int:
         """Compare every pack with its role, and list what differs. Returns how many packs there are."""
@@ -167,11 +168,9 @@ class Keeper:
                 _log.warning("the index has lost roles that the database believes it has: listing all packs again")
                 self.mend()
             self.update()
-            if thorough or self._thorough():
-                self.renew(thorough=True)
+            self.renew()
+            if thorough or self._daily():
                 self._write(lambda session: self._repository(session)[1].forget(self._clock() - KEEP))
-            else:
-                self.renew()
         except IndexNotReady as error:
             _log.warning("the index waits (%s): %s", error.code, error.words)
         except (IndexConflict, DatabaseError) as error:
@@ -208,10 +207,10 @@ class Keeper:
         if setup.keep(repository, storage, self._keys, files=self._files, now=self._clock()):
             _log.info("root and targets of the index of %s were signed anew", self.origin)
 
-    def _thorough(self) -> bool:
-        fence = self._leases.take(THOROUGH, every=86_400)
+    def _daily(self) -> bool:
+        fence = self._leases.take(FORGET, every=86_400)
         if fence is not None:
-            self._leases.done(THOROUGH, fence, well=True)
+            self._leases.done(FORGET, fence, well=True)
         return fence is not None
 
     def _run(self) -> None:

@@ -34,8 +34,7 @@ class SessionStorage:
         )
         return self._session.exec(asked).first()
 
-    def latest_version(self, role: str) -> int:
-        """0 where there is none."""
+    def newest(self, role: str) -> int:
         asked = select(func.max(IndexMetadataRow.version)).where(IndexMetadataRow.role == self._name(role))
         return self._session.exec(asked).one() or 0
 
@@ -61,6 +60,17 @@ class SessionStorage:
 
     def put_file(self, path: str, sha256: str, body: bytes) -> None:
         self._insert("index_files", {"path": self._name(path), "sha256": sha256, "length": len(body), "body": body})
+
+    def older(self, before: datetime) -> list[str]:
+        """Roles of packs whose newest version was written before a time."""
+        asked = (
+            select(IndexMetadataRow.role)
+            .where(col(IndexMetadataRow.role).startswith(f"{self._origin}/packs", autoescape=True))
+            .group_by(IndexMetadataRow.role)
+            .having(func.max(IndexMetadataRow.written) < stamp(before))
+            .order_by(IndexMetadataRow.role)
+        )
+        return [role.removeprefix(f"{self._origin}/") for role in self._session.exec(asked)]
 
     def forget(self, before: datetime) -> int:
         """Remove versions older than `before` but the newest of each role; roots and targets stay. Returns how many."""

@@ -202,22 +202,23 @@ class Repository:
             written[role] = self._write(role, signed)
         return self._publish(written)
 
-    def renew(self, *, thorough: bool = False) -> tuple[str, ...]:
+    def renew(self, *, roles: Iterable[str] = (), thorough: bool = False) -> tuple[str, ...]:
         """Sign anew what has less than half of its life left, or is not signed by the keys that it should be.
 
         Args:
-            thorough: look at the roles of all packs too, not at snapshot and timestamp only.
+            roles: roles of namespaces and packs to look at besides snapshot and timestamp.
+            thorough: look at all of them, and at targets.
 
         Returns:
             the roles that were written.
         """
         self._delegators.clear()
         written: dict[str, int] = {}
+        for role in self._packs_roles() if thorough else roles:
+            metadata = self._latest(role)
+            if metadata is None or self._is_due(role, metadata):
+                written[role] = self._write(role, self._renewed(role, metadata))
         if thorough:
-            for role in self._packs_roles():
-                metadata = self._latest(role)
-                if metadata is None or self._is_due(role, metadata):
-                    written[role] = self._write(role, self._renewed(role, metadata))
             written[Targets.type] = self._need(Targets.type).signed.version
         snapshot, timestamp = self._latest(Snapshot.type), self._latest(Timestamp.type)
         stale = snapshot is None or any(
@@ -338,8 +339,7 @@ class Repository:
 
     def _write(self, role: str, signed: Targets | Snapshot | Timestamp) -> int:
         """Sign the next version of an online role and store it."""
-        previous = self._latest(role)
-        signed.version = previous.signed.version + 1 if previous else 1
+        signed.version = self._storage.newest(role) + 1
         signed.expires = (self._clock() + self._lifetimes.of(role)).replace(microsecond=0)
         delegation = self._delegator_of(role).get_delegated_role(role)
         metadata: Metadata[Any] = Metadata(signed)

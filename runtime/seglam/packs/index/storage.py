@@ -17,6 +17,10 @@ class Storage(Protocol):
         """The newest version of `role`'s metadata."""
         ...
 
+    def newest(self, role: str) -> int:
+        """The number of that version; 0 without one."""
+        ...
+
     def read(self, role: str, version: int) -> bytes | None: ...
 
     def put(self, role: str, version: int, body: bytes) -> None:
@@ -38,8 +42,10 @@ class MemoryStorage:
         self.files: dict[tuple[str, str], bytes] = {}
 
     def latest(self, role: str) -> bytes | None:
-        versions = self.metadata.get(role)
-        return versions[max(versions)] if versions else None
+        return self.read(role, self.newest(role))
+
+    def newest(self, role: str) -> int:
+        return max(self.metadata.get(role, ()), default=0)
 
     def read(self, role: str, version: int) -> bytes | None:
         return self.metadata.get(role, {}).get(version)
@@ -70,13 +76,12 @@ class DirectoryStorage:
         return self.directory / f"{version}.{quote(role, '')}.json"
 
     def latest(self, role: str) -> bytes | None:
+        return self.read(role, self.newest(role))
+
+    def newest(self, role: str) -> int:
         suffix = f".{quote(role, '')}.json"
-        versions = [
-            int(head)
-            for path in self.directory.glob(f"*{suffix}")
-            if (head := path.name.removesuffix(suffix)).isascii() and head.isdigit()
-        ]
-        return self.read(role, max(versions)) if versions else None
+        heads = (path.name.removesuffix(suffix) for path in self.directory.glob(f"*{suffix}"))
+        return max((int(head) for head in heads if head.isascii() and head.isdigit()), default=0)
 
     def read(self, role: str, version: int) -> bytes | None:
         try:
