@@ -6,9 +6,11 @@ are on counts, not on time; the numbers that were seen are printed.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +107,63 @@ def test_a_runner_is_killed(installed: Cluster, tenant: Tenant) -> None:
         _kill(installed, tenant.runners, "seglam.dev/component=runner", count=1)
         _settle(tenant.admin, tenant.runners, "seglam.dev/component=runner", 2)
     assert results[0].failed <= FEW
+
+
+def test_a_runner_runs_out_of_memory(installed: Cluster, tenant: Tenant) -> None:
+    """Something else in its memory takes all that there is, and the kernel ends the runner."""
+    node = _node(installed)
+    results: list[Result] = []
+    with _under_load(tenant, "runner out of memory", results):
+        pod = _pods(tenant.admin, tenant.runners, "seglam.dev/component=runner")[0]
+        _exhaust(node, pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://"))
+        name = pod["metadata"]["name"]
+
+        def restarted() -> str | None:
+            status = tenant.admin.json("get", "pod", name, "-n", tenant.runners)["status"]["containerStatuses"][0]
+            ended = status["lastState"].get("terminated")
+            return str(ended["reason"]) if ended else None
+
+        assert eventually("it is started again", restarted) == "OOMKilled"
+        _settle(tenant.admin, tenant.runners, "seglam.dev/component=runner", 2)
+    assert results[0].failed <= FEW
+
+
+_HOG = """
+import os, sys
+pid, procs = int(sys.argv[1]), sys.argv[2]
+with open(f"/proc/{pid}/oom_score_adj", "w") as file:
+    file.write("1000")
+with open(procs, "w") as file:
+    file.write(str(os.getpid()))
+held = []
+while os.path.exists(f"/proc/{pid}") and len(held) < 4096:
+    held.append(b"x" * (1 << 20))
+"""
+
+
+def _exhaust(node: Layout, container: str) -> None:
+    """Use up the memory of a container's control group, by a process that the kernel likes better."""
+    listed = run("ctr", "--address", node.containerd, "--namespace", "k8s.io", "tasks", "ls")
+    pid = next(line.split()[1] for line in listed.splitlines() if line.startswith(container))
+    lines = [line.split(":", 2) for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+    # One hierarchy for all, or one of its own for memory.
+    where = next((f"memory{path}" for _, names, path in lines if names == "memory"), lines[-1][2].lstrip("/"))
+    run(sys.executable, "-c", _HOG, pid, f"/sys/fs/cgroup/{where}/cgroup.procs")
+
+
+def test_another_tenants_namespace_is_deleted(installed: Cluster, tenant: Tenant, images: Images) -> None:
+    """It takes its procedures, decisions and runners with it, and nobody else notices."""
+    results: list[Result] = []
+    with tenant_in(installed.kubectl, "seglam-test-gone", images.platform) as other:
+        other.activate(example("is-leap-year"))
+        other.wait_until_hit(QUESTIONS[0].text)
+        with _under_load(tenant, "another tenant deleted", results):
+            other.admin("delete", "namespace", other.namespace, "--timeout=120s", seconds=150)
+            other.admin("wait", "--for=delete", f"namespace/{other.runners}", "--timeout=120s", seconds=150)
+    assert results[0].other == {}
+    settled = tenant.admin.json("get", "rp", "-A")["items"]
+    assert {each["metadata"]["namespace"] for each in settled} >= {tenant.namespace}
+    assert other.namespace not in {each["metadata"]["namespace"] for each in settled}
 
 
 def test_a_runner_is_drained(tenant: Tenant) -> None:
