@@ -34,6 +34,13 @@ def test_json_is_one_line_with_numbers_as_given() -> None:
     assert json.loads(line) == {"a": ["0.10", 1, "x\ny"], "b": ["é"]}
 
 
+def test_json_steers_no_terminal_and_keeps_its_value() -> None:
+    value = {"a\u202e": "b\x1b]0;x\x07\x9b\u200b\u2028", "plain": "São Tomé"}
+    line = json_line(value)
+    assert not set("\u202e\x1b\x07\x9b\u200b\u2028") & set(line) and "São Tomé" in line
+    assert "\\u202e" in line and json.loads(line) == value
+
+
 def test_nothing_but_json_is_printed_with_json(capsys: pytest.CaptureFixture[str]) -> None:
     out = Output(as_json=True)
     out.say("words", style="red")
