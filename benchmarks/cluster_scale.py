@@ -30,6 +30,7 @@ from seglam.resources.names import PROCEDURE_REVIEW, PROCEDURE_REVISION, REASONI
 
 SYSTEM = names.SYSTEM_NAMESPACE
 WRITERS = 16
+EDITED = 100
 PADDING = "    # This line only makes the document as large as documents are.\n"
 
 
@@ -86,6 +87,7 @@ class Scale:
         await self._approve_all()
         await self._until(f"{count} Ready", began, self._ready, count)
         self._memory("after all are Ready")
+        await self._edit(list(documents(min(EDITED, count), kib)), count)
         before = await self._versions()
         await asyncio.sleep(10)
         after = await self._versions()
@@ -99,9 +101,21 @@ class Scale:
         document["metadata"]["namespace"] = self._namespace
         await self._alice.apply(REASONING_PROCEDURE, document, manager="kubectl")
 
-    async def _approve_all(self) -> None:
+    async def _edit(self, edited: list[dict[str, Any]], count: int) -> None:
+        """Edit some at once; they are served as they were until the new text is approved."""
+        for document in edited:
+            document["spec"]["summary"] += " Edited."
         began = time.monotonic()
-        reviews = (await self._client.list(PROCEDURE_REVIEW, Selection(self._namespace))).items
+        await self._each(edited, self._apply)
+        await self._until(f"{len(edited)} edited at once, verified", began, self._verified, count + len(edited))
+        await self._approve_all()
+        await self._until(f"{len(edited)} edited at once, all {count} Ready", began, self._ready, count)
+
+    async def _approve_all(self) -> None:
+        """Bob approves everything that waits."""
+        began = time.monotonic()
+        found = (await self._client.list(PROCEDURE_REVIEW, Selection(self._namespace))).items
+        reviews = [review for review in found if not review["spec"].get("decisions")]
 
         async def approve(review: dict[str, Any]) -> None:
             entry = {"reviewer": "bob", "decision": "Approve", "reason": "a benchmark"}
@@ -139,7 +153,10 @@ class Scale:
 
     async def _ready(self) -> int:
         found = (await self._client.list(REASONING_PROCEDURE, Selection(self._namespace))).items
-        return sum(_true(each, "Ready") for each in found)
+        return sum(
+            _true(each, "Ready") and each["status"].get("observedGeneration") == each["metadata"]["generation"]
+            for each in found
+        )
 
     async def _reconciled(self) -> int:
         """Procedures that the leader has reconciled since it started, as its metrics say."""
