@@ -238,3 +238,14 @@ def test_old_metadata_is_forgotten_but_not_roots_and_the_newest(database: Databa
         assert set(Keeper._repository(keeper, session)[0].listings(DATES)) == {
             Version.parse(f"1.{minor}.0") for minor in range(3)
         }
+
+
+def test_a_key_file_that_cannot_be_read_is_said_and_ends_nothing(database: Database, keys: Path) -> None:
+    keeper = started(database, keys)
+    publish(database, DATES, "1.0.0")
+    (keys / "packs.pem").write_text("no key")
+    with pytest.raises(IndexNotReady, match=r"packs\.pem cannot be read as a private key"):
+        keeper.update()
+    problem = keeper.ready()
+    assert problem is not None
+    assert problem.code == "index-key-unreadable"

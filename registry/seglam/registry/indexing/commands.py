@@ -117,7 +117,7 @@ def _draft(parser: argparse.ArgumentParser) -> None:
 
 
 def _new(given: argparse.Namespace) -> None:
-    file = given.file.with_suffix(".pem")
+    file = given.file if given.file.suffix == ".pem" else given.file.with_name(given.file.name + ".pem")
     public = new_key(file, passphrase=None if given.unencrypted else _passphrase(file, twice=True))
     print(f"{file} (keep it), {file.with_suffix('.pub')}: key {public.keyid}")
 

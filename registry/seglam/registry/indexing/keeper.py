@@ -190,7 +190,12 @@ class Keeper:
 
     def _repository(self, session: Session) -> tuple[Repository, SessionStorage]:
         storage = SessionStorage(session, self.origin)
-        ring = KeyRing.read(self._keys)
+        try:
+            ring = KeyRing.read(self._keys)
+        except (ValueError, OSError) as error:
+            raise IndexNotReady(
+                "index-key-unreadable", f"the directory of online keys cannot be used: {error}"
+            ) from error
         return Repository(storage, ring, origin=self.origin, lifetimes=self._lifetimes, clock=self._clock), storage
 
     def _list(self, session: Session) -> int:
@@ -215,7 +220,10 @@ class Keeper:
 
     def _run(self) -> None:
         while not self._ended.wait(self._every):
-            self.look()
+            try:
+                self.look()
+            except Exception:  # noqa: BLE001  # the next look may go well; a thread that ended renews nothing
+                _log.exception("keeping the index of %s", self.origin)
 
 
 def trust_files(trust: Path) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ from sqlmodel import Session
 from seglam.packs.index.errors import IndexConflict, IndexRefused
 from seglam.packs.index.layout import Listing, Status
 from seglam.packs.names import NameInvalid, PackName, Release
+from seglam.packs.oci import digest_of
 from seglam.packs.problems import PackError, PackInvalid
 from seglam.packs.versions import Version
 from seglam.registry.database import Database
@@ -143,6 +144,7 @@ class Source:
         self._files = DatabaseFiles(database, upstream.origin)
         self._one = threading.Lock()
         self._refreshed = -FRESH_S
+        self._kept: dict[str, str] = {}  # what is in the database already, by digest
 
     def close(self) -> None:
         """Close the connections."""
@@ -267,7 +269,9 @@ class Source:
             if time.monotonic() - self._refreshed >= FRESH_S:
                 index.refresh()
                 self._refreshed = time.monotonic()
-            files = index.files(names)
+            files = {path: body for path, body in index.files(names).items() if self._kept.get(path) != digest_of(body)}
+        if not files:
+            return
 
         def kept(session: Session) -> None:
             storage = SessionStorage(session, self._origin)
@@ -281,6 +285,7 @@ class Source:
                     storage.keep(unquote(found[2]), int(found[1]), body)
 
         self._database.transact(kept)
+        self._kept.update({path: digest_of(body) for path, body in files.items()})
 
     def _pack_of(self, file: str) -> PackName | None:
         """The pack whose role is in a file of metadata; for the roles above, one that leads through them."""

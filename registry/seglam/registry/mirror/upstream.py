@@ -35,6 +35,8 @@ MAX_METADATA = 16_000_000
 MAX_PAGE = 4 * 1024 * 1024
 PAGE = 500
 _SECONDS, _TOTAL = 10.0, 120.0
+_METADATA_TOTAL = 30.0
+"""Seconds for a file of metadata or a page of changes, which others wait for."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Upstream:
         self.origin = origin
         self.url = url
         self._directory = directory
-        self._http = Transport(url, HttpSettings(public_only=not allow_private, timeout=_SECONDS, total=_TOTAL))
+        http = HttpSettings(public_only=not allow_private, timeout=_SECONDS, total=_METADATA_TOTAL, attempts=2)
+        self._http = Transport(url, http)
         self._packs = OciClient(url, public_only=not allow_private, timeout=_SECONDS, total=_TOTAL)
         self._index: Index | None = None
 

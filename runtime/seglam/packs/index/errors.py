@@ -22,7 +22,9 @@ class IndexRefused(IndexFault):
 
 
 class IndexNotReady(IndexFault):
-    """The repository cannot be written. Codes: `index-not-set-up`, `index-key-missing`."""
+    """The repository cannot be written. Codes: `index-not-set-up`, `index-key-missing`, `index-key-unreadable`,
+    `index-expired`.
+    """
 
 
 class IndexConflict(IndexFault):
