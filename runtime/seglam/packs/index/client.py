@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx2
-from tuf.api import exceptions as tuf_errors
 from tuf.api.metadata import Root, Targets
-from tuf.api.serialization import DeserializationError
-from tuf.ngclient import Updater, UpdaterConfig
+from tuf.ngclient import UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
 from seglam.packs.files import write_whole
 from seglam.packs.index import layout
-from seglam.packs.index.errors import IndexConflict, IndexRefused
+from seglam.packs.index.errors import IndexRefused
 from seglam.packs.index.fetching import HttpFetcher, LocalFetcher, MappingFetcher
 from seglam.packs.index.layout import Listing, Status
 from seglam.packs.index.repository import read_listings
+from seglam.packs.index.updater import IndexState as IndexState
+from seglam.packs.index.updater import TrustedUpdater, refusing
 from seglam.packs.names import PackName, Release
 from seglam.packs.trust.decision import IndexFacts
 from seglam.packs.versions import Version
@@ -57,16 +57,6 @@ class Waiver:
     @property
     def words(self) -> str:
         return f"{self.who}: {self.reason} (metadata of {self.at:%Y-%m-%d %H:%M} UTC, until {self.until:%Y-%m-%d})"
-
-
-@dataclass(frozen=True)
-class IndexState:
-    """What a refresh ended with. `expires` is the first end among the top-level roles."""
-
-    root_version: int
-    timestamp_version: int
-    snapshot_version: int
-    expires: datetime
 
 
 class Index:
@@ -103,7 +93,7 @@ class Index:
         self._client = client
         self._fetcher = fetcher
         self._lock = threading.RLock()
-        self._updater: _Updater | None = None
+        self._updater: TrustedUpdater | None = None
 
     # What callers ask
 
@@ -164,7 +154,7 @@ class Index:
         """
         with self._alone():
             updater = self._ready()
-            with _refusing(self.origin):
+            with refusing(self.origin):
                 info = updater.get_targetinfo(name)
                 if info is None:
                     raise IndexRefused("index-missing", f"the index of {self.origin} has no {name}")
@@ -181,7 +171,7 @@ class Index:
             for name in names:
                 self._listings(name)
             updater, metadata = self._ready(), self.directory / "metadata"
-            with _refusing(self.origin):
+            with refusing(self.origin):
                 found = {}
                 for info in updater.role(Targets.type, Root.type).targets.values():
                     path = updater.find_cached_target(info) or updater.download_target(info)
@@ -221,7 +211,7 @@ class Index:
             assert updater is not None
             for name in names:
                 self._listings(name)
-            with _refusing(self.origin):
+            with refusing(self.origin):
                 for info in updater.role(Targets.type, Root.type).targets.values():
                     if updater.find_cached_target(info) is None:
                         updater.download_target(info)
@@ -276,7 +266,7 @@ class Index:
         self._fetcher = HttpFetcher(client, self._deadline)
         return self._fetcher
 
-    def _ready(self) -> _Updater:
+    def _ready(self) -> TrustedUpdater:
         if self._updater is None:
             self._load()
         assert self._updater is not None
@@ -293,8 +283,8 @@ class Index:
     def _open(self, fetcher: FetcherInterface, *, waiver: Waiver | None) -> IndexState:
         metadata, files = self.directory / "metadata", self.directory / "targets"
         metadata.mkdir(exist_ok=True)
-        with _refusing(self.origin):
-            updater = _Updater(
+        with refusing(self.origin):
+            updater = TrustedUpdater(
                 str(metadata),
                 self._base,
                 str(files),
@@ -331,7 +321,7 @@ class Index:
                 "index-origin", f"{name} is of {name.origin}; the index of {self.origin} says nothing about it"
             )
         updater = self._ready()
-        with _refusing(self.origin):
+        with refusing(self.origin):
             signed = updater.walk(name)
             return read_listings(signed, name) if signed is not None else {}
 
@@ -380,90 +370,5 @@ class Index:
         return waiver if datetime.now(UTC) < waiver.until else None
 
 
-class _Updater(Updater):
-    """python-tuf's client workflow, with the walk to one pack's role by its name instead of by matching every
-    delegated path (0.14 ms each), and another reference time under a waiver.
-
-    It reaches into what python-tuf keeps to itself, which is why the major version is fixed.
-    """
-
-    def believe_at(self, moment: datetime) -> None:
-        self._trusted_set.reference_time = min(moment, datetime.now(UTC))
-
-    def role(self, name: str, above: str) -> Targets:
-        return self._load_targets(name, above)
-
-    def walk(self, name: PackName) -> Targets | None:
-        """The role of a pack, or None where nobody delegates to it."""
-        target, above = f"{layout.PACKS}/{name.namespace}/{name.pack}/0.0.0", Targets.type
-        signed = self.role(above, Root.type)
-        for role in (layout.PACKS, layout.namespace_role(name.namespace), layout.pack_role(name)):
-            delegated = (signed.delegations.roles or {}).get(role) if signed.delegations else None
-            if delegated is None:
-                return None
-            if not delegated.is_delegated_path(target):
-                raise tuf_errors.RepositoryError(f"{above} delegates other paths to {role} than the pack's")
-            signed, above = self.role(role, above), role
-        return signed
-
-    def loaded(self) -> list[tuple[str, int]]:
-        """Roles besides root that were verified in this session, with their versions."""
-        trusted = self._trusted_set
-        roles = {role for _, role in trusted._trusted_delegations if role != Root.type}
-        return sorted((role, trusted[role].version) for role in roles)
-
-    def state(self, roles: Sequence[str]) -> IndexState:
-        """Versions, and the first end among the top-level roles and those of `roles` that are loaded."""
-        trusted = self._trusted_set
-        loaded = [trusted.root, trusted.timestamp, trusted.snapshot, trusted.targets]
-        loaded += [trusted[role] for role in roles if role in trusted]
-        return IndexState(
-            trusted.root.version,
-            trusted.timestamp.version,
-            trusted.snapshot.version,
-            min(signed.expires for signed in loaded),
-        )
-
-
 def _status(status: Status) -> Any:
     return status.value
-
-
-@contextmanager
-def _refusing(origin: str) -> Iterator[None]:
-    """python-tuf's errors as ours: what happened and what to do."""
-    try:
-        yield
-    except tuf_errors.ExpiredMetadataError as error:
-        raise IndexRefused(
-            "index-expired",
-            f"the index of {origin} is not fresh ({error}): somebody may be holding it back, or the registry does not "
-            "renew it; try another way to the registry, or tell its keepers",
-        ) from error
-    except tuf_errors.BadVersionNumberError as error:
-        raise IndexRefused(
-            "index-rollback", f"the index of {origin} is older than what was seen before ({error}): it is not believed"
-        ) from error
-    except tuf_errors.UnsignedMetadataError as error:
-        raise IndexRefused(
-            "index-signature",
-            f"the index of {origin} is not signed by those who may ({error}): check the trust root's root.json and "
-            "address",
-        ) from error
-    except tuf_errors.SlowRetrievalError as error:
-        raise IndexRefused(
-            "index-timeout", f"the index of {origin} did not come in time ({error}): try again, or use a mirror"
-        ) from error
-    except tuf_errors.DownloadError as error:
-        raise IndexRefused(
-            "index-unreachable",
-            f"the index of {origin} cannot be fetched ({error}): check the address, or use a mirror",
-        ) from error
-    except tuf_errors.LengthOrHashMismatchError as error:
-        raise IndexRefused(
-            "index-signature", f"the index of {origin} mixes files of different states ({error}): try again later"
-        ) from error
-    except (tuf_errors.RepositoryError, DeserializationError, IndexConflict, ValueError) as error:
-        raise IndexRefused(
-            "index-malformed", f"the index of {origin} cannot be believed ({error}): tell the registry's keepers"
-        ) from error
