@@ -20,7 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from examples.packs.fill import fill  # noqa: E402
-from examples.packs.organisation import Failed, Organisation, registry, stop  # noqa: E402
+from examples.packs.organisation import Failed, Organisation, organisation, registry, stop  # noqa: E402
 from examples.packs.signing import ORIGIN, Backend, backend  # noqa: E402
 
 NAME = f"{ORIGIN}/essay/first-steps"
@@ -85,11 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="seglam-packs-") as thrown_away:
             directory = options.keep or Path(thrown_away)
-            a, b = (Organisation(name, directory / name[-1].lower()) for name in ("organisation A", "organisation B"))
-            for organisation in (a, b):
-                organisation.directory.mkdir(parents=True, exist_ok=True)
-            carried = at_a(shown, a, keys=options.keys)
-            at_b(shown, a, b, carried)
+            with organisation("organisation A", directory / "a") as a:
+                carried = at_a(shown, a, keys=options.keys)
+            with organisation("organisation B", directory / "b") as b:
+                at_b(shown, a, b, carried)
     except Failed as problem:
         sys.stderr.write(f"demo-packs: {problem}\n")
         return 1
@@ -119,7 +118,7 @@ def at_a(shown: Demonstration, a: Organisation, *, keys: bool) -> Carried:
         data = a.directory / "registry"
         settings = {"ORIGIN": ORIGIN, "DATA": str(data), "HOST": "127.0.0.1", **signing.settings}
         with registry(a, settings) as (url, process):
-            a = Organisation(a.name, a.directory, {"SEGLAM_REGISTRY": url})
+            a = replace(a, settings={"SEGLAM_REGISTRY": url})
             build(shown, a, signing)
             publish(shown, a, signing, data)
             trust = agree(a, signing, url)

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from examples.packs.shell import Done, Shell, shell
+
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "SEGLAM_ENGINE_DIR", "PYTHONPATH", "VIRTUAL_ENV",
         "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")  # fmt: skip
 """What a process is given of this one's environment: no key, no token, no setting."""
 START_S = 120.0
-COMMAND_S = 240.0
 
 
 class Failed(RuntimeError):
@@ -30,22 +31,17 @@ class Organisation:
 
     name: str
     directory: Path
+    shell: Shell
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment of its processes."""
-        given = {name: os.environ[name] for name in KEPT if name in os.environ}
-        own = {"SEGLAM_DATA_DIR": str(self.directory / "data"), "SEGLAM_CONFIG_DIR": str(self.directory / "config")}
-        return {**given, **own, **self.settings}
+        return {**environment(self.directory), **self.settings}
 
-    def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def attempt(self, *arguments: str) -> Done:
         """`seglam pack ARGUMENTS`, whatever comes of it."""
-        command = [sys.executable, "-m", "seglam.cli.app", "pack", *arguments]
-        return subprocess.run(
-            command, cwd=self.directory, env=self.environment, capture_output=True, text=True, check=False,
-            timeout=COMMAND_S,
-        )  # fmt: skip
+        return self.shell.run(["pack", *arguments], self.settings)
 
     def pack(self, *arguments: str) -> list[dict[str, Any]]:
         """What `seglam pack ARGUMENTS --json` prints. `Failed` if it ends otherwise than well."""
@@ -69,6 +65,20 @@ class Organisation:
         path.touch(mode=0o600)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """The environment of an organisation's processes: everything of its own lies in its directory."""
+    given = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {**given, "SEGLAM_DATA_DIR": str(directory / "data"), "SEGLAM_CONFIG_DIR": str(directory / "config")}
+
+
+@contextmanager
+def organisation(name: str, directory: Path) -> Iterator[Organisation]:
+    """An organisation with a shell of its own."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with shell(directory, environment(directory)) as opened:
+        yield Organisation(name, directory, opened)
 
 
 @contextmanager
