@@ -198,7 +198,7 @@ def test_the_network_is_opened_for_what_is_named_only(small: list[Object], keyle
     operator = named(keyless, "NetworkPolicy", "seglam-operator")["spec"]["egress"]
     assert {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"protocol": "TCP", "port": 8480}]} in operator
     labels = named(keyless, "Deployment", "seglam-registry")["spec"]["template"]["metadata"]["labels"]
-    inside = [peer for rule in operator for peer in rule["to"] if set(peer) == {"podSelector"}]
+    inside = [peer for rule in operator for peer in rule.get("to", ()) if set(peer) == {"podSelector"}]
     assert inside and all(peer["podSelector"]["matchLabels"].items() <= labels.items() for peer in inside)
     assert dns not in [rule["ports"] for rule in named(render(), "NetworkPolicy", "seglam-operator")["spec"]["egress"]]
 

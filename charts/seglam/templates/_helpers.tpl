@@ -120,11 +120,9 @@ imagePullSecrets:
   {{- end }}
 {{- end }}
 
-{{/* An egress rule to the cluster's DNS. */}}
+{{/* An egress rule for names. Wherever the resolver is: it may be a pod, a process of the node or of another host. */}}
 {{- define "seglam.dnsEgress" -}}
-- to:
-  - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
-  ports:
+- ports:
   - {protocol: UDP, port: 53}
   - {protocol: TCP, port: 53}
 {{- end }}
