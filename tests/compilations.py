@@ -51,7 +51,10 @@ def all_same(left: str, right: str) -> str:
 
 @contextmanager
 def scripted(
-    authors: Sequence[object], verifier: object = SUM_IMPLEMENTATION, judge: Callable[[str, str], str] = all_same
+    authors: Sequence[object],
+    verifier: object = SUM_IMPLEMENTATION,
+    judge: Callable[[str, str], str] = all_same,
+    host: str = "127.0.0.1",
 ) -> Iterator[Server]:
     """An endpoint that answers as author (each reply in turn, the last for ever) and as verifier."""
     left = list(authors)
@@ -66,7 +69,7 @@ def scripted(
         verdicts = [judge(left, right) for left, right in pairs_of(prompt)]
         return completion({"judgements": [{"pair": n, "verdict": v} for n, v in enumerate(verdicts, 1)]})
 
-    with serving(answer) as server:
+    with serving(answer, host) as server:
         yield server
 
 

@@ -67,8 +67,8 @@ class Server:
 
 
 @contextmanager
-def serving(answer: Answer) -> Iterator[Server]:
-    """Serve until the block ends."""
+def serving(answer: Answer, host: str = "127.0.0.1") -> Iterator[Server]:
+    """Serve until the block ends, on an address of this machine."""
     requests: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -90,11 +90,11 @@ def serving(answer: Answer) -> Iterator[Server]:
                 self.wfile.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
             self.close_connection = True
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield Server(f"http://127.0.0.1:{server.server_port}/v1", requests)
+        yield Server(f"http://{host}:{server.server_port}/v1", requests)
     finally:
         server.shutdown()
         thread.join()
