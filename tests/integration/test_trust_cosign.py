@@ -17,7 +17,8 @@ from seglam.packs.trust.identities import service_account
 from seglam.packs.trust.predicates import URIS
 from seglam.packs.trust.signing.key import KeySigner
 from seglam.packs.trust.signing.keyless import KeylessSigner
-from tests.integration.test_packs_oci import registry, tool
+from tests.distribution import tool
+from tests.integration.test_packs_oci import registry
 from tests.packs import pack as small_pack
 from tests.sigstore import Sigstore
 from tests.trust import release, review, statement
