@@ -291,7 +291,7 @@ def market(installed: Cluster, images: Images, sigstore: Sigstore) -> Iterator[M
         liar.target = url
         made = Market(kubectl, url, sigstore, namespace, liar)
         eventually("the registry knows the cluster's keys", lambda: _claimed(made))
-        for version in ("1.0.0", "1.1.0"):
+        for version in ("0.9.0", "1.0.0", "1.1.0"):
             made.publish(version)
         trusts(kubectl, made.root(TRUST, SERVICE), made.root(f"{TRUST}-liar", liar.url))
         yield made
@@ -378,6 +378,7 @@ class Case:
     require: Callable[[Market], tuple[dict[str, Any], ...]]
     more: dict[str, Any] = field(default_factory=dict)
     lie: Callable[[Market], None] | None = None
+    version: str = "1.1.0"
 
 
 def _usual(market: Market) -> tuple[dict[str, Any], ...]:
@@ -399,12 +400,14 @@ def _by_key(market: Market) -> tuple[dict[str, Any], ...]:
 
 
 def _flipped(market: Market) -> None:
-    layer = list(market.packs["1.1.0"].blobs)[2]
+    """In a version that the operator has not pulled before: what it has by its digest, it asks nobody for."""
+    config = list(market.packs["0.9.0"].blobs)[1]
 
     def flip(body: bytes) -> bytes:
-        return body[:600] + bytes([body[600] ^ 1]) + body[601:]
+        middle = len(body) // 2
+        return body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
 
-    market.liar.changed[f"/v2/{NAME}/blobs/{layer}"] = flip
+    market.liar.changed[f"/v2/{NAME}/blobs/{config}"] = flip
 
 
 def _older(market: Market) -> None:
@@ -420,7 +423,7 @@ CASES = {
     "wrong-mode": Case("Mode", _by_key, {"mode": "Key"}),
     "missing": Case("PredicateMissing", _with("verification-summary", lambda market: market.identity("reviewer"))),
     "other-version": Case("Version", _usual, {**LIAR, "index": "Ignored"}, _older),
-    "one-byte": Case("BlobDigest", _usual, LIAR, _flipped),
+    "one-byte": Case("BlobDigest", _usual, LIAR, _flipped, "0.9.0"),
     "no-policy": Case("NoPolicy", _usual, {"packs": [f"{ORIGIN}/other/*"]}),
 }
 
@@ -436,7 +439,7 @@ def refused(market: Market) -> Iterator[dict[str, str]]:
         if case.lie is not None:
             case.lie(market)
     # The liar has one tongue for two cases, and neither path of a case is asked for by the other.
-    market.kubectl.apply(*(wants(space, version="1.1.0") for space in spaces.values()))
+    market.kubectl.apply(*(wants(spaces[name], version=case.version) for name, case in CASES.items()))
     yield spaces
     market.kubectl("delete", "namespace", *spaces.values(), "--wait=false")
 
