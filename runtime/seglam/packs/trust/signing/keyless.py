@@ -18,6 +18,7 @@ import requests
 from sigstore.dsse import Statement as DsseStatement
 from sigstore.errors import Error as SigstoreFailure
 from sigstore.models import Bundle, ClientTrustConfig, InvalidBundle
+from sigstore.oidc import ExpiredIdentity, IdentityError, IdentityToken
 from sigstore.sign import Signer as SigstoreSigner
 from sigstore.sign import SigningContext
 from sigstore.verify import Verifier
@@ -27,7 +28,6 @@ from seglam.packs.trust.keyless import signer_of
 from seglam.packs.trust.roots import TrustRootSpec
 from seglam.packs.trust.signing.protocol import FailureCode, SigningFailed
 from seglam.packs.trust.statements import StatementInvalid, check_form
-from sigstore.oidc import ExpiredIdentity, IdentityError, IdentityToken
 
 TokenSource = Callable[[], str]
 """Gives a fresh identity token (a JWT) each time it is called; raises OSError if it has none."""
