@@ -18,7 +18,7 @@ MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 32
 
 # A string that does not end reaches to the end of the text: otherwise each quote in it would be tried in turn.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_STRING = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(rb"[][{}]")
 
 
