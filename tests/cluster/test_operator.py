@@ -31,7 +31,7 @@ from tests.cluster.operating import (
 )
 from tests.cluster.release import LEASE_S
 
-SPACE = "seglam-test-operator"
+SPACE = "seglam-test-operating"  # no other module may have it: two lanes run at once
 
 
 @pytest.fixture(scope="module")
