@@ -64,9 +64,11 @@ def bind(
     """
     arguments: dict[str, str] = {}
     try:
-        files = [(name, source) for name, _, source in slots if revision.parameters[name].origin == "input"]
+        files: list[tuple[str, str]] = []
         for name, canonical, source in slots:
-            if revision.parameters[name].origin != "input":
+            if revision.parameters[name].origin == "input":
+                files.append((name, source))
+            else:
                 _put(revision, arguments, name, canonical, source)
         used = 0
         for parameter in revision.parameters.values():

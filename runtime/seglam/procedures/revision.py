@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +15,7 @@ DEFAULT_FUEL = 10_000_000_000
 DEFAULT_MEMORY_MIB = 32
 
 
-def slot_types(parameters: Collection[Parameter], types: Mapping[str, ValueType]) -> dict[str, ValueType]:
+def slot_types(parameters: Iterable[Parameter], types: Mapping[str, ValueType]) -> dict[str, ValueType]:
     """What patterns may have slots for: the value of a parameter of origin pattern, which each pattern must give, and
     the file's name of one of origin input, which it may mention.
 
@@ -23,9 +23,11 @@ def slot_types(parameters: Collection[Parameter], types: Mapping[str, ValueType]
         parameters: a procedure's.
         types: their value types by name; a parameter that has none here is passed over.
     """
-    slots = {p.name: FILE_NAME if p.origin == "input" else types[p.name] for p in parameters if p.name in types}
-    context = {p.name for p in parameters if p.origin == "context"}
-    return {name: kind for name, kind in slots.items() if name not in context}
+    return {
+        parameter.name: FILE_NAME if parameter.origin == "input" else types[parameter.name]
+        for parameter in parameters
+        if parameter.name in types and parameter.origin != "context"
+    }
 
 
 @dataclass(frozen=True)
