@@ -15,11 +15,9 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import yaml
@@ -28,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from examples.cluster.commands import Cluster, Failed, condition, until  # noqa: E402
+from examples.steps import Steps  # noqa: E402
 
 CHART = ROOT / "charts" / "seglam"
 RECORDINGS = ROOT / "examples" / "recordings"
@@ -45,25 +44,11 @@ ABOUT = "leap year"
 
 
 @dataclass
-class Demonstration:
+class Demonstration(Steps):
     """The cluster, and how long each step took."""
 
     cluster: Cluster
     options: argparse.Namespace
-    times: list[tuple[str, float]] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, title: str) -> Iterator[None]:
-        """Say what begins; take its time."""
-        print(f"\n{len(self.times) + 1}. {title}", flush=True)
-        began = perf_counter()
-        yield
-        self.times.append((title, perf_counter() - began))
-        print(f"   {self.times[-1][1]:.1f} s", flush=True)
-
-    def say(self, text: str) -> None:
-        """A line of what happened."""
-        print("   " + text.strip().replace("\n", "\n   "), flush=True)
 
     def ask(self, text: str, cache_control: str = "") -> dict[str, Any]:
         """What the gateway says to the tenant's pod."""

@@ -18,11 +18,9 @@ import json
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 from examples.packs.fill import fill  # noqa: E402
 from examples.packs.organisation import Failed, Organisation, organisation, registry, stop  # noqa: E402
 from examples.packs.signing import ORIGIN, Backend, backend  # noqa: E402
+from examples.steps import Steps  # noqa: E402
 
 NAME = f"{ORIGIN}/essay/first-steps"
 RELEASE = f"{NAME}@1.0.0"
@@ -41,24 +40,10 @@ LINKS = ("provenance -> procedures", "provenance -> exemplars", "tests -> result
 
 
 @dataclass
-class Demonstration:
+class Demonstration(Steps):
     """What has been seen so far: times, and the digest at each step."""
 
-    times: list[tuple[str, float]] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
-
-    @contextmanager
-    def step(self, title: str) -> Iterator[None]:
-        """Say what begins; take its time."""
-        print(f"\n{len(self.times) + 1}. {title}", flush=True)
-        began = perf_counter()
-        yield
-        self.times.append((title, perf_counter() - began))
-        print(f"   {self.times[-1][1]:.1f} s", flush=True)
-
-    def say(self, text: str) -> None:
-        """A line of what happened."""
-        print("   " + text.strip().replace("\n", "\n   "), flush=True)
 
     def digest(self, where: str, found: str) -> None:
         """Note the digest that a step saw. `Failed` if it is another than before."""
