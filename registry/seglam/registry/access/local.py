@@ -44,7 +44,7 @@ class LocalIssuer:
         try:
             os.link(fresh, self.file)
         except FileExistsError:
-            pass
+            pass  # another process made it first, and its secret stands
         finally:
             fresh.unlink()
 
