@@ -16,7 +16,7 @@ from seglam.packs.trust.decision import PackFacts, ProcedureFacts, Verified
 from seglam.packs.trust.gate import examine
 from seglam.packs.trust.predicates import Provenance, Review
 from seglam.packs.trust.roots import PublicKey, TrustRoot, TrustRootSpec
-from seglam.packs.trust.statements import Statement, StatementInvalid
+from seglam.packs.trust.statements import Statement
 from seglam.registry import bundles
 from seglam.registry.access import Principal, Scope, ownership
 from seglam.registry.api import documents
@@ -133,10 +133,8 @@ def _authors(session: Session, row: VersionRow) -> set[str]:
     for each in bundles.of_version(session, row.name, row.version):
         if each.predicate_type != Provenance.uri:
             continue
-        try:
-            predicate = Statement.read(opened(bundles.bytes_of(session, each.digest)).payload).predicate
-        except StatementInvalid:
-            continue
+        # It was read when it was published. If it cannot be read now, nobody may review: authors would be overlooked.
+        predicate = Statement.read(opened(bundles.bytes_of(session, each.digest)).payload).predicate
         if isinstance(predicate, Provenance):
             found |= {author for procedure in predicate.procedures for author in procedure.authors}
     return found
