@@ -1,7 +1,8 @@
 """The work queue: each key at most once in it and at most once at work, with its own backoff after failures.
 
 The semantics are those of client-go's rate-limiting queue, with two lanes: what changed goes before what is only looked
-at again, so that an edit does not wait for thousands of others. Times are those of the running event loop.
+at again, so that an edit does not wait for thousands of others. In a lane the namespaces take turns, so that one
+tenant's thousand procedures do not delay another's first. Times are those of the running event loop.
 """
 
 from __future__ import annotations
@@ -31,13 +32,34 @@ class Backoff:
         return plain * (1 + self.jitter * (2 * self.source.random() - 1))
 
 
+class _Lane:
+    """Keys in the order of their coming within a namespace; the namespaces take turns."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, deque[Key]] = {}  # the first is next
+
+    def put(self, key: Key) -> None:
+        self._turns.setdefault(key.namespace, deque()).append(key)
+
+    def pop(self) -> Key | None:
+        """The next key; None if there is none."""
+        namespace = next(iter(self._turns), "")
+        keys = self._turns.pop(namespace, None)
+        if keys is None:
+            return None
+        key = keys.popleft()
+        if keys:
+            self._turns[namespace] = keys
+        return key
+
+
 class WorkQueue:
     """Keys to reconcile. For one event loop; not for use from other threads."""
 
     def __init__(self, backoff: Backoff | None = None) -> None:
         self._backoff = backoff or Backoff()
-        self._urgent: deque[Key] = deque()
-        self._patient: deque[Key] = deque()  # may hold keys that were taken in the other lane meanwhile
+        self._urgent = _Lane()
+        self._patient = _Lane()  # may hold keys that were taken in the other lane meanwhile
         self._dirty: dict[Key, bool] = {}  # whether the key is urgent
         self._working: set[Key] = set()
         self._failures: dict[Key, int] = {}
@@ -92,10 +114,9 @@ class WorkQueue:
         return key
 
     def _next(self) -> Key | None:
-        if self._urgent:
-            return self._urgent.popleft()
-        while self._patient:
-            key = self._patient.popleft()
+        if (key := self._urgent.pop()) is not None:
+            return key
+        while (key := self._patient.pop()) is not None:
             if self._dirty.get(key) is False and key not in self._working:
                 return key
         return None
@@ -127,7 +148,7 @@ class WorkQueue:
         self.add(key)
 
     def _put(self, key: Key) -> None:
-        (self._urgent if self._dirty[key] else self._patient).append(key)
+        (self._urgent if self._dirty[key] else self._patient).put(key)
         self._wake()
 
     def _wake(self) -> None:

@@ -70,6 +70,22 @@ def test_what_changed_goes_before_what_is_only_looked_at_again() -> None:
     run(main())
 
 
+def test_namespaces_take_turns() -> None:
+    async def main() -> None:
+        queue, many = WorkQueue(), [Key("Kind", "many", f"{number:03}") for number in range(100)]
+        few = [Key("Kind", "few", name) for name in "ab"]
+        for urgent in (True, False):
+            for key in [*many, *few]:
+                queue.add(key, urgent=urgent)
+            taken = [await queue.take() for _ in range(102)]
+            assert taken[:5] == [many[0], few[0], many[1], few[1], many[2]]
+            assert taken[5:] == many[3:]
+            for key in taken:
+                queue.finish(key)
+
+    run(main())
+
+
 @given(some.lists(some.tuples(some.sampled_from(["add", "look", "take", "finish"]), some.integers(0, 3)), max_size=60))
 def test_nothing_that_was_marked_is_forgotten_and_nothing_is_at_work_twice(steps: list[tuple[str, int]]) -> None:
     async def main() -> None:
