@@ -1,0 +1,194 @@
+"""Recording answers: gathered in memory, written in batches by a thread of its own, so that a hit never waits.
+
+A process that is killed loses what it gathered in the last second. Where the database does not take rows, the newest
+are kept in memory up to a bound, and older ones are dropped and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from time import time
+
+from sqlalchemy import Connection, Engine, create_engine, delete, event, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from seglam.gateway.answers.records import MAX_REASON, Recorded, answers, metadata
+from seglam.gateway.answers.settings import AnswerSettings
+from seglam.gateway.outcomes import Answer
+
+FLUSH_S = 1.0
+WAITING = 20_000
+"""Answers that wait for the next batch; a process that answers more in a second drops the oldest."""
+PRUNE_ROWS = 1_000
+"""After how many new rows old ones are looked for."""
+
+_log = logging.getLogger("seglam.gateway.answers")
+_Row = tuple[str, str, float, str, str, str | None, str | None, str | None, str | None, str | None, str | None]
+_COLUMNS = ("id", "tenant", "at", "source", "outcome", "reason", "procedure", "revision", "compilation", "trace_id",
+            "span_id")  # fmt: skip
+
+
+class AnswerLog:
+    """Records answers. Thread-safe; `add` never waits, the other methods block.
+
+    Args:
+        report: called with a message when rows cannot be written.
+
+    Attributes:
+        dropped: answers that were not recorded, since too many waited.
+    """
+
+    def __init__(self, settings: AnswerSettings, report: Callable[[str], None] = _log.warning) -> None:
+        self.settings = settings
+        self.dropped = 0
+        self._report = report
+        self._engine = _engine(settings.url)
+        self._made = False
+        self._waiting: deque[_Row] = deque()
+        self._writing = threading.Lock()  # held while rows are neither in memory nor in the table
+        self._since_prune = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="seglam-answers", daemon=True)
+        self._thread.start()
+
+    def add(self, answer: Answer, tenant: str, *, source: str = "native", trace: tuple[str, str] | None = None) -> None:
+        """Record an answer.
+
+        Args:
+            source: which API was asked: native, openai or mcp.
+            trace: trace and span id of the request's span.
+        """
+        if not self.settings.keep:
+            return
+        trace_id, span_id = trace or (None, None)
+        self._waiting.append(
+            (answer.id, tenant, time(), source, answer.outcome, answer.reason, answer.procedure, answer.revision,
+             answer.compilation, trace_id, span_id)
+        )  # fmt: skip
+
+    def get(self, identity: str, tenant: str) -> Recorded | None:
+        """An answer of a tenant, also one that is not written yet. `SQLAlchemyError` if it cannot be read."""
+        with self._writing:
+            for row in reversed(self._waiting.copy()):
+                if row[0] == identity:
+                    return _recorded(row) if row[1] == tenant else None
+            self._make()
+            with self._engine.connect() as connection:
+                return find(connection, identity, tenant)
+
+    def flush(self) -> None:
+        """Write what waits. `SQLAlchemyError` if that fails; then nothing is lost."""
+        with self._writing:
+            taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if not taken:
+                return
+            self.dropped += max(0, len(taken) - WAITING)
+            taken = taken[-WAITING:]
+            try:
+                self._make()
+                with self._engine.begin() as connection:
+                    _write(connection, taken)
+                    self._prune(connection, taken)
+            except BaseException:
+                self._waiting.extendleft(reversed(taken))
+                raise
+
+    def close(self) -> None:
+        """Write what waits and stop."""
+        self._stop.set()
+        self._thread.join()
+        try:
+            self.flush()
+        except SQLAlchemyError as error:
+            self._report(f"{len(self._waiting)} answers are not recorded: {_words(error)}")
+        self._engine.dispose()
+
+    def _run(self) -> None:
+        reported = False
+        while not self._stop.wait(FLUSH_S):
+            try:
+                self.flush()
+                reported = False
+            except SQLAlchemyError as error:
+                if not reported:
+                    self._report(f"answers wait in memory, since they cannot be recorded: {_words(error)}")
+                reported = True
+
+    def _make(self) -> None:
+        if not self._made:
+            metadata.create_all(self._engine)
+            self._made = True
+
+    def _prune(self, connection: Connection, written: Sequence[_Row]) -> None:
+        """Delete what is too old, and of each tenant just written what is too much: one never displaces another's."""
+        self._since_prune += len(written)
+        if self._since_prune < min(PRUNE_ROWS, self.settings.keep):
+            return
+        self._since_prune = 0
+        oldest = datetime.now(UTC) - timedelta(days=self.settings.days)
+        connection.execute(delete(answers).where(answers.c.at < _stamp(oldest.timestamp())))
+        for tenant in {row[1] for row in written}:
+            newest_first = select(answers.c.number).where(answers.c.tenant == tenant).order_by(answers.c.number.desc())
+            last = connection.execute(newest_first.offset(self.settings.keep).limit(1)).scalar()
+            if last is not None:
+                connection.execute(delete(answers).where(answers.c.tenant == tenant, answers.c.number <= last))
+
+
+def find(connection: Connection, identity: str, tenant: str | None = None) -> Recorded | None:
+    """An answer by its id, of a tenant or of any."""
+    chosen = select(*(answers.c[name] for name in _COLUMNS)).where(answers.c.id == identity)
+    if tenant is not None:
+        chosen = chosen.where(answers.c.tenant == tenant)
+    row = connection.execute(chosen).first()
+    return None if row is None else Recorded(**row._mapping)
+
+
+def of_revision(connection: Connection, digest: str, limit: int) -> list[Recorded]:
+    """The last answers of a revision, newest first."""
+    chosen = select(*(answers.c[name] for name in _COLUMNS)).where(answers.c.revision == digest)
+    rows = connection.execute(chosen.order_by(answers.c.number.desc()).limit(limit)).all()
+    return [Recorded(**row._mapping) for row in rows]
+
+
+def _write(connection: Connection, rows: Iterable[_Row]) -> None:
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(answers)
+    # A batch that is written again after a lost reply counts once.
+    values = [{**dict(zip(_COLUMNS, row, strict=True)), "at": _stamp(row[2])} for row in rows]
+    for value in values:
+        value["reason"] = None if value["reason"] is None else str(value["reason"])[:MAX_REASON]
+        value["outcome"] = str(value["outcome"])
+    connection.execute(insert.on_conflict_do_nothing(index_elements=["id"]), values)
+
+
+def _recorded(row: _Row) -> Recorded:
+    return Recorded(**{**dict(zip(_COLUMNS, row, strict=True)), "at": _stamp(row[2])})  # type: ignore[arg-type]
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _words(error: SQLAlchemyError) -> str:
+    """What a database says, without the statement and its values."""
+    return str(getattr(error, "orig", None) or type(error).__name__)
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_size=2, max_overflow=2, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": 5.0}, poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: object, _: object) -> None:
+        cursor = connection.cursor()  # type: ignore[attr-defined]
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.close()
+
+    return engine
