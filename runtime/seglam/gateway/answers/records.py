@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table
@@ -20,7 +21,7 @@ answers = Table(
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("id", String(32), nullable=False, unique=True),
     Column("tenant", String(253), nullable=False),
-    Column("at", String(27), nullable=False),  # RFC 3339 in UTC
+    Column("at", BigInteger, nullable=False),  # microseconds since 1970 in UTC
     Column("source", String(16), nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("reason", String(MAX_REASON)),
@@ -66,6 +67,12 @@ class Recorded:
         del members["tenant"]
         members["traceId"], members["spanId"] = members.pop("trace_id"), members.pop("span_id")
         return members
+
+
+def stamp(microseconds: int) -> str:
+    """A time of the table, RFC 3339 in UTC."""
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def answer_id(text: str) -> str | None:
