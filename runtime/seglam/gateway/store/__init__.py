@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seglam.gateway.store.errors import StoreError, StoreFault
+from seglam.gateway.faults import StoreError, StoreFault
 from seglam.gateway.store.imports import Admitted, Approval
 from seglam.gateway.store.revisions import Change, Decision, ReviewRefused, authors_of, document_of, revision_of
 from seglam.gateway.store.store import Store

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlmodel import Session, select
 
 from seglam.gateway.store.database import Database
-from seglam.gateway.store.errors import StoreError
+from seglam.gateway.faults import StoreError
 from seglam.gateway.store.tables import CounterRow
 
 Key = tuple[str, str, str]

@@ -15,7 +15,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from sqlmodel import Session, SQLModel, create_engine
 
 from seglam.gateway.store import tables
-from seglam.gateway.store.errors import clear, corrupt, denied, locked, newer
+from seglam.gateway.faults import clear, corrupt, denied, locked, newer
 
 T = TypeVar("T")
 BUSY_MS = 5_000

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from seglam.gateway.store.errors import clear
+from seglam.gateway.faults import clear
 
 
 def imports(path: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What can go wrong with the store's file, each with its remedy."""
+"""What can go wrong with the store's file or the ledger's database, each with its remedy."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class StoreFault(StrEnum):
     NEWER = "store-newer"
     DENIED = "store-denied"
     FAILED = "store-failed"
+    UNREACHABLE = "ledger-unreachable"
 
 
 class StoreError(RuntimeError):
@@ -70,6 +71,24 @@ def newer(path: Path, found: int, known: int) -> StoreError:
 def denied(path: Path, what: str) -> StoreError:
     """The file may not be opened or written."""
     return StoreError(StoreFault.DENIED, f"{path} cannot be opened or written ({what})", "check its permissions")
+
+
+def unreachable(place: str, what: str) -> StoreError:
+    """The ledger's database does not do what was asked."""
+    return StoreError(
+        StoreFault.UNREACHABLE,
+        f"the ledger's database {place} does not answer ({what})",
+        "look at the database and at SEGLAM_LEDGER_URL; what is counted meanwhile is kept in memory",
+    )
+
+
+def newer_ledger(place: str, found: int, known: int) -> StoreError:
+    """The ledger's tables were made by a later release."""
+    return StoreError(
+        StoreFault.NEWER,
+        f"the ledger's database {place} has tables of version {found}, this release knows {known}",
+        "use the newer release, or another database",
+    )
 
 
 @contextmanager

@@ -1,0 +1,241 @@
+"""Counts by tenant, day and procedure: gathered in memory, written in batches, so that a hit never waits for a disk.
+
+Each replica numbers its batches. A batch whose number the database has seen already changes nothing, so that one whose
+acknowledgement was lost can be sent again, as often as it takes, and counts once. A replica that is killed loses what
+it has gathered since its last batch: at most `FLUSH_SECONDS` of counts while the database answers.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session
+
+from seglam.gateway.faults import StoreError
+from seglam.gateway.ledger.database import Keeping
+from seglam.gateway.ledger.tables import BATCHES, COUNTS
+
+Key = tuple[str, str, str]
+"""Day (UTC), procedure or nothing, name of the counter."""
+Row = tuple[str, str, str, str]
+"""Tenant and `Key`."""
+Batch = tuple[int, Mapping[Row, int]]
+
+FLUSH_SECONDS = 1.0
+FOLD_SECONDS = 6 * 3600.0
+FOLDED_AFTER = timedelta(days=3)
+"""Days after which the rows of all replicas become one."""
+FORGOTTEN_AFTER = timedelta(days=30)
+"""How long it is known which batches of a replica were counted."""
+
+
+class Ledger:
+    """The ledger of one process.
+
+    Args:
+        keeping: where it is kept.
+        replica: no two that count at one time have the same; by default this process's own.
+        report: called with a message when counts cannot be written; they stay in memory and are tried again.
+        flush_s: seconds between two batches; None writes only when `flush` is called.
+    """
+
+    def __init__(
+        self,
+        keeping: Keeping,
+        *,
+        replica: str | None = None,
+        report: Callable[[str], None] = lambda _: None,
+        flush_s: float | None = FLUSH_SECONDS,
+    ) -> None:
+        self.replica = replica or f"{socket.gethostname()[:60]}-{uuid.uuid4().hex[:12]}"
+        self._keeping = keeping
+        self._report = report
+        self._gathered: Counter[Row] = Counter()
+        self._lock = threading.Lock()  # of what is gathered; never held while anything is written
+        self._batch: Batch | None = None
+        self._sequence = 0
+        self._moving = threading.Lock()  # held while a batch is written or compared with what was
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        if flush_s is not None:
+            self._thread = threading.Thread(target=self._run, args=(flush_s,), name="seglam-ledger", daemon=True)
+            self._thread.start()
+
+    def of(self, tenant: str) -> Account:
+        """The account of a tenant."""
+        return Account(self, tenant)
+
+    def add(self, tenant: str, counts: Mapping[str, int], procedure: str = "") -> None:
+        """Add to counters of today, in memory."""
+        day = today()
+        with self._lock:
+            for name, count in counts.items():
+                self._gathered[(tenant, day, procedure, name)] += count
+
+    def flush(self) -> None:
+        """Write what has been gathered. `StoreError` if that fails or is not known to have been kept; then the same
+        batch is written again the next time."""
+        with self._moving:
+            if self._batch is not None:
+                self._write(self._batch)
+            with self._lock:
+                taken, self._gathered = self._gathered, Counter()
+            if taken:
+                self._sequence += 1
+                self._batch = (self._sequence, taken)
+                self._write(self._batch)
+
+    def totals(self, tenant: str | None = None, since: str | None = None, until: str | None = None) -> dict[Row, int]:
+        """Counts of all replicas, with those of this one that are not written yet.
+
+        Args:
+            tenant: whose; None for all.
+            since, until: first and last day, both counted.
+        """
+        chosen = select(
+            COUNTS.c.tenant, COUNTS.c.day, COUNTS.c.procedure, COUNTS.c.name, func.sum(COUNTS.c.value)
+        ).group_by(COUNTS.c.tenant, COUNTS.c.day, COUNTS.c.procedure, COUNTS.c.name)
+        if tenant is not None:
+            chosen = chosen.where(COUNTS.c.tenant == tenant)
+        if since is not None:
+            chosen = chosen.where(COUNTS.c.day >= since)
+        if until is not None:
+            chosen = chosen.where(COUNTS.c.day <= until)
+        with self._moving:
+            with self._keeping.read() as session:
+                kept = session.execute(chosen).all()
+                unwritten = self._unwritten(session)
+            with self._lock:
+                unwritten.update(self._gathered)
+        totals: Counter[Row] = Counter()
+        for *where, value in kept:
+            row = (str(where[0]), str(where[1]), str(where[2]), str(where[3]))
+            totals[row] += int(value)
+        for row, value in unwritten.items():
+            if tenant in (None, row[0]) and (since is None or since <= row[1]) and (until is None or row[1] <= until):
+                totals[row] += value
+        return dict(totals)
+
+    def close(self) -> None:
+        """Write the last counts and stop. `StoreError` if they cannot be written."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.flush()
+
+    def fold(self, now: datetime | None = None) -> None:
+        """Make one row of all replicas' rows of past days, and forget the batches of replicas long gone. Whoever does
+        it at the same time finds nothing left to do; a late count is a row of its own until the next time."""
+        moment = now or datetime.now(UTC)
+        day, gone = (moment - FOLDED_AFTER).date().isoformat(), (moment - FORGOTTEN_AFTER).isoformat()
+        self._keeping.write(lambda session: _fold(session, day, gone))
+
+    def _unwritten(self, session: Session) -> Counter[Row]:
+        """The batch at hand, unless it was counted and only its acknowledgement was lost."""
+        if self._batch is None:
+            return Counter()
+        number, counts = self._batch
+        return Counter() if _last(session, self.replica) >= number else Counter(counts)
+
+    def _write(self, batch: Batch) -> None:
+        self._keeping.write(lambda session: _count(session, self.replica, batch))
+        self._batch = None
+
+    def _run(self, flush_s: float) -> None:
+        reported, unfolded = False, 0.0
+        while not self._stop.wait(flush_s):
+            try:
+                self.flush()
+                unfolded -= flush_s
+                if unfolded <= 0:
+                    unfolded = FOLD_SECONDS
+                    self.fold()
+                reported = False
+            except StoreError as error:
+                if not reported:
+                    self._report(f"counts are kept in memory, since they cannot be written: {error}")
+                reported = True
+
+
+class Account:
+    """One tenant's part of a ledger; see `seglam.gateway.answering.Counting`."""
+
+    def __init__(self, ledger: Ledger, tenant: str) -> None:
+        self.ledger = ledger
+        self.tenant = tenant
+
+    def add(self, counts: Mapping[str, int], procedure: str = "") -> None:
+        """Add to counters of today."""
+        self.ledger.add(self.tenant, counts, procedure)
+
+    def flush(self) -> None:
+        """Write what the process has gathered; see `Ledger.flush`."""
+        self.ledger.flush()
+
+    def totals(self, since: str | None = None, until: str | None = None) -> dict[Key, int]:
+        """The tenant's counts; see `Ledger.totals`."""
+        return {row[1:]: value for row, value in self.ledger.totals(self.tenant, since, until).items()}
+
+
+def today() -> str:
+    """The day (UTC) as the ledger writes it."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def _count(session: Session, replica: str, batch: Batch) -> None:
+    number, counts = batch
+    if _last(session, replica) >= number:
+        return
+    _increase(session, replica, counts)
+    said = _upsert(session)(BATCHES)
+    session.execute(
+        said.on_conflict_do_update(
+            index_elements=["replica"], set_={"sequence": said.excluded.sequence, "at": said.excluded.at}
+        ),
+        [{"replica": replica, "sequence": number, "at": datetime.now(UTC).isoformat()}],
+    )
+
+
+def _increase(session: Session, replica: str, counts: Mapping[Row, int]) -> None:
+    kept = _upsert(session)(COUNTS)
+    session.execute(
+        kept.on_conflict_do_update(
+            index_elements=["tenant", "day", "procedure", "name", "replica"],
+            set_={"value": COUNTS.c.value + kept.excluded.value},
+        ),
+        [
+            {"tenant": tenant, "day": day, "procedure": procedure, "name": name, "replica": replica, "value": value}
+            for (tenant, day, procedure, name), value in sorted(counts.items())
+        ],
+    )
+
+
+def _last(session: Session, replica: str) -> int:
+    """The number of the last batch of a replica that was counted. Nobody else writes it, so nothing need be locked;
+    the same batch sent twice at one time would collide in its row."""
+    found = session.execute(select(BATCHES.c.sequence).where(BATCHES.c.replica == replica)).scalar()
+    return 0 if found is None else int(found)
+
+
+def _fold(session: Session, day: str, gone: str) -> None:
+    columns = (COUNTS.c.tenant, COUNTS.c.day, COUNTS.c.procedure, COUNTS.c.name)
+    old = delete(COUNTS).where(COUNTS.c.day < day, COUNTS.c.replica != "").returning(*columns, COUNTS.c.value)
+    sums: Counter[Row] = Counter()
+    for row in session.execute(old):
+        sums[(row[0], row[1], row[2], row[3])] += row[4]
+    if sums:
+        _increase(session, "", sums)
+    session.execute(delete(BATCHES).where(BATCHES.c.at < gone))
+
+
+def _upsert(session: Session) -> Any:
+    """The `INSERT` of this database that can say `ON CONFLICT`."""
+    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
