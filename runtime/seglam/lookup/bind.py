@@ -64,6 +64,8 @@ def bind(
     """
     arguments: dict[str, str] = {}
     try:
+        if request.bound:
+            _made_for(revision, request)
         files: list[tuple[str, str]] = []
         for name, canonical, source in slots:
             if revision.parameters[name].origin == "input":
@@ -93,6 +95,16 @@ def bind(
         return refused.refusal
     ordered = {name: arguments[name] for name in revision.argument_types if name in arguments}
     return Binding(revision, ordered, pattern)
+
+
+def _made_for(revision: Revision, request: Request) -> None:
+    """Refuse a request with a system prompt or a form of answer that the revision was not made for."""
+    for key, values in revision.made_for.items():
+        if key in request.context and request.context[key] not in values:
+            declared = "another one" if values - {None} else "none"
+            raise _Refused(
+                MissReason.GUARD, f"the request's context has {key!r}, and {revision.name} was made for {declared}"
+            )
 
 
 def _put(revision: Revision, arguments: dict[str, str], name: str, canonical: str, source: str) -> None:

@@ -1,7 +1,8 @@
 """The fingerprint of a request's type, before any procedure for it is known.
 
 It groups requests for single flight and for negative entries, and never decides a hit: numbers and quoted parts are
-masked, every word and mark stays, and so do the kinds of inputs and the members of a structured request.
+masked, every word and mark stays, and so do the kinds of inputs and the members of a structured request. A system
+prompt and the form of the answer are told apart by their values.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import re
 
-from seglam.procedures.request import Request
+from seglam.procedures.request import BINDING, Request
 from seglam.procedures.text import TOKEN, fold
 
 _QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|`[^`]*`")
@@ -24,7 +25,10 @@ def fingerprint(request: Request) -> str:
     else:
         skeleton = _shape(request.value)
     kinds = sorted(item.media_type for item in request.inputs.values())
-    content = json.dumps([skeleton, kinds, sorted(request.context)], ensure_ascii=True)
+    parts: list[object] = [skeleton, kinds, sorted(request.context)]
+    if request.bound:
+        parts.append([request.context.get(key) for key in BINDING])
+    content = json.dumps(parts, ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 

@@ -153,13 +153,14 @@ class Index:
             parses = self._trie.parses(text)
         except TooComplex:
             return Miss(MissReason.TOO_LARGE, "the text can be read in too many ways")
+        closer = bool(request.inputs) or request.bound
         outcomes: list[Binding | Refusal] = []
         for template, names, values in parses:
             revision = template.owner
             assert isinstance(revision, Revision)
             if revision.digest not in active:
                 continue
-            plain = None if request.inputs else bind_plainly(revision, template.number, names, values)
+            plain = None if closer else bind_plainly(revision, template.number, names, values)
             if plain is not None:
                 outcomes.append(plain)
                 continue

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from seglam.lookup.index import Index
-from seglam.lookup.overlap import accepts, machines_of, meet, overlaps
+from seglam.lookup.overlap import accepts, apart, machines_of, meet, overlaps
 from seglam.lookup.product import Machine
 from seglam.lookup.results import Hit
 from seglam.procedures.document import Example, Pattern, ReasoningProcedure
@@ -67,7 +67,7 @@ def yield_to(newcomer: ReasoningProcedure, elders: Iterable[Revision], must_bind
         PatternError: if a pattern of the newcomer cannot be read.
     """
     revision = Revision.of(newcomer)
-    elders = [elder for elder in elders if elder.digest != revision.digest]
+    elders = [elder for elder in elders if elder.digest != revision.digest and not apart(revision, elder)]
     wanted = Text(must_bind.text, must_bind.region) if must_bind and must_bind.text is not None else None
     kept: list[Pattern] = []
     removed: list[Removal] = []

@@ -67,7 +67,7 @@ def overlaps(newcomer: Revision, elders: Iterable[Revision]) -> list[Overlap]:
     own = machines_of(newcomer)
     structured = newcomer.spec.match.structured
     for elder in elders:
-        if elder.digest == newcomer.digest:
+        if elder.digest == newcomer.digest or apart(newcomer, elder):
             continue
         for elder_number, theirs in enumerate(machines_of(elder)):
             for number, mine in enumerate(own):
@@ -76,6 +76,11 @@ def overlaps(newcomer: Revision, elders: Iterable[Revision]) -> list[Overlap]:
         if structured and (witness := _meet_structured(newcomer, structured, elder, elder.spec.match.structured)):
             found.append(Overlap(None, elder, None, witness.text, witness.confirmed, witness.decided))
     return found
+
+
+def apart(left: Revision, right: Revision) -> bool:
+    """Whether the two were made for different system prompts or forms of answer, and so never answer one request."""
+    return any(values.isdisjoint(right.made_for[key]) for key, values in left.made_for.items())
 
 
 _MACHINES: dict[int, tuple[Machine, ...]] = {}

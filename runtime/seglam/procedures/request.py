@@ -12,6 +12,9 @@ from typing import Any
 from seglam.procedures.document import Example
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
+BINDING = ("system", "responseFormat")
+"""Entries of the context that change what any request means: a system prompt, and the form that an answer must have. A
+request that has one is answered only by a procedure that declares it, with `oneOf`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ class Request:
         """The region of the context's locale (`es-MX` -> `MX`), which decides number and date formats."""
         parts = self.context.get("locale", "").replace("_", "-").split("-")[1:]
         return next((part.upper() for part in parts if len(part) == 2 and part.isalpha()), None)
+
+    @property
+    def bound(self) -> bool:
+        """Whether the context has an entry that a procedure must declare; see `BINDING`."""
+        return bool(self.context) and any(key in self.context for key in BINDING)
 
 
 def request_of(example: Example) -> Request:

@@ -8,11 +8,13 @@ from functools import cached_property
 
 from seglam.procedures.canonical import digest
 from seglam.procedures.document import Parameter, ReasoningProcedure, Spec
+from seglam.procedures.request import BINDING
 from seglam.procedures.values import ValueType, type_of_parameter, type_of_returns, value_type
 from seglam.procedures.values.filenames import FILE_NAME
 
 DEFAULT_FUEL = 10_000_000_000
 DEFAULT_MEMORY_MIB = 32
+_WITHOUT: frozenset[str | None] = frozenset({None})
 
 
 def slot_types(parameters: Iterable[Parameter], types: Mapping[str, ValueType]) -> dict[str, ValueType]:
@@ -68,6 +70,17 @@ class Revision:
     def returns(self) -> ValueType:
         """Value type of the answer."""
         return type_of_returns(self.spec.returns, self.spec)
+
+    @cached_property
+    def made_for(self) -> Mapping[str, frozenset[str | None]]:
+        """For each entry of `BINDING`, the values with which a request may come; None stands for a request without
+        it."""
+        declared = {
+            parameter.key or parameter.name: parameter
+            for parameter in self.parameters.values()
+            if parameter.origin == "context"
+        }
+        return {key: frozenset(declared[key].one_of or ()) if key in declared else _WITHOUT for key in BINDING}
 
     @cached_property
     def plain(self) -> bool:
