@@ -21,36 +21,30 @@ API = "/api/v1"
 STARTS_S = 120.0
 
 
-class RegistryProcess:
-    """A registry over a database, which believes this machine's issuer.
+def environment(url: str, data: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a registry over a database."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SEGLAM_REGISTRY_")},
+        "SEGLAM_REGISTRY_DATABASE": url,
+        "SEGLAM_REGISTRY_DATA": str(data),
+        "SEGLAM_REGISTRY_ORIGIN": ORIGIN,
+        "SEGLAM_REGISTRY_LOCAL": "1",
+        "SEGLAM_REGISTRY_PORT": "0",
+        "SEGLAM_REGISTRY_RATE_LIMITS": "0",
+        **more,
+    }
+
+
+class Publishers:
+    """What publishers and readers do at a registry that believes this machine's issuer.
 
     Attributes:
+        data: the registry's directory.
         client: of its API, without a token.
     """
 
-    def __init__(self, url: str, data: Path, environ: Mapping[str, str]) -> None:
-        self.data = data
-        data.mkdir(parents=True, exist_ok=True)
-        self.log = data / "log"
-        given = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("SEGLAM_REGISTRY_")},
-            "SEGLAM_REGISTRY_DATABASE": url,
-            "SEGLAM_REGISTRY_DATA": str(data),
-            "SEGLAM_REGISTRY_ORIGIN": ORIGIN,
-            "SEGLAM_REGISTRY_LOCAL": "1",
-            "SEGLAM_REGISTRY_PORT": "0",
-            "SEGLAM_REGISTRY_RATE_LIMITS": "0",
-            **environ,
-        }
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "seglam.registry"], stdout=subprocess.PIPE, stderr=log, env=given, text=True
-            )
-        assert self._process.stdout is not None
-        said = self._process.stdout.readline()
-        assert "http://" in said, f"the registry did not start: {self.log.read_text()[-2000:]}"
-        self.client = httpx2.Client(base_url=said.split()[-1], timeout=600)
-        self._wait_until_ready()
+    data: Path
+    client: httpx2.Client
 
     def token(self, namespace: str, subject: str | None = None) -> dict[str, str]:
         """The header with a token for a namespace."""
@@ -71,6 +65,25 @@ class RegistryProcess:
         if key:
             given["Idempotency-Key"] = key
         return self.client.post(f"{API}/publications", content=body, headers=given)
+
+
+class RegistryProcess(Publishers):
+    """A registry over a database, which believes this machine's issuer."""
+
+    def __init__(self, url: str, data: Path, environ: Mapping[str, str]) -> None:
+        self.data = data
+        data.mkdir(parents=True, exist_ok=True)
+        self.log = data / "log"
+        given = environment(url, data, environ)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "seglam.registry"], stdout=subprocess.PIPE, stderr=log, env=given, text=True
+            )
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline()
+        assert "http://" in said, f"the registry did not start: {self.log.read_text()[-2000:]}"
+        self.client = httpx2.Client(base_url=said.split()[-1], timeout=600)
+        self._wait_until_ready()
 
     def kill(self) -> None:
         """As `kill -9`."""

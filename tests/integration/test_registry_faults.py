@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +32,6 @@ from seglam.registry.tables import (
     VersionRow,
 )
 from tests.registries import ALICE, Desk, archive, desk, good_pack
-from tests.registry_killed import POINTS, Listed, dies
 
 
 def once_and_whole(made: Desk, count: int = 1) -> None:
@@ -97,34 +95,6 @@ def limited(made: Desk) -> Iterator[None]:
     finally:
         event.remove(engine, "checkout", limit)
         engine.dispose()
-
-
-SHARED = ("gate", "sign-release", "commit")
-"""Points that are tried on PostgreSQL too; what a worker keeps at them is the same code."""
-
-
-@pytest.mark.parametrize(
-    ("database_url", "point"),
-    [*(("sqlite", point) for point in POINTS), *(("postgresql", point) for point in SHARED)],
-    indirect=["database_url"],
-)
-def test_a_killed_worker_leaves_nothing_by_half(database_url: str, tmp_path: Path, point: str) -> None:
-    with desk(database_url, tmp_path / "data", index=Listed(), lease_s=1.0) as made:
-        made.claim(ALICE)
-        taken = made.publishing.submit(archive(good_pack()), ALICE)
-        assert dies(database_url, tmp_path / "data", point) == -signal.SIGKILL
-        left = made.publishing.state(taken.id)
-        assert left is not None and not left.settled
-        if left.state is PublicationState.PUBLISHED:
-            assert point == "index"
-        else:
-            nothing_published(made)
-        made.publishing.start()
-        found = made.publishing.wait(taken.id, 60)
-        assert found is not None and found.state is PublicationState.PUBLISHED and found.settled
-        names = [step.name for step in found.steps]
-        assert len(names) == len(set(names))
-        once_and_whole(made)
 
 
 def test_a_signature_that_fails_is_made_again_and_no_other(database_url: str, tmp_path: Path) -> None:

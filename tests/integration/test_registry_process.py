@@ -5,8 +5,16 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import httpx2
+import pytest
+from sqlmodel import func, select
+
 from seglam.packs.trust.signing.key import KeySigner
+from seglam.registry import audit
+from seglam.registry.database import Database
+from seglam.registry.tables import BundleRow, ChangeRow, ProductRow, ReservationRow, VersionRow
 from tests.registries import ORIGIN, Person, archive, doubling, good_pack
+from tests.registry_killed import POINTS, SEEN, mortal
 from tests.registry_process import API, RegistryProcess, running
 from tests.sigstore import Fault, Sigstore
 
@@ -23,6 +31,43 @@ def published(registry: RegistryProcess) -> list[str]:
     """The packs that anybody can see."""
     listed = registry.client.get(f"{API}/packs").json()["items"]
     return [item["name"] for item in listed]
+
+
+def whole(url: str, versions: int, *, open_: bool) -> None:
+    """So many versions are published, each with everything; nothing else is, nor left over where none is under way."""
+    database = Database(url)
+    try:
+        with database.read() as session:
+            assert session.exec(select(func.count()).select_from(VersionRow)).one() == versions
+            assert session.exec(select(func.count()).select_from(BundleRow)).one() == 3 * versions
+            published = select(func.count()).select_from(ChangeRow).where(ChangeRow.kind == "published")
+            assert session.exec(published).one() == versions
+            assert audit.verify(session).whole
+            for left in (ProductRow, ReservationRow):
+                assert open_ or session.exec(select(left)).all() == [], left
+    finally:
+        database.close()
+
+
+def test_killed_at_each_step_of_a_publication_it_publishes_once_and_whole(database_url: str, tmp_path: Path) -> None:
+    with mortal(database_url, tmp_path / "data") as registry:
+        registry.claim("acme", "carol", mode="Key", keys=[pem_of(CAROL)])
+        headers = registry.token("acme", "carol")
+        for number, point in enumerate(POINTS):
+            body = archive(good_pack(f"{number}.0.0"), CAROL)
+            registry.die_at(point)
+            with pytest.raises(httpx2.TransportError):
+                registry.publish(body, headers, key=point)
+            assert registry.died(), point
+            whole(database_url, number + (point in SEEN), open_=True)
+            registry.start()
+            response = registry.publish(body, headers, key=point)
+            assert response.status_code == 201, (point, response.text)
+            steps = [step["name"] for step in response.json()["steps"]]
+            assert len(steps) == len(set(steps)) and steps[-1] == "index", point
+            whole(database_url, number + 1, open_=False)
+        tags = registry.client.get(f"/v2/{ORIGIN}/acme/basics/tags/list").json()["tags"]
+        assert {f"{number}.0.0" for number in range(len(POINTS))} <= set(tags)
 
 
 def test_killed_while_it_waits_for_a_signature_it_completes_after_a_restart(sigstore: Sigstore, tmp_path: Path) -> None:

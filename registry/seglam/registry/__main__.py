@@ -19,6 +19,9 @@ from seglam.registry.database import Database
 from seglam.registry.faults import DatabaseError
 from seglam.registry.settings import Settings, SettingsInvalid
 
+BACKLOG = 512
+"""Connections that wait to be taken."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command; the exit code."""
@@ -59,8 +62,11 @@ def _serve(settings: Settings) -> int:
             print(f"seglam registry: {settings.host}:{settings.port} cannot be listened on ({error})", file=sys.stderr)
             return 1
         app = create_app(settings)
+        listening.listen(BACKLOG)  # so that whoever reads the next line is not refused a moment later
         print(f"seglam registry: http://{settings.host}:{listening.getsockname()[1]}", flush=True)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=20)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, ws="none", backlog=BACKLOG, timeout_graceful_shutdown=20
+        )
         uvicorn.Server(config).run(sockets=[listening])
     return 0
 
