@@ -1,7 +1,7 @@
 """Builds programs from Go modules: one directory beside this file for each, whose go.mod names the program as a tool.
 
-go.mod and go.sum pin every module by version and digest. A stamp holds the digest of both, so that a program is built
-again exactly when they changed. Only the standard library is needed.
+go.mod and go.sum pin every module by version and digest. A stamp holds the digest of both and of the directory's own
+sources, if it has any, so that a program is built again exactly when they changed. Only the standard library is needed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def _install(group: Path, target: Path) -> None:
 
 
 def _made_from(group: Path) -> str:
-    return hashlib.sha256(b"".join((group / name).read_bytes() for name in ("go.mod", "go.sum"))).hexdigest()
+    sources = (group / "go.mod", group / "go.sum", *sorted(group.glob("*.go")))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def _is_of(name: str, group: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from seglam import telemetry
 from seglam.compiler import Missed
+from seglam.gateway.answers import AnswerLog
 from seglam.gateway.outcomes import Answer, Outcome, Reason, Stage, Timings
 from seglam.gateway.running import Deoptimised, Ran, Runner
 from seglam.lookup import Binding, Hit, Index, Miss, MissReason, Near
@@ -67,7 +68,6 @@ class Answering:
         except TextError as error:
             return self.refused(identity, str(error))
         lookup_us = (perf_counter() - began) * 1e6
-        telemetry.count_lookup(isinstance(found, Hit), lookup_us / 1e6)
         if isinstance(found, Miss):
             answer = Answer(identity, Outcome.MISS, Stage.LOOKUP, found.reason, timings=Timings(lookup_us))
             return Unanswered(Missed(request, found, tenant), answer)
@@ -125,20 +125,42 @@ class Answering:
 
 @contextmanager
 def observed(
-    request: Request, identity: str, tenant: str, headers: Mapping[str, str] | None
-) -> Iterator[Callable[[Answer], None]]:
-    """The span and the metrics of one request; what it yields must be told the answer before the end."""
+    request: Request,
+    identity: str,
+    tenant: str,
+    headers: Mapping[str, str] | None,
+    *,
+    log: AnswerLog | None = None,
+    source: str = "native",
+) -> Iterator[Callable[[Answer], Answer]]:
+    """The span, the metrics and the record of one request.
+
+    What it yields must be told the answer before the end, and returns it with the span that it was given in.
+    """
     began = perf_counter()
-    given: list[Answer] = []
     with telemetry.request(tenant, text=request.text, headers=headers) as span:
-        yield given.append
-        for answer in given:
-            if span.is_recording():
+
+        def told(answer: Answer) -> Answer:
+            where = telemetry.reference(span)
+            if where is not None:
                 span.set_attributes({telemetry.names.REQUEST_ID: identity, telemetry.names.OUTCOME: answer.outcome})
                 if answer.reason is not None:
                     span.set_attribute(telemetry.names.REASON, answer.reason)
-    for answer in given:
-        telemetry.count_request(answer.outcome, answer.reason, answer.procedure, perf_counter() - began)
+                answer = replace(answer, trace=where.traceparent)
+            times = answer.timings
+            telemetry.count_answer(
+                answer.outcome,
+                answer.reason,
+                answer.procedure,
+                request_s=perf_counter() - began,
+                lookup_s=times.lookup_us / 1e6,
+                run_s=times.run_us / 1e6,
+            )
+            if log is not None:
+                log.add(answer, tenant, source=source, trace=where)
+            return answer
+
+        yield told
 
 
 def answered(identity: str, outcome: Outcome, stage: Stage, hit: Hit, ran: Ran, lookup_us: float) -> Answer:

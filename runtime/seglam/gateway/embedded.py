@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from seglam.compiler import Bench, Budget, Compiler, Models, models_of
+from seglam.gateway.answers import AnswerLog, AnswerSettings
 from seglam.gateway.misses import Compiling
 from seglam.gateway.packs.admission import Admission
 from seglam.gateway.packs.watching import Watch
@@ -61,6 +62,7 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
             report=report,
             release=resources.close,
             refused=admission.refused,
+            answers=AnswerLog(AnswerSettings.of(settings.data_dir, settings.environ), report),
         )
         if store.imported():
             watch = Watch(service.catalog, admission, report)

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     NO_COMPLETION = "no-completion"
     BUDGET = "budget"
     BUSY = "busy"
+    COLD = "cold"
     BAD_REQUEST = "bad-request"
 
 
@@ -69,6 +70,7 @@ class Answer:
         explained: the explanation, or the hit that makes it when somebody asks.
         compilation: id of the compilation that was started or joined.
         started: whether this request caused that compilation.
+        trace: W3C `traceparent` of the request's span; None if it is not recorded.
     """
 
     id: str
@@ -83,6 +85,7 @@ class Answer:
     timings: Timings = Timings()
     compilation: str | None = None
     started: bool = False
+    trace: str | None = None
 
     @property
     def explanation(self) -> str:

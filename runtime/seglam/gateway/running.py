@@ -46,11 +46,12 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A revision ready to run, with the spans in which it was compiled and approved."""
+    """A revision ready to run, with the spans in which it was compiled, approved and imported."""
 
     program: Program
     compiled: SpanReference | None = None
     reviewed: SpanReference | None = None
+    imported: SpanReference | None = None
 
 
 def program_of(revision: Revision) -> Program:
@@ -92,6 +93,7 @@ class Runner:
             binding.arguments,
             compiled=served.compiled,
             reviewed=served.reviewed,
+            imported=served.imported,
         ) as span:
             try:
                 arguments = binding.tagged()
@@ -104,8 +106,6 @@ class Runner:
                 telemetry.failed(span, Reason.UNAVAILABLE, str(problem))
                 return Deoptimised(Reason.UNAVAILABLE, f"{revision.name} was not run: {problem}", 0.0)
             result = self._judged(binding, run)
-            kind = result.reason if isinstance(result, Deoptimised) else None
-            telemetry.count_execution(revision.name, kind, run.elapsed_us / 1e6)
             if span.is_recording():
                 span.set_attributes(
                     {

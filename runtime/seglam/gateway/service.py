@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from seglam.compiler import Outcome as Compiled
 from seglam.gateway.answering import Answering, Declined, Started, Unanswered, answered, observed
+from seglam.gateway.answers import AnswerLog
 from seglam.gateway.catalog import Admits, Catalog
 from seglam.gateway.misses import FAILED, Compiling, Flight, Misses
 from seglam.gateway.outcomes import Answer, Outcome, Stage
@@ -64,6 +65,7 @@ class Service:
         report: called with messages about what goes wrong in the background.
         refused: why a revision that a pack brought may not be served now.
         release: called last when the service closes, to close the sandbox and what else belongs to it.
+        answers: where answers are recorded; the service closes it.
 
     Attributes:
         described: what the service uses, in a line each, for whoever starts it.
@@ -81,6 +83,7 @@ class Service:
         report: Callable[[str], None] = lambda _: None,
         release: Callable[[], None] = lambda: None,
         refused: Admits = lambda _: None,
+        answers: AnswerLog | None = None,
     ) -> None:
         self.policy = policy = policy or Policy()
         self.described: tuple[str, ...] = ()
@@ -107,6 +110,7 @@ class Service:
             source.start(store, self.catalog)
         self._runner = Runner(sandbox, self.catalog.served)
         self._answering = Answering(self._runner, store.counters)
+        self.answers = answers
 
     @property
     def index(self) -> Index:
@@ -146,17 +150,17 @@ class Service:
         requester: str = ANONYMOUS,
         only_if_cached: bool = False,
         headers: Mapping[str, str] | None = None,
+        source: str = "native",
     ) -> Pending:
         """Answer a request as far as that is possible without waiting for a model."""
         identity = uuid.uuid4().hex
-        with observed(request, identity, tenant, headers) as told:
+        with observed(request, identity, tenant, headers, log=self.answers, source=source) as told:
             decided = self._answering.decide(request, self.index, identity=identity, tenant=tenant)
             if isinstance(decided, Answer):
                 pending = Pending(decided, None, request, tenant)
             else:
                 pending = self._missed(decided, requester, only_if_cached)
-            told(pending.answer)
-        return pending
+            return replace(pending, answer=told(pending.answer))
 
     def _missed(self, unanswered: Unanswered, requester: str, only_if_cached: bool) -> Pending:
         """Go the way of a miss."""
@@ -227,6 +231,8 @@ class Service:
             if self.source is not None:
                 self.source.stop()
             self.misses.close(grace_s)
+            if self.answers is not None:
+                self.answers.close()
             self.store.close()
         finally:
             self._release()

@@ -4,44 +4,48 @@ from __future__ import annotations
 
 from seglam.telemetry import names
 from seglam.telemetry.metrics import (
+    count_answer,
     count_compilation,
-    count_execution,
-    count_lookup,
     count_model_call,
-    count_request,
 )
 from seglam.telemetry.spans import (
     SpanReference,
+    activation,
+    carrier,
     chat,
     compilation,
     execution,
     failed,
     gate,
+    importing,
     lookup,
     reference,
     request,
     review,
     served,
     trace_headers,
+    under,
     values_allowed,
+    verification,
 )
 from seglam.telemetry.state import TelemetryError, active, configure, meter, shutdown, tracer, use
 
 __all__ = [
     "SpanReference",
     "TelemetryError",
+    "activation",
     "active",
+    "carrier",
     "chat",
     "compilation",
     "configure",
+    "count_answer",
     "count_compilation",
-    "count_execution",
-    "count_lookup",
     "count_model_call",
-    "count_request",
     "execution",
     "failed",
     "gate",
+    "importing",
     "lookup",
     "meter",
     "names",
@@ -52,6 +56,8 @@ __all__ = [
     "shutdown",
     "trace_headers",
     "tracer",
+    "under",
     "use",
     "values_allowed",
+    "verification",
 ]

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
+from opentelemetry.trace import get_current_span
 from opentelemetry.util.types import AttributeValue
 
 from seglam.telemetry import names
 from seglam.telemetry.state import active
+from seglam.telemetry.tallied import Kind
 
 
-def count_request(outcome: str, reason: str | None, procedure: str | None, seconds: float) -> None:
-    """One request that was answered or not."""
+def count_answer(
+    outcome: str, reason: str | None, procedure: str | None, *, request_s: float, lookup_s: float, run_s: float
+) -> None:
+    """One request that was answered or not; called inside its span, so that histograms can point to it.
+
+    Args:
+        procedure: what was run, also if it gave no answer.
+        request_s, lookup_s, run_s: seconds of the whole, of the decision and of the call in the sandbox; 0 for what
+            was not done.
+    """
     on = active()
     if on is None:
         return
-    attributes = {names.OUTCOME: outcome} if reason is None else {names.OUTCOME: outcome, names.REASON: reason}
-    on.instruments.requests.add(1, attributes)
-    on.instruments.request_duration.record(seconds, {names.OUTCOME: outcome})
-    if outcome == "hit" and procedure is not None:
-        on.instruments.hits.add(1, {names.PROCEDURE: procedure})
-
-
-def count_lookup(hit: bool, seconds: float) -> None:
-    """One decision of the index."""
-    on = active()
-    if on is not None:
-        on.instruments.lookup_duration.record(seconds, {names.OUTCOME: "hit" if hit else "miss"})
-
-
-def count_execution(procedure: str, fault: str | None, seconds: float) -> None:
-    """One call in the sandbox. `fault` is the kind of fault, if it gave no answer."""
-    on = active()
-    if on is None:
-        return
-    attributes = {names.PROCEDURE: procedure}
-    on.instruments.execution_duration.record(
-        seconds, attributes if fault is None else {**attributes, names.ERROR_TYPE: fault}
-    )
+    found = get_current_span().get_span_context()
+    span = (found.trace_id, found.span_id) if found.trace_flags.sampled else None
+    on.answers.add(Kind(outcome, reason, procedure), request_s, lookup_s, run_s, span)
 
 
 def count_model_call(

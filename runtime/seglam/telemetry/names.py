@@ -18,6 +18,11 @@ SPAN_CHAT = "chat"
 SPAN_GATE = "seglam.gate"
 SPAN_REVIEW = "seglam.review"
 SPAN_REGISTRY = "seglam.registry"
+SPAN_IMPORT = "seglam.import"
+SPAN_VERIFY = "seglam.verify"
+SPAN_ACTIVATE = "seglam.activate"
+RARE = frozenset({SPAN_COMPILE, SPAN_REVIEW, SPAN_IMPORT, SPAN_VERIFY, SPAN_ACTIVATE})
+"""Spans that provenance refers to. They are always recorded, whatever share of the requests is."""
 
 # Attributes of the conventions.
 ERROR_TYPE = "error.type"
@@ -55,7 +60,14 @@ RECORDED = "seglam.model.recorded"
 GATE = "seglam.gate.name"
 REVIEWER = "seglam.review.reviewer"
 DECISION = "seglam.review.decision"
-LINK = "seglam.link"  # on a link: compilation or review
+LINK = "seglam.link"  # on a link: compilation, review, import or caller
+RELEASE = "artifact.purl"
+PACK = "artifact.hash"
+STATEMENT = "artifact.attestation.hash"
+IMPORTER = "seglam.import.importer"
+POLICY = "seglam.import.policy"
+PASSED = "seglam.verification.passed"
+OVERFLOW = "otel.metric.overflow"
 
 # Metrics.
 REQUESTS = "seglam.requests"

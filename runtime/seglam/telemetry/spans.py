@@ -1,23 +1,28 @@
 """The spans of the loop.
 
     seglam.request -> seglam.lookup
-                   -> execute_tool {procedure}     links to the compilation and the review of its revision
+                   -> execute_tool {procedure}     links to compilation, review and import of its revision
                    -> seglam.compile -> chat {model}
                                      -> seglam.gate {gate}
-    seglam.review
+    seglam.review      links to the compilation
+    seglam.import      links to the compilations of the pack's procedures, by the trace ids that are signed
+    seglam.verify  -> seglam.gate {gate}           in a cluster, by the operator; links to the compilation
+    seglam.activate    in a cluster, by the operator; links to compilation and verification
 
-Each function returns a context manager that yields the span. While telemetry is off it yields one that records
-nothing, always the same, and no name or attribute is made.
+Each function returns a context manager that yields the span. While telemetry is off, or the request is not recorded, it
+yields one that records nothing, always the same, and no name or attribute is made.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from random import random
 from typing import NamedTuple
 
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import (
     INVALID_SPAN,
     Link,
@@ -44,6 +49,23 @@ class SpanReference(NamedTuple):
     trace_id: str
     span_id: str
 
+    @property
+    def traceparent(self) -> str:
+        """As W3C Trace Context writes it, for a span that was recorded."""
+        return f"00-{self.trace_id}-{self.span_id}-01"
+
+    @classmethod
+    def parse(cls, traceparent: str | None) -> SpanReference | None:
+        """The span that a `traceparent` names; None for one that is absent or not valid."""
+        found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+        if found is None or found[1] == "ff" or not int(found[2], 16) or not int(found[3], 16):
+            return None
+        return cls(found[2], found[3])
+
+
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_PROPAGATOR = TraceContextTextMapPropagator()
+
 
 class _Off(AbstractContextManager[Span]):
     def __enter__(self) -> Span:
@@ -59,14 +81,19 @@ _OFF = _Off()
 def request(
     tenant: str, *, text: str | None = None, headers: Mapping[str, str] | None = None
 ) -> AbstractContextManager[Span]:
-    """One request. `headers` may carry the caller's trace (W3C `traceparent`), which then goes on."""
+    """One request. `headers` may carry the caller's trace (W3C `traceparent`), which then goes on.
+
+    Without one the request is recorded with the probability that the sampler's variables state.
+    """
     on = active()
     if on is None:
+        return _OFF
+    if on.share < 1.0 and not headers and random() >= on.share and not get_current_span().get_span_context().is_valid:
         return _OFF
     attributes: dict[str, AttributeValue] = {names.TENANT: tenant}
     if on.values and text is not None:
         attributes[names.REQUEST_TEXT] = text
-    parent = TraceContextTextMapPropagator().extract(headers) if headers else None
+    parent = _PROPAGATOR.extract(headers) if headers else None
     return _started(on, names.SPAN_REQUEST, context=parent, kind=SpanKind.SERVER, attributes=attributes)
 
 
@@ -75,7 +102,7 @@ def served(method: str, headers: Mapping[str, str]) -> AbstractContextManager[Sp
     on = active()
     if on is None:
         return _OFF
-    caller = get_current_span(TraceContextTextMapPropagator().extract(headers)).get_span_context()
+    caller = get_current_span(_PROPAGATOR.extract(headers)).get_span_context()
     links = [Link(caller, {names.LINK: "caller"})] if caller.is_valid else []
     return _started(
         on,
@@ -89,7 +116,8 @@ def served(method: str, headers: Mapping[str, str]) -> AbstractContextManager[Sp
 
 def lookup() -> AbstractContextManager[Span]:
     """The decision whether a request is a hit."""
-    return _span(names.SPAN_LOOKUP)
+    on = _recording()
+    return _OFF if on is None else _started(on, names.SPAN_LOOKUP)
 
 
 def execution(
@@ -99,9 +127,10 @@ def execution(
     *,
     compiled: SpanReference | None = None,
     reviewed: SpanReference | None = None,
+    imported: SpanReference | None = None,
 ) -> AbstractContextManager[Span]:
-    """One run of a revision. It links to the spans in which the revision was compiled and reviewed."""
-    on = active()
+    """One run of a revision. It links to the spans in which the revision was compiled, reviewed and imported."""
+    on = _recording()
     if on is None:
         return _OFF
     attributes: dict[str, AttributeValue] = {
@@ -113,19 +142,21 @@ def execution(
     }
     if on.values:
         attributes[names.TOOL_ARGUMENTS] = json.dumps(dict(arguments), ensure_ascii=False)
-    origins = (("compilation", compiled), ("review", reviewed))
-    links = [Link(_context(known), {names.LINK: what}) for what, known in origins if known is not None]
+    links = _links(compilation=compiled, review=reviewed, **{"import": imported})
     return _started(on, f"{names.SPAN_EXECUTION} {procedure}", attributes=attributes, links=links)
 
 
 def compilation(identity: str, fingerprint: str) -> AbstractContextManager[Span]:
     """One compilation, from a miss to a proposal or the reason why there is none."""
-    return _span(names.SPAN_COMPILE, {names.COMPILATION: identity, names.FINGERPRINT: fingerprint})
+    on = active()
+    if on is None:
+        return _OFF
+    return _started(on, names.SPAN_COMPILE, attributes={names.COMPILATION: identity, names.FINGERPRINT: fingerprint})
 
 
 def chat(model: str, role: str, purpose: str) -> AbstractContextManager[Span]:
     """One call of a model."""
-    on = active()
+    on = _recording()
     if on is None:
         return _OFF
     attributes = {names.OPERATION: "chat", names.REQUEST_MODEL: model, names.ROLE: role, names.PURPOSE: purpose}
@@ -133,8 +164,8 @@ def chat(model: str, role: str, purpose: str) -> AbstractContextManager[Span]:
 
 
 def gate(name: str) -> AbstractContextManager[Span]:
-    """One gate of a compilation."""
-    on = active()
+    """One gate of a compilation or a verification."""
+    on = _recording()
     if on is None:
         return _OFF
     return _started(on, f"{names.SPAN_GATE} {name}", attributes={names.GATE: name})
@@ -153,8 +184,76 @@ def review(
         names.REVIEWER: reviewer,
         names.DECISION: decision,
     }
-    links = [] if compiled is None else [Link(_context(compiled), {names.LINK: "compilation"})]
-    return _started(on, names.SPAN_REVIEW, attributes=attributes, links=links)
+    return _started(on, names.SPAN_REVIEW, attributes=attributes, links=_links(compilation=compiled))
+
+
+def importing(
+    release: str, digest: str, importer: str, policy: str, compiled: Iterable[str] = ()
+) -> AbstractContextManager[Span]:
+    """One import of a pack. `compiled` are the trace ids that its signed provenance states."""
+    on = active()
+    if on is None:
+        return _OFF
+    attributes = {names.RELEASE: release, names.PACK: digest, names.IMPORTER: importer, names.POLICY: policy}
+    # Provenance states no span; the link names the trace by a span id that is its own first half.
+    links = [
+        Link(_context(SpanReference(trace, trace[:16])), {names.LINK: "compilation"})
+        for trace in sorted(set(compiled))
+        if SpanReference.parse(f"00-{trace}-{trace[:16]}-01") is not None
+    ]
+    return _started(on, names.SPAN_IMPORT, attributes=attributes, links=links)
+
+
+def verification(
+    procedure: str, digest: str, tenant: str, *, compiled: SpanReference | None = None
+) -> AbstractContextManager[Span]:
+    """One verification of a revision by the operator."""
+    on = active()
+    if on is None:
+        return _OFF
+    attributes = {names.PROCEDURE: procedure, names.REVISION: digest, names.TENANT: tenant}
+    return _started(on, names.SPAN_VERIFY, attributes=attributes, links=_links(compilation=compiled))
+
+
+def activation(
+    procedure: str,
+    digest: str,
+    tenant: str,
+    reviewers: Sequence[str] = (),
+    *,
+    compiled: SpanReference | None = None,
+) -> AbstractContextManager[Span]:
+    """One revision begins to be served, since these reviewers approved it."""
+    on = active()
+    if on is None:
+        return _OFF
+    attributes: dict[str, AttributeValue] = {
+        names.PROCEDURE: procedure, names.REVISION: digest, names.TENANT: tenant, names.REVIEWER: tuple(reviewers)
+    }  # fmt: skip
+    return _started(on, names.SPAN_ACTIVATE, attributes=attributes, links=_links(compilation=compiled))
+
+
+@contextmanager
+def under(traceparent: str | None) -> Iterator[None]:
+    """What is recorded meanwhile belongs to the trace that a `traceparent` names, if it names one."""
+    found = SpanReference.parse(traceparent)
+    if found is None or active() is None:
+        yield
+        return
+    token = attach(_PROPAGATOR.extract({"traceparent": traceparent or ""}))
+    try:
+        yield
+    finally:
+        detach(token)
+
+
+def carrier() -> dict[str, str]:
+    """The W3C headers of the current span, for a call to another service; empty where nothing is recorded."""
+    if active() is None:
+        return {}
+    made: dict[str, str] = {}
+    _PROPAGATOR.inject(made)
+    return made
 
 
 def reference(span: Span) -> SpanReference | None:
@@ -204,9 +303,14 @@ def _started(
             raise
 
 
-def _span(name: str, attributes: Mapping[str, AttributeValue] | None = None) -> AbstractContextManager[Span]:
+def _recording() -> Active | None:
+    """What is recorded with, inside of a span that is recorded; None elsewhere."""
     on = active()
-    return _OFF if on is None else _started(on, name, attributes=attributes)
+    return on if on is not None and get_current_span().is_recording() else None
+
+
+def _links(**spans: SpanReference | None) -> list[Link]:
+    return [Link(_context(known), {names.LINK: what}) for what, known in spans.items() if known is not None]
 
 
 def _context(known: SpanReference) -> SpanContext:

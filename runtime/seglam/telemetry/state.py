@@ -10,8 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from opentelemetry.metrics import Meter, MeterProvider, NoOpMeterProvider
 from opentelemetry.trace import NoOpTracerProvider, Tracer, TracerProvider
 
-from seglam.telemetry.instruments import Instruments
+from seglam.telemetry.instruments import Direct, Instruments
 from seglam.telemetry.names import SCHEMA_URL
+from seglam.telemetry.tallied import Answers
 
 SCOPE = "seglam"
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -24,12 +25,21 @@ class TelemetryError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """What spans and metrics are recorded with. `values` says whether they may hold what users sent."""
+    """What spans and metrics are recorded with.
+
+    Attributes:
+        values: whether they may hold what users sent.
+        answers: counts answers.
+        share: of the requests without a caller's trace, how many get a span. It is drawn here, since the SDK takes
+            longer to decide against a span than a hit takes to look up.
+    """
 
     tracer: Tracer
     meter: Meter
     instruments: Instruments
     values: bool
+    answers: Answers
+    share: float = 1.0
 
 
 @dataclass(slots=True)
@@ -61,7 +71,8 @@ def meter() -> Meter:
 def configure(service_name: str) -> bool:
     """Export over OTLP if `OTEL_EXPORTER_OTLP_ENDPOINT` is set; returns whether it is.
 
-    Further `OTEL_*` variables are read by the SDK. A second call changes nothing while the first is in force.
+    Further `OTEL_*` variables are read by the SDK. What Python's `logging` is told goes there too. A second call
+    changes nothing while the first is in force.
 
     Raises:
         TelemetryError: an endpoint is set, but the SDK is not installed or the protocol is another than HTTP.
@@ -79,18 +90,28 @@ def configure(service_name: str) -> bool:
         from seglam.telemetry.export import providers
     except ImportError as error:
         raise TelemetryError(f"{ENDPOINT} is set but {error.name} is missing; install seglam[telemetry]") from error
-    traces, metrics, stop = providers(service_name)
-    use(traces, metrics)
-    _state.stop = stop
+    made = providers(service_name, values=os.environ.get(VALUES, "") == "1")
+    _use(made.traces, made.metrics, made.answers, made.share)
+    _state.stop = made.stop
     return True
 
 
 def use(traces: TracerProvider, metrics: MeterProvider | None = None) -> None:
-    """Record with the providers of an application that has its own."""
+    """Record with the providers of an application that has its own; its sampler decides about every span."""
+    _use(traces, metrics, None, 1.0)
+
+
+def _use(traces: TracerProvider, metrics: MeterProvider | None, answers: Answers | None, share: float) -> None:
     release = _version()
     meters = (metrics or NoOpMeterProvider()).get_meter(SCOPE, release, SCHEMA_URL)
-    values = os.environ.get(VALUES, "") == "1"
-    _state.active = Active(traces.get_tracer(SCOPE, release, SCHEMA_URL), meters, Instruments.of(meters), values)
+    _state.active = Active(
+        traces.get_tracer(SCOPE, release, SCHEMA_URL),
+        meters,
+        Instruments.of(meters),
+        os.environ.get(VALUES, "") == "1",
+        answers or Direct(meters),
+        share,
+    )
 
 
 def shutdown() -> None:
