@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import uuid
 from collections.abc import Mapping
@@ -11,12 +10,19 @@ from pathlib import Path
 from typing import Literal, Self
 
 from seglam.resources.names import COMPILE, SYSTEM_NAMESPACE, VERIFICATION_NAMESPACE, runner_namespace
+from seglam.web.environment import Environment, SettingsInvalid
+
+__all__ = [
+    "CompileSettings",
+    "ElectionSettings",
+    "ImportSettings",
+    "ReviewSettings",
+    "RunnerSettings",
+    "Settings",
+    "SettingsInvalid",
+]
 
 RESYNC_S = 300.0
-
-
-class SettingsInvalid(ValueError):
-    """A setting that cannot be used; the message names it and says what to give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,27 +214,27 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
         """The settings that the environment gives. `SettingsInvalid` names what cannot be used."""
-        given = dict(os.environ if environ is None else environ)
-        name = given.get("POD_NAME") or socket.gethostname()
+        given = Environment.of(environ, "SEGLAM_")
+        name = given.given.get("POD_NAME") or socket.gethostname()
         return cls(
-            namespace=given.get("SEGLAM_NAMESPACE") or SYSTEM_NAMESPACE,
-            compile_namespace=given.get("SEGLAM_COMPILE_NAMESPACE") or COMPILE,
-            verification_namespace=given.get("SEGLAM_VERIFICATION_NAMESPACE") or VERIFICATION_NAMESPACE,
-            watch_namespaces=listed(given, "SEGLAM_WATCH_NAMESPACES"),
+            namespace=given.text("NAMESPACE") or SYSTEM_NAMESPACE,
+            compile_namespace=given.text("COMPILE_NAMESPACE") or COMPILE,
+            verification_namespace=given.text("VERIFICATION_NAMESPACE") or VERIFICATION_NAMESPACE,
+            watch_namespaces=given.listed("WATCH_NAMESPACES"),
             identity=f"{name}_{uuid.uuid4()}",
             reviews=ReviewSettings(
-                approvals=whole(given, "SEGLAM_REQUIRED_APPROVALS", 1, least=1),
-                gitops_authors=listed(given, "SEGLAM_GITOPS_AUTHORS"),
-                stated_authors=choice(given, "SEGLAM_STATED_AUTHORS", ("0", "1")) == "1",
+                approvals=given.whole("REQUIRED_APPROVALS", 1, least=1),
+                gitops_authors=given.listed("GITOPS_AUTHORS"),
+                stated_authors=given.switch("STATED_AUTHORS"),
             ),
-            history_limit=whole(given, "SEGLAM_REVISION_HISTORY_LIMIT", 10),
-            workers=whole(given, "SEGLAM_WORKERS", 16, least=1),
-            verifications=whole(given, "SEGLAM_VERIFICATIONS", 2, least=1),
-            resync_s=float(whole(given, "SEGLAM_RESYNC_SECONDS", int(RESYNC_S), least=1)),
-            election=ElectionSettings.lasting(whole(given, "SEGLAM_LEASE_SECONDS", 15, least=3)),
-            health_port=whole(given, "SEGLAM_HEALTH_PORT", 8080),
-            log_format="text" if choice(given, "SEGLAM_LOG_FORMAT", ("json", "text")) == "text" else "json",
-            log_level=choice(given, "SEGLAM_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
+            history_limit=given.whole("REVISION_HISTORY_LIMIT", 10),
+            workers=given.whole("WORKERS", 16, least=1),
+            verifications=given.whole("VERIFICATIONS", 2, least=1),
+            resync_s=float(given.whole("RESYNC_SECONDS", int(RESYNC_S), least=1)),
+            election=ElectionSettings.lasting(given.whole("LEASE_SECONDS", 15, least=3)),
+            health_port=given.whole("HEALTH_PORT", 8080),
+            log_format="text" if given.one_of("LOG_FORMAT", ("json", "text")) == "text" else "json",
+            log_level=given.one_of("LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
             runners=_runners(given),
             compiling=_compiling(given),
             imports=_imports(given),
@@ -238,83 +244,57 @@ class Settings:
 PULL_POLICIES = ("IfNotPresent", "Always", "Never")
 
 
-def _runners(given: Mapping[str, str]) -> RunnerSettings:
+def _runners(given: Environment) -> RunnerSettings:
     plain = RunnerSettings()
-    cpu = whole(given, "SEGLAM_RUNNER_CPU_MILLIS", plain.cpu_millis, least=10)
+    cpu = given.whole("RUNNER_CPU_MILLIS", plain.cpu_millis, least=10)
     return RunnerSettings(
-        image=given.get("SEGLAM_RUNNER_IMAGE", "").strip() or plain.image,
-        pull_policy=choice(given, "SEGLAM_RUNNER_IMAGE_PULL_POLICY", PULL_POLICIES),
-        pull_secrets=listed(given, "SEGLAM_RUNNER_PULL_SECRETS"),
-        runtime_class=given.get("SEGLAM_RUNNER_RUNTIME_CLASS", "").strip() or None,
-        replicas=whole(given, "SEGLAM_RUNNER_REPLICAS", plain.replicas),
-        verification_replicas=whole(given, "SEGLAM_VERIFICATION_REPLICAS", plain.verification_replicas),
-        memory_mib=whole(given, "SEGLAM_RUNNER_MEMORY_MIB", plain.memory_mib, least=64),
+        image=given.text("RUNNER_IMAGE") or plain.image,
+        pull_policy=given.one_of("RUNNER_IMAGE_PULL_POLICY", PULL_POLICIES),
+        pull_secrets=given.listed("RUNNER_PULL_SECRETS"),
+        runtime_class=given.text("RUNNER_RUNTIME_CLASS") or None,
+        replicas=given.whole("RUNNER_REPLICAS", plain.replicas),
+        verification_replicas=given.whole("VERIFICATION_REPLICAS", plain.verification_replicas),
+        memory_mib=given.whole("RUNNER_MEMORY_MIB", plain.memory_mib, least=64),
         cpu_millis=cpu,
-        cpu_request_millis=min(cpu, whole(given, "SEGLAM_RUNNER_CPU_REQUEST_MILLIS", plain.cpu_request_millis)),
-        idle_s=whole(given, "SEGLAM_RUNNER_IDLE_SECONDS", plain.idle_s),
+        cpu_request_millis=min(cpu, given.whole("RUNNER_CPU_REQUEST_MILLIS", plain.cpu_request_millis)),
+        idle_s=given.whole("RUNNER_IDLE_SECONDS", plain.idle_s),
     )
 
 
-def _compiling(given: Mapping[str, str]) -> CompileSettings:
+def _compiling(given: Environment) -> CompileSettings:
     plain = CompileSettings()
     return CompileSettings(
-        image=given.get("SEGLAM_PLATFORM_IMAGE", "").strip() or plain.image,
-        pull_policy=choice(given, "SEGLAM_PLATFORM_IMAGE_PULL_POLICY", PULL_POLICIES),
-        model=given.get("SEGLAM_MODEL", "").strip(),
-        verifier_model=given.get("SEGLAM_VERIFIER_MODEL", "").strip(),
-        recordings=listed(given, "SEGLAM_COMPILE_RECORDINGS"),
-        choices=given.get("SEGLAM_COMPILE_CHOICES", "").strip() or None,
-        jobs=whole(given, "SEGLAM_COMPILE_JOBS", plain.jobs, least=1),
-        deadline_s=whole(given, "SEGLAM_COMPILE_DEADLINE_SECONDS", plain.deadline_s, least=1),
-        ttl_s=whole(given, "SEGLAM_COMPILE_TTL_SECONDS", plain.ttl_s, least=60),
-        retry_s=whole(given, "SEGLAM_COMPILE_RETRY_SECONDS", plain.retry_s, least=1),
-        keep_s=whole(given, "SEGLAM_COMPILE_KEEP_SECONDS", plain.keep_s, least=1),
-        memory_mib=whole(given, "SEGLAM_COMPILE_MEMORY_MIB", plain.memory_mib, least=128),
-        cpu_millis=whole(given, "SEGLAM_COMPILE_CPU_MILLIS", plain.cpu_millis, least=10),
+        image=given.text("PLATFORM_IMAGE") or plain.image,
+        pull_policy=given.one_of("PLATFORM_IMAGE_PULL_POLICY", PULL_POLICIES),
+        model=given.text("MODEL"),
+        verifier_model=given.text("VERIFIER_MODEL"),
+        recordings=given.listed("COMPILE_RECORDINGS"),
+        choices=given.text("COMPILE_CHOICES") or None,
+        jobs=given.whole("COMPILE_JOBS", plain.jobs, least=1),
+        deadline_s=given.whole("COMPILE_DEADLINE_SECONDS", plain.deadline_s, least=1),
+        ttl_s=given.whole("COMPILE_TTL_SECONDS", plain.ttl_s, least=60),
+        retry_s=given.whole("COMPILE_RETRY_SECONDS", plain.retry_s, least=1),
+        keep_s=given.whole("COMPILE_KEEP_SECONDS", plain.keep_s, least=1),
+        memory_mib=given.whole("COMPILE_MEMORY_MIB", plain.memory_mib, least=128),
+        cpu_millis=given.whole("COMPILE_CPU_MILLIS", plain.cpu_millis, least=10),
     )
 
 
-def _imports(given: Mapping[str, str]) -> ImportSettings:
+def _imports(given: Environment) -> ImportSettings:
     plain = ImportSettings()
-    trust, token = (given.get(name, "").strip() for name in ("SEGLAM_IMPORT_TRUST_FILE", "SEGLAM_IMPORT_TOKEN_FILE"))
-    keyless = choice(given, "SEGLAM_IMPORT_SIGNING", ("key", "keyless")) == "keyless"
+    trust, token = (given.path(name) for name in ("IMPORT_TRUST_FILE", "IMPORT_TOKEN_FILE"))
+    keyless = given.one_of("IMPORT_SIGNING", ("key", "keyless")) == "keyless"
     if keyless and not (trust and token):
         raise SettingsInvalid(
             "SEGLAM_IMPORT_SIGNING=keyless needs SEGLAM_IMPORT_TRUST_FILE and SEGLAM_IMPORT_TOKEN_FILE"
         )
     return ImportSettings(
         signing="keyless" if keyless else "key",
-        trust_file=Path(trust) if trust else None,
-        token_file=Path(token) if token else None,
-        audience=given.get("SEGLAM_IMPORT_AUDIENCE", "").strip() or plain.audience,
-        verifier=given.get("SEGLAM_IMPORT_VERIFIER", "").strip() or plain.verifier,
-        directory=Path(given.get("SEGLAM_IMPORT_DIRECTORY", "").strip() or plain.directory),
-        timeout_s=whole(given, "SEGLAM_IMPORT_TIMEOUT_SECONDS", plain.timeout_s, least=1),
-        retry_s=whole(given, "SEGLAM_IMPORT_RETRY_SECONDS", plain.retry_s, least=1),
+        trust_file=trust,
+        token_file=token,
+        audience=given.text("IMPORT_AUDIENCE") or plain.audience,
+        verifier=given.text("IMPORT_VERIFIER") or plain.verifier,
+        directory=given.path("IMPORT_DIRECTORY") or plain.directory,
+        timeout_s=given.whole("IMPORT_TIMEOUT_SECONDS", plain.timeout_s, least=1),
+        retry_s=given.whole("IMPORT_RETRY_SECONDS", plain.retry_s, least=1),
     )
-
-
-def listed(given: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """The parts of a comma-separated setting."""
-    return tuple(part.strip() for part in given.get(name, "").split(",") if part.strip())
-
-
-def whole(given: Mapping[str, str], name: str, default: int, *, least: int = 0) -> int:
-    """A whole number, or the default where nothing is given."""
-    text = given.get(name, "").strip()
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit()) or int(text) < least:
-        raise SettingsInvalid(f"{name} is {text!r}; give a whole number of at least {least}")
-    return int(text)
-
-
-def choice(given: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
-    """One of several words, without case; the first of them where nothing is given."""
-    text = given.get(name, "").strip()
-    if not text:
-        return known[0]
-    for word in known:
-        if word.lower() == text.lower():
-            return word
-    raise SettingsInvalid(f"{name} is {text!r}; give one of {', '.join(known)}")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self, cast
 
 from seglam.packs.names import NameInvalid, PackName
+from seglam.web.environment import Environment, SettingsInvalid
+
+__all__ = ["HOST", "PORT", "PREFIX", "Claims", "Settings", "SettingsInvalid", "Signing"]
 
 HOST, PORT = "127.0.0.1", 8480
 PREFIX = "SEGLAM_REGISTRY_"
 Claims = Literal["first", "admins"]
 Signing = Literal["key", "keyless"]
-
-
-class SettingsInvalid(ValueError):
-    """A setting that cannot be used; the message names it and says what to give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +101,10 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
         """The settings that the environment gives. `SettingsInvalid` names what cannot be used."""
-        given = _Given(os.environ if environ is None else environ)
-        engines = given.environ.get("SEGLAM_ENGINE_DIR")
+        given = _Given.of(environ, PREFIX)
+        engines = given.given.get("SEGLAM_ENGINE_DIR")
         return cls(
-            data=given.path("DATA") or _data_home(given.environ) / "registry",
+            data=given.path("DATA") or _data_home(given.given) / "registry",
             database=given.text("DATABASE"),
             origin=given.text("ORIGIN", "localhost"),
             host=given.text("HOST", HOST),
@@ -125,7 +123,7 @@ class Settings:
             namespaces_each=given.whole("NAMESPACES_EACH", 3, most=10_000),
             cooldown_s=given.whole("COOLDOWN_SECONDS", 259_200, most=31_536_000),
             token_s=given.whole("TOKEN_SECONDS", 900, least=60, most=900),
-            rate_limits=given.one_of("RATE_LIMITS", ("1", "0")) == "1",
+            rate_limits=given.switch("RATE_LIMITS", True),
             engine_dir=Path(engines).expanduser() if engines else None,
             workers=given.whole("WORKERS", 2, least=1, most=64),
             lease_s=given.whole("LEASE_SECONDS", 30, least=1, most=3600),
@@ -134,7 +132,7 @@ class Settings:
             index_keys=given.path("INDEX_KEYS"),
             mirror_of=given.pairs("MIRROR_OF"),
             mirror_allow_private=given.switch("MIRROR_ALLOW_PRIVATE"),
-            environ=dict(given.environ),
+            environ=given.given,
         )
 
     @property
@@ -148,33 +146,8 @@ class Settings:
         return self.public_url or f"http://{self.host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class _Given:
-    """The environment, read setting by setting."""
-
-    environ: Mapping[str, str]
-
-    def text(self, name: str, default: str = "") -> str:
-        return self.environ.get(PREFIX + name, "").strip() or default
-
-    def path(self, name: str) -> Path | None:
-        text = self.text(name)
-        return Path(text).expanduser() if text else None
-
-    def switch(self, name: str) -> bool:
-        return self.one_of(name, ("0", "1")) == "1"
-
-    def one_of(self, name: str, known: tuple[str, ...]) -> str:
-        text = self.text(name, known[0])
-        if text not in known:
-            raise SettingsInvalid(f"{PREFIX}{name} is {text!r}; give {' or '.join(known)}")
-        return text
-
-    def whole(self, name: str, default: int, *, most: int, least: int = 0) -> int:
-        text = self.text(name, str(default))
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-            raise SettingsInvalid(f"{PREFIX}{name} is {text!r}; give a whole number from {least} to {most}")
-        return int(text)
+class _Given(Environment):
+    """The environment, with what only a registry is told."""
 
     def pairs(self, name: str) -> dict[str, str]:
         found = {}

@@ -13,19 +13,20 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
 from seglam.gateway import describing, views
+from seglam.gateway.access import Caller
 from seglam.gateway.answering import Declined
 from seglam.gateway.bodies import read_json, text_member
 from seglam.gateway.preferences import user_of
 from seglam.gateway.refusals import of_review, of_store
 from seglam.gateway.reviewing import decision_of
 from seglam.gateway.service import ANONYMOUS, Pending, Service
+from seglam.gateway.serving import Headers, Identify
 from seglam.gateway.store import ReviewRefused, StoreError
 from seglam.gateway.web import (
     STATUS,
     TEXT,
     Asked,
     Blocking,
-    Caller,
     KnownHosts,
     Reply,
     add_requests,
@@ -42,12 +43,20 @@ TENANT = "default"
 """One machine has one tenant."""
 
 
-def create_app(service: Service, *, hosts: tuple[str, ...] | None = LOOPBACK_NAMES) -> FastAPI:
+async def stated(headers: Headers) -> Caller:
+    """Who asks, as they say."""
+    return Caller(TENANT, user_of(headers.get("seglam-user"), ANONYMOUS))
+
+
+def create_app(
+    service: Service, *, hosts: tuple[str, ...] | None = LOOPBACK_NAMES, identify: Identify = stated
+) -> FastAPI:
     """The application of a service, which whoever made it closes.
 
     Args:
         hosts: names under which it is reached; others are refused, since a page of another site may point its own name
             at this machine. None takes all.
+        identify: who asks; raises `Problem` for whom it does not know.
     """
     app = new_app()
     app.state.service = service
@@ -55,7 +64,7 @@ def create_app(service: Service, *, hosts: tuple[str, ...] | None = LOOPBACK_NAM
     if hosts is not None:
         app.add_middleware(KnownHosts, hosts=frozenset(hosts))
     _add_errors(app)
-    add_requests(app, _Answers(service, blocking), _stated)
+    add_requests(app, _Answers(service, blocking), identify)
     _add_reading(app, service, blocking)
     _add_reviews(app, service, blocking)
     _add_readiness(app, service)
@@ -86,11 +95,6 @@ class _Answers:
     async def explain(self, request: Request, caller: Caller) -> Hit | Miss:
         found: Hit | Miss = await self._blocking(self._service.explain, request)
         return found
-
-
-async def _stated(http: HttpRequest) -> Caller:
-    """Who asks, as they say."""
-    return Caller(TENANT, user_of(http.headers.get("seglam-user"), ANONYMOUS))
 
 
 def _add_errors(app: FastAPI) -> None:

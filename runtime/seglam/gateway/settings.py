@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Self
 
 from seglam.gateway.savings import Prices
+from seglam.web.environment import Environment, SettingsInvalid
+
+__all__ = ["Settings", "SettingsInvalid", "default_data_dir"]
 
 COMPILE_TOKENS = 400_000
 COMPILE_SECONDS = 900
 HOST = "127.0.0.1"
 PORT = 8484
-
-
-class SettingsInvalid(ValueError):
-    """A setting that cannot be used; the message names it and says what to give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +64,22 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
         """The settings that the environment gives. `SettingsInvalid` names what cannot be used."""
-        given = dict(os.environ if environ is None else environ)
-        engine, recordings = given.get("SEGLAM_ENGINE_DIR"), given.get("SEGLAM_RECORDINGS")
-        listed = given.get("SEGLAM_PROCEDURES", "").split(os.pathsep)
+        given = Environment.of(environ, "SEGLAM_")
+        listed = given.text("PROCEDURES").split(os.pathsep)
         return cls(
-            data_dir=default_data_dir(given),
+            data_dir=default_data_dir(given.given),
             procedures=tuple(Path(part).expanduser() for part in listed if part),
-            recordings=Path(recordings).expanduser() if recordings else None,
-            engine_dir=Path(engine).expanduser() if engine else None,
-            strict=_switch(given, "SEGLAM_STRICT"),
-            choices=_lines(given, "SEGLAM_CHOICES"),
-            daily_tokens=_whole(given, "SEGLAM_DAILY_TOKENS"),
-            compile_tokens=_whole(given, "SEGLAM_COMPILE_TOKENS") or COMPILE_TOKENS,
-            compile_seconds=_whole(given, "SEGLAM_COMPILE_SECONDS") or COMPILE_SECONDS,
+            recordings=given.path("RECORDINGS"),
+            engine_dir=given.path("ENGINE_DIR"),
+            strict=given.switch("STRICT"),
+            choices=_lines(given, "CHOICES"),
+            daily_tokens=given.maybe_whole("DAILY_TOKENS", least=1),
+            compile_tokens=given.whole("COMPILE_TOKENS", COMPILE_TOKENS, least=1),
+            compile_seconds=given.whole("COMPILE_SECONDS", COMPILE_SECONDS, least=1),
             prices=_prices(given),
-            host=given.get("SEGLAM_HOST") or HOST,
-            port=_port(given),
-            environ=given,
+            host=given.text("HOST", HOST),
+            port=given.whole("PORT", PORT, least=1, most=65535),
+            environ=given.given,
         )
 
     @property
@@ -101,60 +98,24 @@ def default_data_dir(environ: Mapping[str, str]) -> Path:
     return base / "seglam"
 
 
-def _lines(given: Mapping[str, str], name: str) -> tuple[str, ...]:
-    if not given.get(name):
+def _lines(given: Environment, name: str) -> tuple[str, ...]:
+    file = given.path(name)
+    if file is None:
         return ()
     try:
-        text = Path(given[name]).expanduser().read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(f"{name}: {given[name]} cannot be read ({error}); name a text file") from error
+        raise given.unusable(name, f"it cannot be read ({error}); name a text file") from error
     lines = (line.strip() for line in text.splitlines())
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 
-def _switch(given: Mapping[str, str], name: str) -> bool:
-    text = given.get(name, "0")
-    if text not in ("", "0", "1"):
-        raise SettingsInvalid(f"{name} is {text!r}; give 1 or 0")
-    return text == "1"
-
-
-def _whole(given: Mapping[str, str], name: str) -> int | None:
-    text = given.get(name, "").strip()
-    if not text:
-        return None
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise SettingsInvalid(f"{name} is {text!r}; give a whole number above 0")
-    return int(text)
-
-
-def _port(given: Mapping[str, str]) -> int:
-    port = _whole(given, "SEGLAM_PORT") or PORT
-    if port > 65535:
-        raise SettingsInvalid(f"SEGLAM_PORT is {port}; give a port from 1 to 65535")
-    return port
-
-
-def _amount(given: Mapping[str, str], name: str, default: Decimal) -> Decimal:
-    text = given.get(name, "").strip()
-    if not text:
-        return default
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
-        raise SettingsInvalid(f"{name} is {text!r}; give an amount such as 2.50")
-    return amount
-
-
-def _prices(given: Mapping[str, str]) -> Prices:
+def _prices(given: Environment) -> Prices:
     known = Prices()
-    stated = any(given.get(name, "").strip() for name in ("SEGLAM_PRICE_INPUT", "SEGLAM_PRICE_OUTPUT"))
     return Prices(
-        input_million=_amount(given, "SEGLAM_PRICE_INPUT", known.input_million),
-        output_million=_amount(given, "SEGLAM_PRICE_OUTPUT", known.output_million),
-        currency=given.get("SEGLAM_PRICE_CURRENCY") or known.currency,
-        seconds_per_call=_amount(given, "SEGLAM_PRICE_SECONDS", known.seconds_per_call),
-        assumed=not stated,
+        input_million=given.amount("PRICE_INPUT", known.input_million),
+        output_million=given.amount("PRICE_OUTPUT", known.output_million),
+        currency=given.text("PRICE_CURRENCY", known.currency),
+        seconds_per_call=given.amount("PRICE_SECONDS", known.seconds_per_call),
+        assumed=not (given.text("PRICE_INPUT") or given.text("PRICE_OUTPUT")),
     )

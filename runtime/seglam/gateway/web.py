@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -16,9 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seglam import telemetry
 from seglam.gateway import describing
+from seglam.gateway.access import Caller
 from seglam.gateway.bodies import read_json, request_of
 from seglam.gateway.outcomes import Answer, Outcome, Reason
 from seglam.gateway.preferences import cache_status, only_if_cached, wait_of
+from seglam.gateway.serving import Headers, Identify
 from seglam.lookup import Hit, Miss
 from seglam.procedures import Request, TextError
 from seglam.procedures.text import MAX_BYTES
@@ -47,14 +50,6 @@ STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks. `requester` becomes an author of what is compiled, and so cannot approve it."""
-
-    tenant: str
-    requester: str
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
     """A request as it arrived.
 
@@ -62,6 +57,10 @@ class Asked:
         only_if_cached: never compile.
         wait_s: how long the caller would wait for a compilation.
         headers: the caller's trace.
+        source: the API by which it came: native, openai or mcp.
+        detached: a miss is answered at once; what follows from it goes on in `Reply.following`.
+        fits: says why this caller cannot take an answer, None if it can. What does not fit is a miss that nothing is
+            compiled for.
     """
 
     request: Request
@@ -69,14 +68,24 @@ class Asked:
     only_if_cached: bool
     wait_s: int
     headers: Mapping[str, str]
+    source: str = "native"
+    detached: bool = False
+    fits: Callable[[str], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, and the seconds of the caller's preference to wait that were honoured."""
+    """What a request got.
+
+    Attributes:
+        waited: the seconds of the caller's preference to wait that were honoured.
+        following: where `Asked.detached` returned before it was settled whether something is compiled: the task that
+            ends with the answer that says so. It goes on without whoever asked.
+    """
 
     answer: Answer
     waited: int = 0
+    following: asyncio.Task[Answer] | None = None
 
 
 class Answers(Protocol):
@@ -124,7 +133,7 @@ def new_app(title: str = "SEGLAM") -> FastAPI:
     return app
 
 
-def add_requests(app: FastAPI, answers: Answers, identify: Callable[[HttpRequest], Awaitable[Caller]]) -> None:
+def add_requests(app: FastAPI, answers: Answers, identify: Identify) -> None:
     """The routes of requests.
 
     Args:
@@ -133,7 +142,7 @@ def add_requests(app: FastAPI, answers: Answers, identify: Callable[[HttpRequest
 
     @app.post("/v1/requests", summary="Answer a request", openapi_extra=REQUEST_BODY)
     async def answer(http: HttpRequest) -> Response:
-        caller = await identify(http)
+        caller = await identify(Headers(http.scope["headers"]))
         request = request_of(await read_json(http))
         cached = only_if_cached(http.headers.getlist("cache-control"))
         wait = 0 if cached else wait_of(http.headers.getlist("prefer"))
@@ -143,7 +152,7 @@ def add_requests(app: FastAPI, answers: Answers, identify: Callable[[HttpRequest
 
     @app.post("/v1/explain", summary="Say what a lookup decides, without running anything", openapi_extra=REQUEST_BODY)
     async def explain(http: HttpRequest) -> Response:
-        caller = await identify(http)
+        caller = await identify(Headers(http.scope["headers"]))
         request = request_of(await read_json(http))
         try:
             found = await answers.explain(request, caller)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi.responses import JSONResponse
+if TYPE_CHECKING:
+    from starlette.responses import JSONResponse
 
 
 class Problem(Exception):
@@ -24,6 +25,9 @@ class Problem(Exception):
 
     def response(self, headers: Mapping[str, str] | None = None) -> JSONResponse:
         """The problem document."""
+        # Settings are read with this package where no web framework is installed.
+        from starlette.responses import JSONResponse
+
         content = {
             **self.members,
             "type": f"urn:seglam:problem:{self.code}",

@@ -9,16 +9,15 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from seglam.sandbox import Address
+from seglam.web.environment import Environment, SettingsInvalid
+
+__all__ = ["ACCOUNT", "SECONDS", "JobSettings", "SettingsInvalid"]
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where Kubernetes mounts a pod's own token, authority and namespace."""
 
 SECONDS = 780.0
 """Of a compilation, unless stated: less than a Job's deadline, so that a result is written before that."""
-
-
-class SettingsInvalid(ValueError):
-    """A setting that is missing or cannot be used; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +55,24 @@ class JobSettings:
     @classmethod
     def from_environ(cls, given: Mapping[str, str]) -> Self:
         """The settings that the environment gives; `SettingsInvalid` if one is missing or cannot be used."""
-        recordings, choices = (given.get(name, "").strip() for name in ("SEGLAM_RECORDINGS", "SEGLAM_CHOICES"))
+        stated, plain = Environment(given, "SEGLAM_"), Environment(given)
         names = ("SEGLAM_MODEL", "SEGLAM_VERIFIER_MODEL", "SEGLAM_MODEL_TIMEOUT")
         return cls(
-            compilation=_text(given, "SEGLAM_COMPILATION"),
-            attempt=int(_number(given, "SEGLAM_ATTEMPT", 1)),
-            job_uid=given.get("SEGLAM_JOB_UID") or None,
-            gateway=_address(_text(given, "SEGLAM_GATEWAY")),
-            authority=Path(_text(given, "SEGLAM_CA_FILE")),
-            token=Path(_text(given, "SEGLAM_TOKEN_FILE")),
+            compilation=stated.needed("COMPILATION"),
+            attempt=stated.whole("ATTEMPT", 1, least=1),
+            job_uid=stated.text("JOB_UID") or None,
+            gateway=_address(stated.needed("GATEWAY")),
+            authority=Path(stated.needed("CA_FILE")),
+            token=Path(stated.needed("TOKEN_FILE")),
             models={name: given[name] for name in names if given.get(name)},
-            recordings=Path(recordings) if recordings else None,
-            choices=Path(choices) if choices else None,
-            seconds=_number(given, "SEGLAM_COMPILE_SECONDS", SECONDS),
+            recordings=stated.path("RECORDINGS"),
+            choices=stated.path("CHOICES"),
+            seconds=stated.seconds("COMPILE_SECONDS", SECONDS, least=0.001, most=86_400),
             api_server=Address(
-                _text(given, "KUBERNETES_SERVICE_HOST"), int(_number(given, "KUBERNETES_SERVICE_PORT", 443))
+                plain.needed("KUBERNETES_SERVICE_HOST"),
+                plain.whole("KUBERNETES_SERVICE_PORT", 443, least=1, most=65_535),
             ),
-            account=Path(given.get("SEGLAM_SERVICE_ACCOUNT_DIR") or ACCOUNT),
+            account=stated.path("SERVICE_ACCOUNT_DIR") or ACCOUNT,
         )
 
     @property
@@ -84,24 +84,6 @@ class JobSettings:
         """What `models_of` reads: the models that are set, at the gateway, with the Job's token for a key."""
         key = self.token.read_text(encoding="ascii").strip()
         return {**self.models, "OPENAI_BASE_URL": f"https://{self.gateway}{self.prefix}/model", "OPENAI_API_KEY": key}
-
-
-def _text(given: Mapping[str, str], name: str) -> str:
-    value = given.get(name, "").strip()
-    if not value:
-        raise SettingsInvalid(f"{name} is not set")
-    return value
-
-
-def _number(given: Mapping[str, str], name: str, default: float) -> float:
-    text = given.get(name, "").strip()
-    try:
-        value = float(text) if text else default
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise SettingsInvalid(f"{name} is {text!r}; give a number above 0")
-    return value
 
 
 def _address(url: str) -> Address:

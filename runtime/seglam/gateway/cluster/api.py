@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,7 +15,8 @@ from seglam.gateway.cluster.compilations import Compilations, ended
 from seglam.gateway.cluster.health import Readiness
 from seglam.gateway.cluster.metrics import Metrics
 from seglam.gateway.cluster.service import ClusterService
-from seglam.gateway.web import Caller, add_requests, new_app
+from seglam.gateway.serving import Headers, Identify
+from seglam.gateway.web import add_requests, new_app
 from seglam.resources import ProcedureCompilation
 from seglam.web import Problem
 
@@ -24,7 +24,7 @@ from seglam.web import Problem
 def create_app(
     service: ClusterService,
     compilations: Compilations,
-    identify: Callable[[HttpRequest], Awaitable[Caller]],
+    identify: Identify,
     readiness: Readiness,
     metrics: Metrics,
 ) -> FastAPI:
@@ -63,11 +63,11 @@ def _add_reading(
     app: FastAPI,
     service: ClusterService,
     compilations: Compilations,
-    identify: Callable[[HttpRequest], Awaitable[Caller]],
+    identify: Identify,
 ) -> None:
     @app.get("/v1/compilations/{name}", summary="How far the compilation of a missed type is")
     async def compilation(name: str, http: HttpRequest) -> Response:
-        caller = await identify(http)
+        caller = await identify(Headers(http.scope["headers"]))
         found = compilations.get(caller.tenant, name)
         if found is None:
             raise Problem(404, "unknown-compilation", f"there is no compilation {name[:100]}")
@@ -75,12 +75,12 @@ def _add_reading(
 
     @app.get("/v1/procedures", summary="The procedures that are served")
     async def procedures(http: HttpRequest) -> Response:
-        caller = await identify(http)
+        caller = await identify(Headers(http.scope["headers"]))
         return JSONResponse(describing.procedures(service.catalog.index(caller.tenant)))
 
     @app.get("/v1/savings", summary="What the model did not have to do")
     async def savings(http: HttpRequest) -> Response:
-        caller = await identify(http)
+        caller = await identify(Headers(http.scope["headers"]))
         return JSONResponse(service.savings(caller.tenant))
 
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
-from fastapi import Request as HttpRequest
-
+from seglam.gateway.access import Caller
 from seglam.gateway.cluster.tenants import Tenants
-from seglam.gateway.web import Caller
+from seglam.gateway.serving import Headers, Identify
 from seglam.web import Problem
 from seglam.web.keyring import Keyring, KeysMissing, TokenRefused
 
 ANONYMOUS = "system:anonymous"
 
 
-def identification(
-    keyring: Keyring, tenants: Tenants, audience: str, anonymous: str | None
-) -> Callable[[HttpRequest], Awaitable[Caller]]:
+def identification(keyring: Keyring, tenants: Tenants, audience: str, anonymous: str | None) -> Identify:
     """Tells who sent an HTTP request, or raises `Problem`: 401 without an acceptable token, 403 without a tenant.
 
     Args:
@@ -24,8 +19,8 @@ def identification(
         anonymous: tenant of requests without a token; None refuses them.
     """
 
-    async def identify(http: HttpRequest) -> Caller:
-        token = bearer(http)
+    async def identify(headers: Headers) -> Caller:
+        token = bearer(headers)
         if token is None:
             if anonymous is not None:
                 return Caller(anonymous, ANONYMOUS)
@@ -42,9 +37,9 @@ def identification(
     return identify
 
 
-def bearer(http: HttpRequest) -> str | None:
+def bearer(headers: Headers) -> str | None:
     """The bearer token of a request; None if it has no credentials."""
-    header = http.headers.get("authorization")
+    header = headers.get("authorization")
     if header is None:
         return None
     scheme, _, token = header.partition(" ")

@@ -7,6 +7,7 @@ import uuid
 from time import perf_counter
 from typing import Any
 
+from seglam.gateway.access import Caller
 from seglam.gateway.answering import Answering, Started, Unanswered, observed
 from seglam.gateway.cluster.catalog import Catalog
 from seglam.gateway.cluster.metrics import Metrics, Tally
@@ -14,7 +15,7 @@ from seglam.gateway.cluster.misses import Misses
 from seglam.gateway.outcomes import Answer, Outcome
 from seglam.gateway.running import Runner, Running, Served, program_of
 from seglam.gateway.savings import Prices, savings
-from seglam.gateway.web import Asked, Blocking, Caller, Reply
+from seglam.gateway.web import Asked, Blocking, Reply
 from seglam.lookup import Hit, Miss
 from seglam.procedures import Request
 from seglam.procedures.values import ValueProblem

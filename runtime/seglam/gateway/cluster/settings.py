@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+from seglam.web.environment import Environment, SettingsInvalid
+
+__all__ = ["AUDIENCE", "DEFAULT_UPSTREAM", "JOB_AUDIENCE", "Settings", "SettingsInvalid", "Upstream"]
 
 AUDIENCE = "seglam"
 """Audience of the tokens by which users' workloads ask."""
 JOB_AUDIENCE = "seglam-gateway"
 """Audience of the tokens by which compile Jobs ask."""
 DEFAULT_UPSTREAM = "https://api.openai.com/v1"
-
-
-class SettingsInvalid(ValueError):
-    """A setting that cannot be used; the message names it and says what to give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,70 +83,40 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
         """The settings that the environment gives. `SettingsInvalid` names what cannot be used."""
-        given = dict(os.environ if environ is None else environ)
-        known = cls()
-        if not given.get("SEGLAM_POD_IP"):
+        given, known = Environment.of(environ, "SEGLAM_"), cls()
+        if not given.text("POD_IP"):
             raise SettingsInvalid("SEGLAM_POD_IP is not set; give the pod's address (downward API, status.podIP)")
         return cls(
-            pod_ip=given["SEGLAM_POD_IP"],
-            host=given.get("SEGLAM_HOST", known.host),
-            port=_whole(given, "SEGLAM_PORT", known.port, 65535),
-            internal_port=_whole(given, "SEGLAM_INTERNAL_PORT", known.internal_port, 65535),
-            tls_dir=Path(given.get("SEGLAM_TLS_DIR") or known.tls_dir),
-            data_dir=Path(given.get("SEGLAM_DATA_DIR") or known.data_dir),
-            tenants_file=Path(given.get("SEGLAM_TENANTS_FILE") or known.tenants_file),
-            anonymous_tenant=given.get("SEGLAM_ANONYMOUS_TENANT") or None,
-            audience=given.get("SEGLAM_AUDIENCE") or known.audience,
-            compile_namespace=given.get("SEGLAM_COMPILE_NAMESPACE") or known.compile_namespace,
-            compile_account=given.get("SEGLAM_COMPILE_ACCOUNT") or known.compile_account,
-            verification_namespace=given.get("SEGLAM_VERIFICATION_NAMESPACE") or known.verification_namespace,
-            strict=_switch(given, "SEGLAM_STRICT"),
-            miss_ttl_s=_whole(given, "SEGLAM_MISS_TTL_SECONDS", known.miss_ttl_s),
-            miss_bytes=_whole(given, "SEGLAM_MISS_MIB", known.miss_bytes >> 20) << 20,
-            drain_s=_seconds(given, "SEGLAM_DRAIN_SECONDS", known.drain_s),
-            grace_s=_seconds(given, "SEGLAM_GRACE_SECONDS", known.grace_s),
+            pod_ip=given.text("POD_IP"),
+            host=given.text("HOST", known.host),
+            port=given.whole("PORT", known.port, least=1, most=65535),
+            internal_port=given.whole("INTERNAL_PORT", known.internal_port, least=1, most=65535),
+            tls_dir=given.path("TLS_DIR") or known.tls_dir,
+            data_dir=given.path("DATA_DIR") or known.data_dir,
+            tenants_file=given.path("TENANTS_FILE") or known.tenants_file,
+            anonymous_tenant=given.text("ANONYMOUS_TENANT") or None,
+            audience=given.text("AUDIENCE", known.audience),
+            compile_namespace=given.text("COMPILE_NAMESPACE", known.compile_namespace),
+            compile_account=given.text("COMPILE_ACCOUNT", known.compile_account),
+            verification_namespace=given.text("VERIFICATION_NAMESPACE", known.verification_namespace),
+            strict=given.switch("STRICT"),
+            miss_ttl_s=given.whole("MISS_TTL_SECONDS", known.miss_ttl_s, least=1, most=1 << 40),
+            miss_bytes=given.whole("MISS_MIB", known.miss_bytes >> 20, least=1, most=1 << 40) << 20,
+            drain_s=given.seconds("DRAIN_SECONDS", known.drain_s),
+            grace_s=given.seconds("GRACE_SECONDS", known.grace_s),
             upstream=_upstream(given),
         )
 
 
-def _upstream(given: Mapping[str, str]) -> Upstream:
-    known = Upstream()
-    url = (given.get("OPENAI_BASE_URL") or known.url).rstrip("/")
+def _upstream(given: Environment) -> Upstream:
+    known, plain = Upstream(), Environment(given.given)
+    url = plain.text("OPENAI_BASE_URL", known.url).rstrip("/")
     if not url.startswith(("https://", "http://")):
         raise SettingsInvalid(f"OPENAI_BASE_URL is {url!r}; give the address of an OpenAI-compatible API")
-    named = (given.get(name, "").strip() for name in ("SEGLAM_MODEL", "SEGLAM_VERIFIER_MODEL"))
+    named = (given.text(name) for name in ("MODEL", "VERIFIER_MODEL"))
     return Upstream(
         url,
-        given.get("OPENAI_API_KEY", "").strip(),
+        plain.text("OPENAI_API_KEY"),
         frozenset(name for name in named if name),
-        _whole(given, "SEGLAM_COMPILE_TOKENS", known.tokens),
+        given.whole("COMPILE_TOKENS", known.tokens, least=1, most=1 << 40),
     )
-
-
-def _switch(given: Mapping[str, str], name: str) -> bool:
-    text = given.get(name, "0")
-    if text not in ("", "0", "1"):
-        raise SettingsInvalid(f"{name} is {text!r}; give 1 or 0")
-    return text == "1"
-
-
-def _whole(given: Mapping[str, str], name: str, default: int, limit: int = 1 << 40) -> int:
-    text = given.get(name, "").strip()
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit()) or not 0 < int(text[:20]) <= limit:
-        raise SettingsInvalid(f"{name} is {text!r}; give a whole number from 1 to {limit}")
-    return int(text)
-
-
-def _seconds(given: Mapping[str, str], name: str, default: float) -> float:
-    text = given.get(name, "").strip()
-    if not text:
-        return default
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 3600:
-        raise SettingsInvalid(f"{name} is {text!r}; give seconds from 0 to 3600")
-    return seconds

@@ -9,6 +9,7 @@ from fastapi import Request as HttpRequest
 
 from seglam.gateway.cluster.identity import bearer, checked, unauthorized
 from seglam.gateway.cluster.settings import JOB_AUDIENCE
+from seglam.gateway.serving import Headers
 from seglam.web import Problem
 from seglam.web.keyring import Keyring
 
@@ -29,7 +30,7 @@ class Jobs:
 
     async def admit(self, http: HttpRequest, name: str) -> None:
         """Raises `Problem`: 401 without an acceptable token, 403 for a compilation that is not the caller's."""
-        token = bearer(http)
+        token = bearer(Headers(http.scope["headers"]))
         if token is None:
             raise unauthorized("token-missing", f"send a bearer token of the audience {JOB_AUDIENCE!r}")
         claims = await checked(self._keyring, token, JOB_AUDIENCE)

@@ -1,0 +1,44 @@
+"""The headers of a request, as a server hands them over."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+from seglam.gateway.access import Caller
+
+Raw = Iterable[tuple[bytes, bytes]]
+
+
+class Headers:
+    """A read-only view of raw ASGI headers. Names are asked for in lower case, as ASGI gives them.
+
+    Attributes:
+        raw: the headers as they came.
+    """
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: Raw = ()) -> None:
+        self.raw: Sequence[tuple[bytes, bytes]] = raw if isinstance(raw, list | tuple) else list(raw)
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> Headers:
+        """From names and values."""
+        return cls([(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()])
+
+    def get(self, name: str) -> str | None:
+        """The first value of a header; None without one."""
+        wanted = name.encode("latin-1")
+        for known, value in self.raw:
+            if known == wanted:
+                return value.decode("latin-1")
+        return None
+
+    def getlist(self, name: str) -> list[str]:
+        """All values of a header."""
+        wanted = name.encode("latin-1")
+        return [value.decode("latin-1") for known, value in self.raw if known == wanted]
+
+
+Identify = Callable[[Headers], Awaitable[Caller]]
+"""Tells who sent a request; raises `seglam.web.Problem` for whom it does not know."""

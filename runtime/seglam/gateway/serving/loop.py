@@ -1,0 +1,32 @@
+"""Which event loop and which HTTP parser serve: uvloop and httptools where they are installed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from importlib.util import find_spec
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
+
+Loop = Literal["uvloop", "asyncio"]
+Parser = Literal["httptools", "h11"]
+
+LOOP: Loop = "uvloop" if find_spec("uvloop") else "asyncio"
+PARSER: Parser = "httptools" if find_spec("httptools") else "h11"
+"""Names that `uvicorn.Config` takes as `loop` and `http`."""
+
+
+def new_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes an event loop."""
+    if LOOP == "uvloop":
+        import uvloop
+
+        return uvloop.new_event_loop
+    return asyncio.new_event_loop
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """As `asyncio.run`, on the chosen loop."""
+    with asyncio.Runner(loop_factory=new_loop()) as runner:
+        return runner.run(main)
