@@ -4,6 +4,7 @@ PYTHON ?= python3
 UV     ?= uv
 VENV   := .venv
 BIN    := $(VENV)/bin
+PEERS  := .venv-peers
 ARGS   ?=
 
 # Tests run in as many processes as there are cores; `make test JOBS=0` runs them in one.
@@ -23,7 +24,7 @@ PIP          := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv engine demo demo-cluster demo-packs test test-cluster unit lint format bench crds lock clean
+.PHONY: help venv peers engine demo demo-cluster demo-packs test test-cluster unit lint format bench crds lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +57,9 @@ format: $(PROJECT) ## Put the code into the format that lint expects
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(PROJECT) engine ## Measure lookup, sandbox and whole hits against their baselines
+peers: $(PEERS)/.dependencies ## Make .venv-peers with the caches that benchmarks compare with
+
+bench: $(PROJECT) engine peers ## Measure lookup, sandbox and whole hits against their baselines
 	$(BIN)/python -m benchmarks $(ARGS)
 
 crds: $(PROJECT) ## Generate crds/ and the chart's copy of them from the models
@@ -77,13 +80,14 @@ lock: ## Renew requirements/*.lock.txt (needs uv); UPGRADE=1 takes newer version
 	$(UV) pip compile pyproject.toml --extra platform $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/platform.lock.txt
 	$(UV) pip compile pyproject.toml --extra engine $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/engine.lock.txt
 	$(UV) pip compile requirements/runner.in $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/runner.lock.txt
+	$(UV) pip compile requirements/peers.in --override requirements/peers.overrides $(COMPILE) --output-file requirements/peers.lock.txt
 
 # No addresses in the lists: each machine asks the index that it is configured for, and the hashes decide what it accepts.
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 clean: ## Remove .venv, caches and build products; engines stay in their cache
-	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The build tools come first, from a list of their own, so that what is published only as source
@@ -95,6 +99,12 @@ $(DEPENDENCIES): $(LOCKS)
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP) install --quiet --require-hashes -r requirements/build.lock.txt
 	$(PIP) install --quiet --require-hashes --no-build-isolation -r requirements/dev.lock.txt
+	@touch $@
+
+# --no-deps: the list is complete; a package in it asks for libraries that are not needed.
+$(PEERS)/.dependencies: requirements/peers.lock.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-deps -r $<
 	@touch $@
 
 $(PROJECT): $(DEPENDENCIES) pyproject.toml
