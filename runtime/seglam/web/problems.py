@@ -23,6 +23,11 @@ class Problem(Exception):
         self.detail = detail
         self.members = members
 
+    @property
+    def title(self) -> str:
+        """The status in words."""
+        return HTTPStatus(self.status).phrase
+
     def response(self, headers: Mapping[str, str] | None = None) -> JSONResponse:
         """The problem document."""
         # Settings are read with this package where no web framework is installed.
@@ -31,7 +36,7 @@ class Problem(Exception):
         content = {
             **self.members,
             "type": f"urn:seglam:problem:{self.code}",
-            "title": HTTPStatus(self.status).phrase,
+            "title": self.title,
             "status": self.status,
             "code": self.code,
             "detail": self.detail,

@@ -1,0 +1,167 @@
+"""Who looks at a page: a signed cookie, and what proves that a form came from a page of ours."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from seglam.web.problems import Problem
+
+LASTS_S = 8 * 3600
+KEY_BYTES = 32
+TOKEN_LASTS_S = 600
+MAX_FORM = 128 * 1024
+_FIELD = "csrf"
+_HEADER = "x-csrf-token"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is signed in.
+
+    Attributes:
+        user: under which decisions are recorded.
+        tenant: whose procedures are shown.
+        csrf: what each form of this session holds.
+    """
+
+    user: str
+    tenant: str
+    csrf: str
+
+
+class Sessions:
+    """Sessions in signed cookies, so that every replica that has the key knows them.
+
+    Args:
+        key: at least 32 random bytes; a new one ends all sessions.
+        secure: whether pages are reached over TLS. The cookie then has the `__Host-` prefix, which no other name of
+            the domain can set.
+    """
+
+    def __init__(self, key: bytes, *, secure: bool) -> None:
+        if len(key) < KEY_BYTES:
+            raise ValueError(f"a key of sessions has at least {KEY_BYTES} bytes")
+        self._signer = URLSafeTimedSerializer(
+            key, salt="seglam.session", signer_kwargs={"digest_method": hashlib.sha256}
+        )
+        self._secure = secure
+        self.cookie = "__Host-seglam" if secure else "seglam"
+
+    def begin(self, response: Response, user: str, tenant: str) -> None:
+        """Sign somebody in. Every beginning has a new cookie and a new token for forms."""
+        value = self._signer.dumps({"user": user, "tenant": tenant, "csrf": secrets.token_urlsafe(24)})
+        # Lax: a link from elsewhere finds its reader signed in, while no other site's form carries the cookie.
+        response.set_cookie(
+            self.cookie, value, max_age=LASTS_S, httponly=True, samesite="lax", secure=self._secure, path="/"
+        )
+
+    def end(self, response: Response) -> None:
+        """Sign somebody out."""
+        response.delete_cookie(self.cookie, httponly=True, samesite="lax", secure=self._secure, path="/")
+
+    def of(self, request: Request) -> Session | None:
+        """Who sent a request; None for nobody, and for a cookie that is too old or not of this key."""
+        value = request.cookies.get(self.cookie)
+        if value is None:
+            return None
+        try:
+            held = self._signer.loads(value, max_age=LASTS_S)
+        except BadSignature:
+            return None
+        return Session(held["user"], held["tenant"], held["csrf"])
+
+
+async def form_of(request: Request, session: Session) -> FormData:
+    """The form that a page of this session sent.
+
+    Raises:
+        Problem: 403 if the form is not from a page of this session, 413 if it is too large, 415 for another type.
+    """
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/x-www-form-urlencoded":
+        raise Problem(
+            415, "media-type", f"a form is sent as application/x-www-form-urlencoded, not {media or 'nothing'}"
+        )
+    same_site(request.headers)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM:
+            raise Problem(413, "body-too-large", f"the form is larger than {MAX_FORM} bytes")
+    request._body = bytes(body)  # what form() reads, since the stream can be read once only
+    form = await request.form()
+    given = form.get(_FIELD) or request.headers.get(_HEADER) or ""
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), session.csrf.encode()):
+        raise Problem(403, "form-not-ours", "the form is not from a page of this session; load the page again")
+    return form
+
+
+def same_site(headers: Mapping[str, str]) -> None:
+    """`Problem` 403 for a request that a browser says another site's page caused."""
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Problem(403, "cross-site", "the request was caused by a page of another site")
+
+
+class LocalTokens:
+    """One-time tokens for whoever may read the key's file on this machine; each signs somebody in once.
+
+    Any process that has the key makes them; the one that serves the pages remembers which were used, and takes none
+    that is older than itself, since what an earlier process took is not known.
+
+    Args:
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
+        self._signer = URLSafeTimedSerializer(key, salt="seglam.token", signer_kwargs={"digest_method": hashlib.sha256})
+        self._clock = clock
+        self._began = int(clock())
+        self._used: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def new(self) -> str:
+        """A token that is good once, for ten minutes."""
+        return str(self._signer.dumps(secrets.token_urlsafe(16)))
+
+    def take(self, token: str) -> bool:
+        """Use a token up; False if it is none, was used or is too old."""
+        try:
+            nonce, made = self._signer.loads(token, max_age=TOKEN_LASTS_S, return_timestamp=True)
+        except BadSignature:
+            return False
+        if made.timestamp() < self._began:
+            return False
+        with self._lock:
+            now = self._clock()
+            self._used = {known: until for known, until in self._used.items() if until > now}
+            if nonce in self._used:
+                return False
+            self._used[nonce] = now + TOKEN_LASTS_S + 1
+            return True
+
+
+def key_in(file: Path) -> bytes:
+    """The key in a file that only its owner may read; made where there is none. `OSError` if neither works."""
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        key = file.read_bytes()
+        if len(key) < KEY_BYTES:  # a process was killed between making and writing it
+            raise OSError(f"{file} is too short for a key; remove it, and a new one is made") from None
+        return key
+    with os.fdopen(handle, "wb") as opened:
+        opened.write(secrets.token_bytes(KEY_BYTES))
+    return file.read_bytes()
