@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import threading
 from collections.abc import Iterator
@@ -18,8 +19,11 @@ from seglam.cli.app import app
 from seglam.cli.exits import CliError, Exit
 from seglam.gateway.catalog import Catalog
 from seglam.gateway.packs.admission import Admission
+from seglam.gateway.packs.library import Library
 from seglam.gateway.packs.watching import Watch
 from seglam.gateway.store import Store
+from seglam.packs.trust.bundles import bundle_digest
+from tests import killed
 from tests.commands import MULTIPLICATION, serving, write
 from tests.openai_server import problem
 from tests.openai_server import serving as serving_model
@@ -60,14 +64,18 @@ class Person:
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """What tells a command whose it is."""
+        given = {"SEGLAM_DATA_DIR": str(self.directory / "data"), "SEGLAM_CONFIG_DIR": str(self.directory / "config")}
+        return {**given, "SEGLAM_REGISTRY": self.registry or ""}
+
     def pack(self, *arguments: str, expect: int = 0, as_json: bool = True) -> Ran:
         """Run a command in this process, as `main` would."""
-        given = {"SEGLAM_DATA_DIR": str(self.directory / "data"), "SEGLAM_CONFIG_DIR": str(self.directory / "config"),
-                 "SEGLAM_REGISTRY": self.registry}  # fmt: skip
         here = Path.cwd()
         os.chdir(self.directory)
         try:
-            done = CliRunner().invoke(app, ["pack", *arguments, *(["--json"] if as_json else [])], env=given)
+            done = CliRunner().invoke(app, ["pack", *arguments, *(["--json"] if as_json else [])], env=self.environ)
         finally:
             os.chdir(here)
         out, err, code = done.stdout, done.stderr, done.exit_code
@@ -234,6 +242,21 @@ def test_an_import_is_proposed_and_served_only_as_the_gate_allows(acme: Person, 
     assert served(other)["multiplication"] is not None, "nor with a byte changed on the disk"
 
 
+def test_an_import_that_is_killed_is_completed_by_the_next(other: Person) -> None:
+    """Killed before each thing that it does to the disk: it is not there, or there with everything."""
+    data = other.directory / "data"
+    codes: list[int] = []
+    while -signal.SIGKILL in codes[-1:] or not codes:
+        codes.append(killed.run(other.directory, len(codes), other.environ, "pack", "import", f"{NAME}@0.1.0"))
+        if (data / "seglam.sqlite3").exists() and codes[-1]:
+            assert whole(data) in (0, 1), f"killed before step {len(codes)}"
+    assert codes[-1] == 0 and len(codes) > 10
+    assert whole(data) == 1
+    assert other.pack("audit", f"{NAME}@0.1.0", "--offline").line["whole"]
+    assert review(other, "carol") == ""
+    assert served(other) == {"multiplication": None}
+
+
 def test_a_running_service_follows_what_the_gate_says(other: Person) -> None:
     other.pack("import", f"{NAME}@0.1.0", "--as", "bob")
     assert review(other, "carol") == ""
@@ -252,7 +275,7 @@ def test_a_running_service_follows_what_the_gate_says(other: Person) -> None:
         catalog.load(report)
         assert len(catalog.index) == 1 and not reports
         policy_of(other).unlink()
-        watch = Watch(catalog, admission, report, first_s=0.05, every_s=0.05)
+        watch = Watch(catalog.recheck, admission, report, first_s=0.05, every_s=0.05)
         watch.start()
         try:
             assert told.wait(60) and "no longer served" in reports[0] and "no-policy" in reports[0]
@@ -341,6 +364,21 @@ def trust(person: Person, reviewer: dict[str, Any], *, approval: str) -> None:
     policy["spec"]["approval"] = approval
     write(root_file, yaml.safe_dump(root))
     write(policy_of(person), yaml.safe_dump(policy))
+
+
+def whole(data: Path) -> int:
+    """How many imports the store has, each with its procedures, its pack and its summary; nothing else is there."""
+    store = Store(data / "seglam.sqlite3")
+    try:
+        rows = store.imported()
+        brought = {each["digest"] for row in rows for each in json.loads(row.procedures)}
+        assert {row.digest for row in store.revisions()} == brought
+        for row in rows:
+            kept = Library(data).packed(row.digest)
+            assert kept is not None and row.summary in {bundle_digest(bundle) for bundle in kept.bundles}
+        return len(rows)
+    finally:
+        store.close()
 
 
 def review(person: Person, name: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from seglam.compiler import Outcome
 from seglam.gateway import Store
+from seglam.gateway.ledger.prices import Budget
 from seglam.gateway.restraint import LONGEST, Restraint
 
 
@@ -29,7 +30,7 @@ def clock() -> Clock:
 @pytest.fixture
 def restraint(tmp_path: Path, clock: Clock) -> Iterator[Restraint]:
     store = Store(tmp_path / "seglam.sqlite3")
-    yield Restraint(store, daily_tokens=None, pause_s=30, clock=clock)
+    yield Restraint(store, pause_s=30, clock=clock)
     store.close()
 
 
@@ -78,7 +79,7 @@ def test_recordings_are_asked_again_when_other_procedures_are_served(restraint: 
 
 def test_the_days_budget_counts_what_was_used_today(tmp_path: Path) -> None:
     store = Store(tmp_path / "seglam.sqlite3")
-    restraint = Restraint(store, daily_tokens=100, pause_s=0)
+    restraint = Restraint(store, budget=lambda: Budget(tokens=100), pause_s=0)
     store.counters.add({"input_tokens": 60, "hits": 1000})
     assert restraint.over_budget() is None
     store.counters.flush()

@@ -36,7 +36,7 @@ def savings(
     else:
         settings = settings_of(data_dir=data_dir)
         with store(data_dir) as opened:
-            content = computed(opened.counters.totals(day_of(since)), settings.prices)
+            content = computed(opened.counters.totals(day_of(since)), settings.book.of(opened.tenant))
     out.json(content)
     _say(out, content)
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from seglam.gateway.answering import Declined
     from seglam.gateway.embedded import build_service
+    from seglam.gateway.ledger.prices import Prices
     from seglam.gateway.misses import Flight, Settled
     from seglam.gateway.outcomes import Answer, Outcome, Reason, Stage, Timings
-    from seglam.gateway.savings import Prices
-    from seglam.gateway.service import Pending, Policy, Service
+    from seglam.gateway.service import Pending, Service
     from seglam.gateway.settings import Settings, SettingsInvalid
     from seglam.gateway.source import Source
     from seglam.gateway.store import Decision, ReviewRefused, State, Store, StoreError, StoreFault
+    from seglam.gateway.tenancy import Policy
 
 __all__ = [
     "Answer",
@@ -46,10 +47,11 @@ _HOMES = {
     "embedded": ("build_service",),
     "misses": ("Flight", "Settled"),
     "outcomes": ("Answer", "Outcome", "Reason", "Stage", "Timings"),
-    "savings": ("Prices",),
-    "service": ("Pending", "Policy", "Service"),
+    "ledger.prices": ("Prices",),
+    "service": ("Pending", "Service"),
     "settings": ("Settings", "SettingsInvalid"),
     "source": ("Source",),
+    "tenancy": ("Policy",),
     "store": ("Decision", "ReviewRefused", "State", "Store", "StoreError", "StoreFault"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from seglam.gateway.running import Served, program_of
-from seglam.gateway.store import Change, Decision, ReviewRow, RevisionRow, Store, revision_of
+from seglam.gateway.store import Change, Decision, Records, ReviewRow, RevisionRow, revision_of
 from seglam.lookup import Index
 from seglam.procedures import Revision
 from seglam.telemetry import SpanReference
@@ -29,7 +29,7 @@ class Catalog:
         changes: how often what is served has changed.
     """
 
-    def __init__(self, store: Store, refused: Admits = lambda _: None) -> None:
+    def __init__(self, store: Records, refused: Admits = lambda _: None) -> None:
         self.index = Index()
         self.changes = 0
         self.refused = refused

@@ -7,13 +7,15 @@ from contextlib import ExitStack
 
 from seglam.compiler import Bench, Budget, Compiler, Models, models_of
 from seglam.gateway.answers import AnswerLog, AnswerSettings
+from seglam.gateway.ledger.prices import Budget as DailyBudget
 from seglam.gateway.misses import Compiling
 from seglam.gateway.packs.admission import Admission
 from seglam.gateway.packs.watching import Watch
-from seglam.gateway.service import Policy, Service
+from seglam.gateway.service import Service
 from seglam.gateway.settings import Settings
 from seglam.gateway.source import Source
 from seglam.gateway.store import Store
+from seglam.gateway.tenancy import Policy
 from seglam.gateway.tracing import TracedModel
 from seglam.sandbox import Engine, Sandbox
 
@@ -54,9 +56,10 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
                 strict=settings.strict,
                 workers=settings.workers,
                 queue=settings.queue,
-                daily_tokens=settings.daily_tokens,
+                hotness=settings.hotness,
                 pause_s=settings.pause_s,
-                prices=settings.prices,
+                budget=lambda _: DailyBudget(settings.daily_tokens),
+                prices=settings.book.of,
             ),
             source=Source(settings.procedures, report),
             report=report,
@@ -65,7 +68,7 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
             answers=AnswerLog(AnswerSettings.of(settings.data_dir, settings.environ), report),
         )
         if store.imported():
-            watch = Watch(service.catalog, admission, report)
+            watch = Watch(service.recheck, admission, report)
             service.before_close(watch.close)
             watch.start()
         service.described = _described(settings, compiling, service)

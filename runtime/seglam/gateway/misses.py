@@ -19,11 +19,12 @@ from seglam.compiler import Compilation, Missed, NegativeIndex, Outcome
 from seglam.gateway.answering import Declined
 from seglam.gateway.catalog import Catalog
 from seglam.gateway.crew import Crew
+from seglam.gateway.hotness import Hotness
 from seglam.gateway.kinds import declined_at_once, kind_of
 from seglam.gateway.outcomes import Reason
 from seglam.gateway.restraint import Restraint
 from seglam.gateway.reviewing import Reviews
-from seglam.gateway.store import CompilationRow, RevisionRow, State, Store, StoreError
+from seglam.gateway.store import CompilationRow, Records, RevisionRow, State, StoreError
 from seglam.gateway.store.compilations import missed_of
 from seglam.lookup import Hit, Index
 
@@ -61,25 +62,26 @@ class Flight:
 
 
 class Misses:
-    """Starts compilations.
+    """Starts one tenant's compilations.
 
     Args:
         compiler: None where there is no model and no recording.
+        crew: compiles; all tenants' is one.
+        hotness: from which miss of a type on it is compiled.
         strict: never compile, whatever a request allows.
-        workers: compilations at one time; `queue` more may wait.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: Records,
         catalog: Catalog,
         reviews: Reviews,
         compiler: Compiling | None,
         restraint: Restraint,
+        crew: Crew,
         *,
+        hotness: Hotness,
         strict: bool = False,
-        workers: int = 2,
-        queue: int = 64,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -90,7 +92,8 @@ class Misses:
         self._flights: dict[str, Flight] = {}
         self._lock = threading.Lock()
         self._closed = False
-        self._crew = Crew(workers, queue, "seglam-compile")
+        self._crew = crew
+        self._hotness = hotness
         self.negatives = NegativeIndex(lambda: datetime.now(UTC), store.negatives())
 
     def start(
@@ -120,11 +123,13 @@ class Misses:
         with self._lock:
             return next((flight for flight in self._flights.values() if flight.id == compilation), None)
 
-    def close(self, grace: float) -> None:
-        """Start nothing more. What is still at work after `grace` seconds is reported as interrupted at the next
-        start."""
+    def close(self) -> None:
+        """Start nothing more; failures from now on are the closing's."""
         self._closed = True
-        self._crew.close(grace)
+
+    def abandon(self) -> None:
+        """Tell who waits that nothing comes any more. What is still at work is reported as interrupted at the next
+        start."""
         with self._lock:
             left = list(self._flights.values())
             self._flights.clear()
@@ -140,13 +145,17 @@ class Misses:
                     recorded = failure.outcome is Outcome.NO_COMPLETION
                     when = "when other procedures are active" if recorded else "later"
                     return Declined(failure.outcome, f"{failure.message}; this type is tried again {when}")
-                if not self._crew.has_room():
-                    return Declined(Reason.BUSY, "too many compilations wait already; try again later")
                 earlier = self._store.interrupted_of(print_)
+                if earlier is None and (cold := self._hotness.cold(print_)) is not None:
+                    return Declined(Reason.COLD, f"{missed.miss.explanation}; {cold}")
+                if not self._crew.has_room(missed.tenant):
+                    return Declined(Reason.BUSY, "too many compilations wait already; try again later")
                 flight = Flight(earlier.id if earlier else uuid.uuid4().hex, print_, _future())
                 self._store.open_compilation(flight.id, print_, missed, requester)
                 self._flights[print_] = flight
-                self._crew.submit(partial(contextvars.copy_context().run, self._run, flight, missed, requester))
+                self._crew.submit(
+                    missed.tenant, partial(contextvars.copy_context().run, self._run, flight, missed, requester)
+                )
                 return flight
         self._store.wait(request_id, flight.id, missed, requester)
         return replace(flight, started=False)

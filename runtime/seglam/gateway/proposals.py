@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from seglam.gateway.store import RevisionRow, State, Store, revision_of
+from seglam.gateway.store import Records, RevisionRow, State, revision_of
 from seglam.lookup import Hit, Index
 from seglam.procedures import Request
 
@@ -17,7 +17,7 @@ class Proposals:
         report: called with a message about a proposal that this release cannot read.
     """
 
-    def __init__(self, store: Store, report: Callable[[str], None]) -> None:
+    def __init__(self, store: Records, report: Callable[[str], None]) -> None:
         self._store = store
         self._index = Index()
         self._turn = threading.Lock()

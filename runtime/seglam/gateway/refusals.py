@@ -5,7 +5,7 @@ from __future__ import annotations
 from seglam.gateway.store import ReviewRefused, StoreError
 from seglam.web import Problem
 
-_REVIEW_STATUS = {"unknown-revision": 404, "four-eyes": 403}
+_REVIEW_STATUS = {"unknown-revision": 404, "unknown-procedure": 404, "four-eyes": 403, "not-accepted": 403}
 
 
 def of_review(refused: ReviewRefused) -> Problem:

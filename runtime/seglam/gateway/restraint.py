@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from time import monotonic
 
 from seglam.compiler import Outcome
-from seglam.gateway.store import Store
+from seglam.gateway.ledger import today
+from seglam.gateway.ledger.prices import Budget, PriceList
+from seglam.gateway.store import Records
 
 MAX_TYPES = 10_000
 LONGEST = 3_600.0
@@ -34,15 +35,24 @@ class Restraint:
     failures rest `pause_s`, twice as long each time; a model that was down may be asked again once at once.
 
     Args:
-        daily_tokens: tokens that live models may use in a day (UTC); None for no limit.
+        store: the tenant's.
+        budget: what the tenant's live models may use in a day (UTC), as it is now.
+        prices: what their tokens cost, as it is now.
         pause_s: the first pause, in seconds; 0 for none.
     """
 
     def __init__(
-        self, store: Store, *, daily_tokens: int | None, pause_s: float, clock: Callable[[], float] = monotonic
+        self,
+        store: Records,
+        *,
+        budget: Callable[[], Budget] = Budget,
+        prices: Callable[[], PriceList] = PriceList,
+        pause_s: float,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._store = store
-        self._daily = daily_tokens
+        self._budget = budget
+        self._prices = prices
         self._pause = pause_s
         self._clock = clock
         self._failures: dict[str, Failure] = {}
@@ -50,17 +60,10 @@ class Restraint:
 
     def over_budget(self) -> str | None:
         """Why no model may be asked today, if so."""
-        if self._daily is None:
+        budget = self._budget()
+        if budget.unlimited:
             return None
-        today = datetime.now(UTC).date().isoformat()
-        used = sum(
-            count
-            for (_, _, name), count in self._store.counters.totals(since=today).items()
-            if name in ("input_tokens", "output_tokens")
-        )
-        if used < self._daily:
-            return None
-        return f"{used} of today's {self._daily} tokens are used; models are asked again tomorrow (UTC)"
+        return budget.exceeded(self._store.counters.totals(since=today()), self._prices())
 
     def resting(self, fingerprint: str, changes: int) -> Failure | None:
         """The failure because of which a type is not tried now."""

@@ -8,7 +8,7 @@ from typing import Any
 from seglam import telemetry
 from seglam.gateway.catalog import Catalog, span_of
 from seglam.gateway.proposals import Proposals
-from seglam.gateway.store import Change, Decision, ReviewRefused, RevisionRow, Store, revision_of
+from seglam.gateway.store import Change, Decision, Records, ReviewRefused, RevisionRow, State, revision_of
 from seglam.lookup.overlap import Overlap, overlaps
 
 UNFITTING = frozenset({"overlap", "outdated"})
@@ -27,7 +27,7 @@ class Reviews:
     """
 
     def __init__(
-        self, store: Store, catalog: Catalog, *, auto_approve: str | None = None, report: Callable[[str], None]
+        self, store: Records, catalog: Catalog, *, auto_approve: str | None = None, report: Callable[[str], None]
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -45,6 +45,35 @@ class Reviews:
         change = self._catalog.change(lambda: self._decide(digest, reviewer, decision, reason))
         self.proposals.discard(digest)
         return change
+
+    def promote(self, name: str, target: Reviews, promoter: str) -> RevisionRow:
+        """Propose to another tenant what is served here under a name. Its origin and its authors stay, and whoever
+        promotes it is one of them from then on: somebody else approves it there.
+
+        Returns:
+            The revision there, in the state that it has there.
+
+        Raises:
+            ReviewRefused: `unknown-procedure` or `same-tenant`.
+        """
+        if target is self:
+            raise ReviewRefused("same-tenant", f"{name} is already the tenant's own; name another one")
+        served = self._catalog.named(name)
+        row = None
+        if served is not None:
+            row = self._store.promote(served.digest, target.tenant, promoter)
+        if row is None:
+            raise ReviewRefused(
+                "unknown-procedure", f"there is no procedure {name!r} that is served; see /v1/procedures"
+            )
+        if row.state == State.PROPOSED:
+            target.proposals.add(row)
+        return row
+
+    @property
+    def tenant(self) -> str:
+        """Whose reviews these are."""
+        return self._store.tenant
 
     def _decide(self, digest: str, reviewer: str, decision: Decision, reason: str) -> Change:
         row = self._store.revision(digest)

@@ -3,67 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-CHARACTERS_PER_TOKEN = 4
-"""The usual rule of thumb for English text; stated wherever a figure depends on it."""
+from seglam.gateway.ledger.prices import CHARACTERS_PER_TOKEN, PriceList, Prices
+
+__all__ = ["CHARACTERS_PER_TOKEN", "PriceList", "Prices", "savings"]
+
+Counts = Mapping[str, int]
+_NOTHING = {name: Decimal(0) for name in ("modelCalls", "inputTokens", "outputTokens", "seconds", "money")}
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """What one call of a model is taken to cost. `assumed` says that nobody has stated the prices of tokens.
-
-    Attributes:
-        input_million, output_million: price of a million tokens.
-        seconds_per_call: how long a model takes for one answer.
-        overhead_tokens: tokens of instructions that come with each request.
-    """
-
-    input_million: Decimal = Decimal("2.50")
-    output_million: Decimal = Decimal("10.00")
-    currency: str = "USD"
-    seconds_per_call: Decimal = Decimal("1.5")
-    overhead_tokens: int = 100
-    assumed: bool = True
-
-    def cost(self, input_tokens: int, output_tokens: int) -> Decimal:
-        """Price of some tokens."""
-        return (input_tokens * self.input_million + output_tokens * self.output_million) / 1_000_000
-
-    def as_json(self) -> dict[str, Any]:
-        """The prices as they are sent."""
-        return {
-            "inputPerMillionTokens": str(self.input_million),
-            "outputPerMillionTokens": str(self.output_million),
-            "currency": self.currency,
-            "secondsPerCall": str(self.seconds_per_call),
-            "overheadTokensPerCall": self.overhead_tokens,
-            "charactersPerToken": CHARACTERS_PER_TOKEN,
-            "assumed": self.assumed,
-        }
-
-
-def savings(totals: Mapping[tuple[str, str, str], int], prices: Prices) -> dict[str, Any]:
+def savings(totals: Mapping[tuple[str, str, str], int], prices: PriceList) -> dict[str, Any]:
     """Model calls, tokens, time and money not spent.
 
     A hit is one model call that was not made. Its tokens are estimated from the lengths of request and answer; what was
-    spent on compilations is as the endpoints counted it. `net` is what was not spent less what was.
+    spent on compilations is as the endpoints counted it. `net` is what was not spent less what was. Each day has the
+    prices that held on it.
 
     Args:
         totals: counts by day, procedure and name.
         prices: what one call is taken to cost.
     """
-    counts: Counter[str] = Counter()
-    by_procedure: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for (_, procedure, name), count in totals.items():
-        counts[name] += count
-        if procedure:
-            by_procedure[procedure][name] += count
-    avoided = _avoided(counts, prices)
-    spent = _spent(counts, prices)
+    # Figures are rounded once for each procedure and set of prices, so that the sum over procedures is the total.
+    parts: defaultdict[tuple[str, Prices], Counter[str]] = defaultdict(Counter)
+    for (day, procedure, name), count in totals.items():
+        parts[(procedure, prices.on(day))][name] += count
+    counts = sum((part for part in parts.values()), Counter[str]())
+    names = {procedure for procedure, _ in parts}
+    of = {name: [(part, held) for (whose, held), part in parts.items() if whose == name] for name in names}
+    not_spent = {name: _sum(_avoided(part, held) for part, held in of[name]) for name in names}
+    spent = _sum(_spent(part, held) for (_, held), part in parts.items())
+    avoided = _sum(not_spent.values())
+    hits = {name: sum(part["hits"] for part, _ in of[name]) for name in names}
     return {
         "notSpent": _shown(avoided),
         "spent": _shown(spent),
@@ -78,20 +51,21 @@ def savings(totals: Mapping[tuple[str, str, str], int], prices: Prices) -> dict[
             "answerCharacters": counts["answer_characters"],
         },
         "procedures": [
-            {"name": name, "hits": found["hits"], "notSpent": _shown(_avoided(found, prices))}
-            for name, found in sorted(by_procedure.items(), key=lambda item: (-item[1]["hits"], item[0]))
-            if found["hits"]
+            {"name": name, "hits": hits[name], "notSpent": _shown(not_spent[name])}
+            for name in sorted(names, key=lambda name: (-hits[name], name))
+            if hits[name] and name
         ],
-        "prices": prices.as_json(),
+        "prices": prices.entries[-1][1].as_json(),
+        "priceList": [{"from": begin or None, **held.as_json()} for begin, held in prices.entries],
         "since": min((day for day, _, _ in totals), default=None),
         "estimate": (
             "a hit stands for one model call; its tokens are the characters of request and answer divided by "
-            f"{CHARACTERS_PER_TOKEN}, and {prices.overhead_tokens} tokens of instructions for each call"
+            f"{CHARACTERS_PER_TOKEN}, and {prices.entries[-1][1].overhead_tokens} tokens of instructions for each call"
         ),
     }
 
 
-def _avoided(counts: Mapping[str, int], prices: Prices) -> dict[str, Decimal]:
+def _avoided(counts: Counts, prices: Prices) -> dict[str, Decimal]:
     hits = counts["hits"]
     input_tokens = counts["request_characters"] // CHARACTERS_PER_TOKEN + hits * prices.overhead_tokens
     output_tokens = counts["answer_characters"] // CHARACTERS_PER_TOKEN
@@ -104,7 +78,7 @@ def _avoided(counts: Mapping[str, int], prices: Prices) -> dict[str, Decimal]:
     }
 
 
-def _spent(counts: Mapping[str, int], prices: Prices) -> dict[str, Decimal]:
+def _spent(counts: Counts, prices: Prices) -> dict[str, Decimal]:
     return {
         "modelCalls": Decimal(counts["model_calls"]),
         "inputTokens": Decimal(counts["input_tokens"]),
@@ -112,6 +86,13 @@ def _spent(counts: Mapping[str, int], prices: Prices) -> dict[str, Decimal]:
         "seconds": Decimal(counts["model_ms"]) / 1_000,
         "money": prices.cost(counts["input_tokens"], counts["output_tokens"]),
     }
+
+
+def _sum(figures: Iterable[Mapping[str, Decimal]]) -> dict[str, Decimal]:
+    total = dict(_NOTHING)
+    for each in figures:
+        total = {name: total[name] + each[name] for name in total}
+    return total
 
 
 def _shown(figures: Mapping[str, Decimal]) -> dict[str, Any]:
@@ -124,5 +105,5 @@ def _shown(figures: Mapping[str, Decimal]) -> dict[str, Any]:
     }
 
 
-def _after(counts: Mapping[str, int], prefix: str) -> dict[str, int]:
+def _after(counts: Counts, prefix: str) -> dict[str, int]:
     return {name.removeprefix(prefix): count for name, count in sorted(counts.items()) if name.startswith(prefix)}

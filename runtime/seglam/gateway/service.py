@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as NotYet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from seglam.compiler import Outcome as Compiled
-from seglam.gateway.answering import Answering, Declined, Started, Unanswered, answered, observed
+from seglam.gateway.answering import Declined, Started, Unanswered, answered, observed
 from seglam.gateway.answers import AnswerLog
 from seglam.gateway.catalog import Admits, Catalog
+from seglam.gateway.crew import Crew
 from seglam.gateway.misses import FAILED, Compiling, Flight, Misses
 from seglam.gateway.outcomes import Answer, Outcome, Stage
-from seglam.gateway.restraint import Restraint
 from seglam.gateway.reviewing import Reviews
-from seglam.gateway.running import Deoptimised, Runner
-from seglam.gateway.savings import Prices, savings
+from seglam.gateway.running import Deoptimised
+from seglam.gateway.savings import savings
 from seglam.gateway.source import Source
-from seglam.gateway.store import Change, CompilationRow, Decision, State, Store, revision_of
+from seglam.gateway.store import (
+    DEFAULT_TENANT,
+    Change,
+    CompilationRow,
+    Decision,
+    RevisionRow,
+    State,
+    Store,
+    revision_of,
+)
+from seglam.gateway.tenancy import Policy, Shared, Tenant
 from seglam.lookup import Hit, Index, Miss
 from seglam.procedures import Request
 from seglam.procedures.values import ValueProblem
@@ -41,19 +52,6 @@ class Pending:
     tenant: str
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How the service behaves; see `Settings` for the meaning of each."""
-
-    auto_approve: str | None = None
-    strict: bool = False
-    workers: int = 2
-    queue: int = 64
-    daily_tokens: int | None = None
-    pause_s: float = 30.0
-    prices: Prices = field(default_factory=Prices)
-
-
 class Service:
     """Answers requests. Thread-safe; its methods block and are never called on an event loop.
 
@@ -61,7 +59,7 @@ class Service:
         store: the service closes it.
         sandbox: for hits.
         compiler: None if nothing can be compiled.
-        source: watched directories of procedures.
+        source: watched directories of the default tenant's procedures.
         report: called with messages about what goes wrong in the background.
         refused: why a revision that a pack brought may not be served now.
         release: called last when the service closes, to close the sandbox and what else belongs to it.
@@ -90,38 +88,58 @@ class Service:
         self._release = release
         self._ending: list[Callable[[], None]] = []
         self.store = store
-        self.catalog = Catalog(store, refused)
-        self.catalog.load(report)
-        self.reviews = Reviews(store, self.catalog, auto_approve=policy.auto_approve, report=report)
-        restraint = Restraint(store, daily_tokens=policy.daily_tokens, pause_s=policy.pause_s)
-        self.misses = Misses(
-            store,
-            self.catalog,
-            self.reviews,
-            compiler,
-            restraint,
-            strict=policy.strict,
-            workers=policy.workers,
-            queue=policy.queue,
-        )
+        self._crew = Crew(policy.workers, policy.queue, "seglam-compile")
+        self._shared = Shared(sandbox, compiler, self._crew, policy, refused, report)
+        self._tenants: dict[str, Tenant] = {}
+        self._arriving = threading.Lock()
+        for name in {DEFAULT_TENANT, *store.tenants()}:
+            self.tenant(name)
         self.interrupted: list[CompilationRow] = store.interrupted
         self.source = source
         if source is not None:
             source.start(store, self.catalog)
-        self._runner = Runner(sandbox, self.catalog.served)
-        self._answering = Answering(self._runner, store.counters)
         self.answers = answers
+
+    def tenant(self, name: str = DEFAULT_TENANT) -> Tenant:
+        """A tenant; one that is not known yet has nothing."""
+        found = self._tenants.get(name)
+        if found is None:
+            with self._arriving:
+                found = self._tenants.get(name)
+                if found is None:
+                    found = self._tenants[name] = Tenant(self.store.of(name), self._shared)
+        return found
+
+    @property
+    def catalog(self) -> Catalog:
+        """What the default tenant serves."""
+        return self.tenant().catalog
+
+    @property
+    def reviews(self) -> Reviews:
+        """The default tenant's reviews."""
+        return self.tenant().reviews
+
+    @property
+    def misses(self) -> Misses:
+        """The default tenant's misses."""
+        return self.tenant().misses
 
     @property
     def index(self) -> Index:
-        """The index of what is served."""
-        return self.catalog.index
+        """The index of what the default tenant serves."""
+        return self.tenant().index
+
+    def recheck(self, report: Callable[[str], None]) -> None:
+        """Ask again about what packs brought, to whomever."""
+        for tenant in list(self._tenants.values()):
+            tenant.catalog.recheck(report)
 
     def handle(
         self,
         request: Request,
         *,
-        tenant: str = "default",
+        tenant: str = DEFAULT_TENANT,
         requester: str = ANONYMOUS,
         only_if_cached: bool = False,
         wait_s: float = 0.0,
@@ -146,32 +164,32 @@ class Service:
         self,
         request: Request,
         *,
-        tenant: str = "default",
+        tenant: str = DEFAULT_TENANT,
         requester: str = ANONYMOUS,
         only_if_cached: bool = False,
         headers: Mapping[str, str] | None = None,
         source: str = "native",
     ) -> Pending:
         """Answer a request as far as that is possible without waiting for a model."""
-        identity = uuid.uuid4().hex
+        identity, part = uuid.uuid4().hex, self.tenant(tenant)
         with observed(request, identity, tenant, headers, log=self.answers, source=source) as told:
-            decided = self._answering.decide(request, self.index, identity=identity, tenant=tenant)
+            decided = part.answering.decide(request, part.index, identity=identity, tenant=tenant)
             if isinstance(decided, Answer):
                 pending = Pending(decided, None, request, tenant)
             else:
-                pending = self._missed(decided, requester, only_if_cached)
+                pending = self._missed(part, decided, requester, only_if_cached)
             return replace(pending, answer=told(pending.answer))
 
-    def _missed(self, unanswered: Unanswered, requester: str, only_if_cached: bool) -> Pending:
+    def _missed(self, part: Tenant, unanswered: Unanswered, requester: str, only_if_cached: bool) -> Pending:
         """Go the way of a miss."""
         missed, identity = unanswered.missed, unanswered.answer.id
         try:
-            following = self.misses.start(missed, requester, identity, only_if_cached=only_if_cached)
+            following = part.misses.start(missed, requester, identity, only_if_cached=only_if_cached)
         except ValueProblem as problem:  # a value that cannot be kept, or text that is none
-            return Pending(self._answering.refused(identity, str(problem)), None, missed.request, missed.tenant)
+            return Pending(part.answering.refused(identity, str(problem)), None, missed.request, missed.tenant)
         if isinstance(following, Declined):
-            return Pending(self._answering.followed(unanswered, following), None, missed.request, missed.tenant)
-        answer = self._answering.followed(unanswered, Started(following.id, following.started))
+            return Pending(part.answering.followed(unanswered, following), None, missed.request, missed.tenant)
+        answer = part.answering.followed(unanswered, Started(following.id, following.started))
         return Pending(answer, following, missed.request, missed.tenant)
 
     def finish(self, pending: Pending) -> Answer:
@@ -180,7 +198,7 @@ class Service:
         if flight is None or not flight.settled.done():
             return answer
         settled = flight.settled.result()
-        found = self.index.find(pending.request)
+        found = self.tenant(pending.tenant).index.find(pending.request)
         if isinstance(found, Hit) and found.binding.revision.digest != answer.revision:
             return self._late(pending, found, Outcome.MISS, Mode.WARM)
         if settled.revision is not None and settled.revision.state == State.PROPOSED:
@@ -198,26 +216,33 @@ class Service:
     def _late(self, pending: Pending, found: Hit, outcome: Outcome, mode: Mode) -> Answer:
         """Run what the compilation made; the request stays the miss that it was."""
         answer = pending.answer
-        ran = self._runner.run(found.binding, pending.tenant, mode)
+        ran = self.tenant(pending.tenant).runner.run(found.binding, pending.tenant, mode)
         if isinstance(ran, Deoptimised):
             return replace(answer, stage=Stage.COMPILATION, reason=ran.reason, explained=ran.explanation)
         late = answered(answer.id, outcome, Stage.COMPILATION, found, ran, answer.timings.lookup_us)
         return replace(late, reason=answer.reason, compilation=answer.compilation, started=answer.started)
 
-    def explain(self, request: Request) -> Hit | Miss:
+    def explain(self, request: Request, tenant: str = DEFAULT_TENANT) -> Hit | Miss:
         """What the lookup decides, without running or counting anything. `TextError` as `Index.find`."""
-        return self.index.find(request)
+        return self.tenant(tenant).index.find(request)
 
-    def decide(self, digest: str, reviewer: str, decision: Decision, reason: str) -> Change:
+    def decide(
+        self, digest: str, reviewer: str, decision: Decision, reason: str, tenant: str = DEFAULT_TENANT
+    ) -> Change:
         """Take a decision on a revision; see `Reviews.decide`."""
-        return self.reviews.decide(digest, reviewer, decision, reason)
+        return self.tenant(tenant).reviews.decide(digest, reviewer, decision, reason)
 
-    def resume(self, compilation: str) -> Flight | Declined | None:
+    def promote(self, name: str, target: str, promoter: str, tenant: str = DEFAULT_TENANT) -> RevisionRow:
+        """Propose to another tenant what serves under a name; see `Reviews.promote`."""
+        return self.tenant(tenant).reviews.promote(name, self.tenant(target).reviews, promoter)
+
+    def resume(self, compilation: str, tenant: str = DEFAULT_TENANT) -> Flight | Declined | None:
         """Go on with a compilation that was interrupted; None if there is none of that id to go on with."""
-        row = self.store.compilation(compilation)
+        part = self.tenant(tenant)
+        row = part.store.compilation(compilation)
         if row is None or row.progress != "interrupted":
             return None
-        return self.misses.resume(row)
+        return part.misses.resume(row)
 
     def before_close(self, end: Callable[[], None]) -> None:
         """Have something ended first when the service closes."""
@@ -230,7 +255,12 @@ class Service:
                 end()
             if self.source is not None:
                 self.source.stop()
-            self.misses.close(grace_s)
+            tenants = list(self._tenants.values())
+            for tenant in tenants:
+                tenant.misses.close()
+            self._crew.close(grace_s)
+            for tenant in tenants:
+                tenant.misses.abandon()
             if self.answers is not None:
                 self.answers.close()
             self.store.close()
@@ -243,6 +273,9 @@ class Service:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def savings(self) -> dict[str, Any]:
-        """What the model did not have to do; see `savings.savings`."""
-        return savings(self.store.counters.totals(), self.policy.prices)
+    def savings(
+        self, tenant: str = DEFAULT_TENANT, since: str | None = None, until: str | None = None
+    ) -> dict[str, Any]:
+        """What the model did not have to do for a tenant between two days; see `savings.savings`."""
+        totals = self.tenant(tenant).store.counters.totals(since, until)
+        return savings(totals, self.policy.prices(tenant))

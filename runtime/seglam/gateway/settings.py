@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from seglam.gateway.savings import Prices
+from seglam.gateway.ledger.prices import PriceBook, PriceList, Prices, PricesInvalid
 from seglam.web.environment import Environment, SettingsInvalid
 
 __all__ = ["Settings", "SettingsInvalid", "default_data_dir"]
@@ -16,6 +16,7 @@ __all__ = ["Settings", "SettingsInvalid", "default_data_dir"]
 COMPILE_TOKENS = 400_000
 COMPILE_SECONDS = 900
 HOST = "127.0.0.1"
+OPEN, REQUIRED = "open", "required"
 PORT = 8484
 
 
@@ -32,12 +33,19 @@ class Settings:
         choices: how this tenant reads contested names, a sentence a line in the file `SEGLAM_CHOICES`.
         auto_approve: name under which every proposal is approved at once; for demonstrations and replays.
         workers, queue: compilations at one time, and how many more may wait.
-        daily_tokens: tokens that live models may use in a day. `SEGLAM_DAILY_TOKENS`.
+        access: whether callers must say who they are: `open` (on loopback only) or `required`. `SEGLAM_ACCESS`; by
+            default open on loopback and required elsewhere.
+        access_file: issuers, identities and limits of tenants; see `seglam.gateway.access.file`. `SEGLAM_ACCESS_FILE`.
+        hotness: from which miss of a type in a day on it is compiled. `SEGLAM_HOTNESS`.
+        ledger_url: database of savings and keys, if not the store's file. `SEGLAM_LEDGER_URL`.
+        daily_tokens: tokens that a tenant's live models may use in a day, unless the access file says otherwise.
+            `SEGLAM_DAILY_TOKENS`.
         compile_tokens, compile_seconds: limits of one compilation. `SEGLAM_COMPILE_TOKENS`, `SEGLAM_COMPILE_SECONDS`.
         pause_s: how long a type rests after its compilation failed, in seconds; doubled each time.
         sandbox_mib: memory of idle warm instances.
         prices: what a model call would take; `SEGLAM_PRICE_INPUT`, `SEGLAM_PRICE_OUTPUT` (a million tokens),
             `SEGLAM_PRICE_CURRENCY`, `SEGLAM_PRICE_SECONDS` (one call).
+        price_book: prices by day and tenant, in the place of `prices`, from the file `SEGLAM_PRICES`.
         host, port: where the API listens. `SEGLAM_HOST`, `SEGLAM_PORT`.
         environ: the environment, which names the models.
     """
@@ -51,12 +59,17 @@ class Settings:
     auto_approve: str | None = None
     workers: int = 2
     queue: int = 64
+    access: str | None = None
+    access_file: Path | None = None
+    hotness: int = 1
+    ledger_url: str = field(default="", repr=False)
     daily_tokens: int | None = None
     compile_tokens: int = COMPILE_TOKENS
     compile_seconds: int = COMPILE_SECONDS
     pause_s: float = 30.0
     sandbox_mib: int = 512
     prices: Prices = field(default_factory=Prices)
+    price_book: PriceBook | None = None
     host: str = HOST
     port: int = PORT
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -73,14 +86,24 @@ class Settings:
             engine_dir=given.path("ENGINE_DIR"),
             strict=given.switch("STRICT"),
             choices=_lines(given, "CHOICES"),
+            access=_access(given),
+            access_file=given.path("ACCESS_FILE"),
+            hotness=given.whole("HOTNESS", 1, least=1),
+            ledger_url=given.text("LEDGER_URL"),
             daily_tokens=given.maybe_whole("DAILY_TOKENS", least=1),
             compile_tokens=given.whole("COMPILE_TOKENS", COMPILE_TOKENS, least=1),
             compile_seconds=given.whole("COMPILE_SECONDS", COMPILE_SECONDS, least=1),
             prices=_prices(given),
+            price_book=price_book(given),
             host=given.text("HOST", HOST),
             port=given.whole("PORT", PORT, least=1, most=65535),
             environ=given.given,
         )
+
+    @property
+    def book(self) -> PriceBook:
+        """The prices that hold."""
+        return self.price_book or PriceBook(PriceList.of(self.prices))
 
     @property
     def store_path(self) -> Path:
@@ -108,6 +131,22 @@ def _lines(given: Environment, name: str) -> tuple[str, ...]:
         raise given.unusable(name, f"it cannot be read ({error}); name a text file") from error
     lines = (line.strip() for line in text.splitlines())
     return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def _access(given: Environment) -> str | None:
+    mode = given.text("ACCESS") or None
+    if mode not in (None, OPEN, REQUIRED):
+        raise given.unusable("ACCESS", f"give {OPEN} or {REQUIRED}")
+    return mode
+
+
+def price_book(given: Environment) -> PriceBook | None:
+    """The prices of the file `SEGLAM_PRICES`; None without one."""
+    file = given.path("PRICES")
+    try:
+        return None if file is None else PriceBook.read(file)
+    except PricesInvalid as error:
+        raise given.unusable("PRICES", str(error)) from error
 
 
 def _prices(given: Environment) -> Prices:

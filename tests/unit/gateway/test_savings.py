@@ -5,16 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 
 from seglam.gateway import Prices
-from seglam.gateway.savings import savings
+from seglam.gateway.savings import PriceList, savings
 
 DAY = "2024-02-29"
-PRICES = Prices(
-    input_million=Decimal("2"),
-    output_million=Decimal("10"),
-    currency="EUR",
-    seconds_per_call=Decimal("2"),
-    overhead_tokens=50,
-    assumed=False,
+PRICES = PriceList.of(
+    Prices(
+        input_million=Decimal("2"),
+        output_million=Decimal("10"),
+        currency="EUR",
+        seconds_per_call=Decimal("2"),
+        overhead_tokens=50,
+        assumed=False,
+    )
 )
 
 

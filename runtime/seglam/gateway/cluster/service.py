@@ -14,7 +14,7 @@ from seglam.gateway.cluster.metrics import Metrics, Tally
 from seglam.gateway.cluster.misses import Misses
 from seglam.gateway.outcomes import Answer, Outcome
 from seglam.gateway.running import Runner, Running, Served, program_of
-from seglam.gateway.savings import Prices, savings
+from seglam.gateway.savings import PriceList, savings
 from seglam.gateway.web import Asked, Blocking, Reply
 from seglam.lookup import Hit, Miss
 from seglam.procedures import Request
@@ -68,7 +68,7 @@ class ClusterService:
 
     def savings(self, tenant: str) -> dict[str, Any]:
         """What the model did not have to do since this replica began; see `seglam.gateway.savings`."""
-        return {**savings(self._tally(tenant).totals(), Prices()), "scope": "this replica since its start"}
+        return {**savings(self._tally(tenant).totals(), PriceList()), "scope": "this replica since its start"}
 
     async def _missed(self, answering: Answering, unanswered: Unanswered, asked: Asked) -> tuple[Answer, int]:
         """What a miss leads to, and the seconds that its caller was ready to wait for that."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from seglam.gateway.catalog import Catalog
 from seglam.gateway.packs.admission import Admission
 
+Report = Callable[[str], None]
 FIRST_S, EVERY_S = 5.0, 300.0
 """Seconds until the first look, when this machine's own registry answers too, and between later ones."""
 
@@ -16,19 +16,20 @@ class Watch:
     """Rechecks what packs brought, in a thread, until it is closed.
 
     Args:
+        recheck: asks the gate again about all that is served; see `Catalog.recheck`.
         report: called with a line about each change, and about what goes wrong.
     """
 
     def __init__(
         self,
-        catalog: Catalog,
+        recheck: Callable[[Report], None],
         admission: Admission,
-        report: Callable[[str], None],
+        report: Report,
         *,
         first_s: float = FIRST_S,
         every_s: float = EVERY_S,
     ) -> None:
-        self._catalog = catalog
+        self._recheck = recheck
         self._admission = admission
         self._report = report
         self._first_s = first_s
@@ -52,6 +53,6 @@ class Watch:
             wait = self._every_s
             try:
                 self._admission.forget()
-                self._catalog.recheck(self._report)
+                self._recheck(self._report)
             except Exception as error:  # noqa: BLE001  # the next look may succeed; what is served stays as it was
                 self._report(f"imported packs were not rechecked: {type(error).__name__}: {error}")

@@ -1,12 +1,13 @@
-"""What SEGLAM keeps on one machine: revisions, evidence, reviews, compilations, negative entries, counters."""
+"""What SEGLAM keeps on one machine: revisions, evidence, reviews, compilations, negative entries."""
 
 from __future__ import annotations
 
 from seglam.gateway.faults import StoreError, StoreFault
 from seglam.gateway.store.imports import Admitted, Approval
 from seglam.gateway.store.revisions import Change, Decision, ReviewRefused, authors_of, document_of, revision_of
-from seglam.gateway.store.store import Store
+from seglam.gateway.store.store import Records, Store
 from seglam.gateway.store.tables import (
+    DEFAULT_TENANT,
     CallRow,
     CompilationRow,
     EvidenceRow,
@@ -19,6 +20,7 @@ from seglam.gateway.store.tables import (
 )
 
 __all__ = [
+    "DEFAULT_TENANT",
     "Admitted",
     "Approval",
     "CallRow",
@@ -28,6 +30,7 @@ __all__ = [
     "EvidenceRow",
     "ImportRow",
     "Progress",
+    "Records",
     "ReviewRefused",
     "ReviewRow",
     "RevisionRow",

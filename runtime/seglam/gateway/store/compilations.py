@@ -93,13 +93,14 @@ def close(session: Session, made: Compilation, authors: Sequence[str]) -> Revisi
         fields: dict[str, Any] = {name: getattr(call, name) for name in type(call).__slots__}
         session.add(CallRow(compilation=made.id, number=number, **fields))
     if made.negative is not None:
-        session.add(_negative_row(made.negative, made.id))
+        session.add(_negative_row(made.negative, row.tenant, made.id))
     leave(session, made.id)
     if made.document is None:
         return None
     return revisions.put(
         session,
         made.document,
+        tenant=row.tenant,
         state=State.PROPOSED,
         origin="compilation",
         authors=authors,
@@ -135,18 +136,20 @@ def interrupt(session: Session) -> list[CompilationRow]:
     return list(rows)
 
 
-def interrupted(session: Session, fingerprint: str) -> CompilationRow | None:
-    """A compilation of this type that was interrupted."""
+def interrupted(session: Session, tenant: str, fingerprint: str) -> CompilationRow | None:
+    """A tenant's compilation of this type that was interrupted."""
     return session.exec(
         select(CompilationRow).where(
-            CompilationRow.fingerprint == fingerprint, CompilationRow.progress == Progress.INTERRUPTED
+            CompilationRow.tenant == tenant,
+            CompilationRow.fingerprint == fingerprint,
+            CompilationRow.progress == Progress.INTERRUPTED,
         )
     ).first()
 
 
-def negatives(session: Session) -> list[Negative]:
-    """The negative entries that have not expired."""
-    rows = session.exec(select(NegativeRow).where(NegativeRow.expires > stamp())).all()
+def negatives(session: Session, tenant: str) -> list[Negative]:
+    """A tenant's negative entries that have not expired."""
+    rows = session.exec(select(NegativeRow).where(NegativeRow.tenant == tenant, NegativeRow.expires > stamp())).all()
     return [negative_of(row) for row in rows]
 
 
@@ -162,8 +165,9 @@ def negative_of(row: NegativeRow) -> Negative:
     )
 
 
-def _negative_row(entry: Negative, compilation: str) -> NegativeRow:
+def _negative_row(entry: Negative, tenant: str, compilation: str) -> NegativeRow:
     return NegativeRow(
+        tenant=tenant,
         fingerprint=entry.fingerprint,
         reason=entry.reason,
         model=entry.model,

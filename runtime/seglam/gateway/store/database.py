@@ -10,12 +10,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
-from sqlmodel import Session, SQLModel, create_engine
+from sqlmodel import Session, create_engine
 
-from seglam.gateway.store import tables
 from seglam.gateway.faults import clear, corrupt, denied, locked, newer
+from seglam.gateway.store import migrations, tables
 
 T = TypeVar("T")
 BUSY_MS = 5_000
@@ -42,11 +42,11 @@ class Database:
         self._owner = _own(path)
         try:
             with clear(path):
-                current = _check(path, busy_ms)
+                found = _check(path, busy_ms)
                 self._writing = _engine(path, busy_ms, "BEGIN IMMEDIATE")
                 self._reading = _engine(path, busy_ms, "BEGIN", query_only=True)
-                if not current:
-                    self._create()
+                if found != tables.SCHEMA_VERSION:
+                    self._migrate(found)
         except BaseException:
             self._owner.close()
             raise
@@ -82,17 +82,14 @@ class Database:
             session.commit()
             return result
 
-    def _create(self) -> None:
-        """Make the tables that are missing; every version so far only added some."""
+    def _migrate(self, found: int) -> None:
         with self._writing.connect() as connection:
-            SQLModel.metadata.create_all(connection, tables=_tables())
-            connection.execute(text(f"PRAGMA application_id = {tables.APPLICATION_ID}"))
-            connection.execute(text(f"PRAGMA user_version = {tables.SCHEMA_VERSION}"))
+            migrations.migrate(connection, found)
             connection.commit()
 
 
-def _check(path: Path, busy_ms: int) -> bool:
-    """Whether the file is a whole store of this version; False if it is new and empty, or older. It is not changed."""
+def _check(path: Path, busy_ms: int) -> int:
+    """The version of a whole store; 0 if the file is new and empty. It is not changed."""
     with closing(sqlite3.connect(path, timeout=busy_ms / 1000)) as connection:
 
         def pragma(name: str) -> Any:
@@ -101,7 +98,7 @@ def _check(path: Path, busy_ms: int) -> bool:
         (known,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         found = pragma("user_version")
         if not found and not known:
-            return False
+            return 0
         if pragma("application_id") != tables.APPLICATION_ID:
             raise corrupt(path, "its header is not ours")
         if found > tables.SCHEMA_VERSION:
@@ -109,12 +106,7 @@ def _check(path: Path, busy_ms: int) -> bool:
         answer = str(pragma("quick_check(1)"))
         if answer != "ok":
             raise corrupt(path, answer)
-        return bool(found == tables.SCHEMA_VERSION)
-
-
-def _tables() -> list[Any]:
-    rows = (getattr(tables, name) for name in dir(tables) if name.endswith("Row"))
-    return [row.__table__ for row in rows]
+        return int(found)
 
 
 def _own(path: Path) -> IO[str]:

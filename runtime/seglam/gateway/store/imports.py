@@ -1,4 +1,7 @@
-"""Imported packs and their procedures. Every function works inside one transaction of the caller."""
+"""Imported packs and their procedures, which are the default tenant's.
+
+Every function works inside one transaction of the caller.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, select
 
 from seglam.gateway.store.revisions import Change, Decision, ReviewRefused, activate, put
-from seglam.gateway.store.tables import ImportRow, ReviewRow, RevisionRow, State, stamp
+from seglam.gateway.store.tables import DEFAULT_TENANT, ImportRow, ReviewRow, RevisionRow, State, stamp
 from seglam.packs.versions import Version
 from seglam.procedures import ReasoningProcedure
 
@@ -65,7 +68,7 @@ def admit(
         elder = _served(session, document.metadata.name)
         ours = elder is not None and _brought(session, row.name, elder)
         made = put(
-            session, document, state=State.PROPOSED, origin=ORIGIN, authors=[row.importer],
+            session, document, tenant=DEFAULT_TENANT, state=State.PROPOSED, origin=ORIGIN, authors=[row.importer],
             replaces=elder.digest if elder is not None and ours else None,
         )  # fmt: skip
         made.trace_id = made.trace_id or traces.get(made.digest)
@@ -96,7 +99,11 @@ def refuse_downgrade(session: Session, row: ImportRow) -> None:
 
 
 def _served(session: Session, name: str) -> RevisionRow | None:
-    return session.exec(select(RevisionRow).where(RevisionRow.name == name, RevisionRow.state == State.ACTIVE)).first()
+    return session.exec(
+        select(RevisionRow).where(
+            RevisionRow.tenant == DEFAULT_TENANT, RevisionRow.name == name, RevisionRow.state == State.ACTIVE
+        )
+    ).first()
 
 
 def _brought(session: Session, pack: str, elder: RevisionRow) -> bool:

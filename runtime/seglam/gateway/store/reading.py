@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seglam.gateway.faults import clear
+from seglam.gateway.store.tables import DEFAULT_TENANT
 
 
 def imports(path: Path) -> list[dict[str, Any]]:
@@ -17,7 +18,9 @@ def imports(path: Path) -> list[dict[str, Any]]:
         connection.row_factory = sqlite3.Row
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'imports'").fetchone():
             return []
-        states = dict(connection.execute("SELECT digest, state FROM revisions").fetchall())
+        tenants = connection.execute("SELECT 1 FROM pragma_table_info('revisions') WHERE name = 'tenant'").fetchone()
+        ours = f" WHERE tenant = '{DEFAULT_TENANT}'" if tenants else ""  # an older file is not migrated by reading it
+        states = dict(connection.execute(f"SELECT digest, state FROM revisions{ours}").fetchall())
         found = [dict(row) for row in connection.execute("SELECT * FROM imports ORDER BY at, release")]
     for row in found:
         procedures = json.loads(row["procedures"])

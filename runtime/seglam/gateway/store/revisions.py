@@ -11,7 +11,7 @@ from typing import Any
 import rfc8785
 from sqlmodel import Session, col, select
 
-from seglam.gateway.store.tables import ReviewRow, RevisionRow, SourceRow, State, stamp
+from seglam.gateway.store.tables import DEFAULT_TENANT, ReviewRow, RevisionRow, SourceRow, State, stamp
 from seglam.procedures import ReasoningProcedure, Revision
 
 
@@ -72,14 +72,22 @@ def authors_of(row: RevisionRow) -> list[str]:
 
 
 def put(
-    session: Session, document: ReasoningProcedure, *, state: State, origin: str, authors: Iterable[str], **more: Any
+    session: Session,
+    document: ReasoningProcedure,
+    *,
+    tenant: str,
+    state: State,
+    origin: str,
+    authors: Iterable[str],
+    **more: Any,
 ) -> RevisionRow:
-    """Keep a revision. One that is known already stays in its state, and its authors grow."""
+    """Keep a tenant's revision. One that is known already stays in its state, and its authors grow."""
     revision, now = Revision.of(document), stamp()
-    row = session.get(RevisionRow, revision.digest)
+    row = session.get(RevisionRow, (tenant, revision.digest))
     if row is None:
         content: dict[str, Any] = document.model_dump(mode="json", by_alias=True, exclude_none=True)
         row = RevisionRow(
+            tenant=tenant,
             digest=revision.digest,
             name=revision.name,
             document=rfc8785.dumps(content).decode(),
@@ -98,7 +106,13 @@ def put(
 
 
 def decide(
-    session: Session, digest: str, reviewer: str, decision: Decision, reason: str, span: tuple[str, str] | None
+    session: Session,
+    tenant: str,
+    digest: str,
+    reviewer: str,
+    decision: Decision,
+    reason: str,
+    span: tuple[str, str] | None,
 ) -> Change:
     """Record a decision and do what follows from it, in one step.
 
@@ -110,7 +124,7 @@ def decide(
     """
     if not reviewer.strip() or not reason.strip():
         raise ReviewRefused("reviewer-missing", "a decision needs a reviewer and a reason; give both")
-    row = session.get(RevisionRow, digest)
+    row = session.get(RevisionRow, (tenant, digest))
     if row is None:
         raise ReviewRefused("unknown-revision", f"there is no revision {digest}; see /v1/reviews for those that wait")
     if decision is Decision.APPROVE and same_person(reviewer, authors_of(row)):
@@ -127,6 +141,7 @@ def decide(
     trace_id, span_id = span or (None, None)
     session.add(
         ReviewRow(
+            tenant=tenant,
             digest=digest,
             reviewer=reviewer,
             decision=decision,
@@ -146,7 +161,9 @@ def decide(
 def _current(session: Session, row: RevisionRow) -> None:
     """Refuse a proposal that knows nothing of the revision that is served under its name: its patterns would go."""
     served = session.exec(
-        select(RevisionRow).where(RevisionRow.name == row.name, RevisionRow.state == State.ACTIVE)
+        select(RevisionRow).where(
+            RevisionRow.tenant == row.tenant, RevisionRow.name == row.name, RevisionRow.state == State.ACTIVE
+        )
     ).first()
     if served is not None and served.digest not in (row.replaces, row.digest):
         raise ReviewRefused(
@@ -161,6 +178,7 @@ def activate(session: Session, row: RevisionRow) -> Change:
     retired = []
     for other in session.exec(
         select(RevisionRow).where(
+            col(RevisionRow.tenant) == row.tenant,
             col(RevisionRow.state) == State.ACTIVE,
             (col(RevisionRow.name) == row.name) | (col(RevisionRow.digest) == row.replaces),
         )
@@ -180,7 +198,7 @@ def place(session: Session, file: str, document: ReasoningProcedure) -> Change:
     """
     name, authors = document.metadata.name, [f"file:{file}"]
     known = session.get(SourceRow, (file, name))
-    row = put(session, document, state=State.RETIRED, origin="file", authors=authors)
+    row = put(session, document, tenant=DEFAULT_TENANT, state=State.RETIRED, origin="file", authors=authors)
     if known is not None and known.digest == row.digest:
         return Change()
     session.merge(SourceRow(file=file, name=name, digest=row.digest))
@@ -201,12 +219,34 @@ def withdraw(session: Session, file: str, kept: Iterable[str]) -> Change:
             continue
         session.delete(source)
         session.flush()
-        row = session.get(RevisionRow, source.digest)
+        row = session.get(RevisionRow, (DEFAULT_TENANT, source.digest))
         elsewhere = session.exec(select(SourceRow).where(SourceRow.digest == source.digest)).first()
         if row is not None and row.state == State.ACTIVE and elsewhere is None:
             _set(session, row, State.RETIRED)
             removed.append(row.digest)
     return Change(None, tuple(removed))
+
+
+def promote(session: Session, source: RevisionRow, tenant: str, promoter: str) -> RevisionRow:
+    """Propose a tenant's revision to another one. Origin and authors stay; who promotes it becomes one of them, so that
+    somebody else approves it there. A revision that is known there keeps its state."""
+    served = session.exec(
+        select(RevisionRow).where(
+            RevisionRow.tenant == tenant, RevisionRow.name == source.name, RevisionRow.state == State.ACTIVE
+        )
+    ).first()
+    return put(
+        session,
+        document_of(source),
+        tenant=tenant,
+        state=State.PROPOSED,
+        origin=source.origin,
+        authors=[*authors_of(source), promoter],
+        replaces=served.digest if served is not None else None,
+        promoted_from=source.tenant,
+        trace_id=source.trace_id,
+        span_id=source.span_id,
+    )
 
 
 def same_person(reviewer: str, authors: Iterable[str]) -> bool:

@@ -1,5 +1,8 @@
 """What SEGLAM keeps on one machine: one SQLite file, read and changed through these methods only.
 
+`Records` are those of one tenant; nothing in them shows or changes another's. `Store` is the file, and itself the
+records of the default tenant, to whom watched directories and imported packs belong.
+
 All methods block; none is called on an event loop or on the path of a hit.
 """
 
@@ -7,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from sqlmodel import Session, SQLModel, col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, select
 
 from seglam.compiler import Compilation, Missed, Negative
+from seglam.gateway.ledger import Account, Keeping, Ledger
 from seglam.gateway.store import compilations, imports, revisions
-from seglam.gateway.store.counters import Counters
 from seglam.gateway.store.database import BUSY_MS, Database
 from seglam.gateway.store.revisions import Change, Decision
 from seglam.gateway.store.tables import (
+    DEFAULT_TENANT,
     CallRow,
     CompilationRow,
     EvidenceRow,
@@ -29,41 +33,23 @@ from seglam.gateway.store.tables import (
 )
 from seglam.procedures import ReasoningProcedure
 
-Row = TypeVar("Row", bound=SQLModel)
 
-
-class Store:
-    """The store. `StoreError` from any method says what is wrong and what to do; then nothing was changed.
-
-    Args:
-        path: the file; made if missing.
-        report: called with messages about what goes wrong in the background.
-        busy_ms: how long to wait for another program's lock.
+class Records:
+    """What is kept of one tenant. `StoreError` from any method says what is wrong and what to do; then nothing was
+    changed.
 
     Attributes:
-        interrupted: compilations that were at work when the last process ended.
+        counters: the tenant's account in the ledger.
     """
 
-    def __init__(self, path: Path, *, report: Callable[[str], None] = lambda _: None, busy_ms: int = BUSY_MS) -> None:
-        self._database = Database(path, busy_ms=busy_ms)
-        try:
-            self.interrupted: list[CompilationRow] = self._database.write(compilations.interrupt)
-        except BaseException:
-            self._database.close()
-            raise
-        self.path = path
-        self._closed = False
-        self.counters = Counters(self._database, report)
+    def __init__(self, database: Database, counters: Account) -> None:
+        self._database = database
+        self.counters = counters
 
-    def close(self) -> None:
-        """Write what waits and let go of the file, also if the last counts cannot be written."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            self.counters.close()
-        finally:
-            self._database.close()
+    @property
+    def tenant(self) -> str:
+        """Whose records these are."""
+        return self.counters.tenant
 
     # Revisions
 
@@ -73,7 +59,8 @@ class Store:
 
     def revisions(self, state: State | None = None, name: str | None = None) -> list[RevisionRow]:
         """Revisions of a state and a name, oldest first."""
-        chosen = select(RevisionRow).order_by(col(RevisionRow.created), col(RevisionRow.digest))
+        chosen = select(RevisionRow).where(RevisionRow.tenant == self.tenant)
+        chosen = chosen.order_by(col(RevisionRow.created), col(RevisionRow.digest))
         if state is not None:
             chosen = chosen.where(RevisionRow.state == state)
         if name is not None:
@@ -83,59 +70,31 @@ class Store:
 
     def revision(self, digest: str) -> RevisionRow | None:
         """One revision."""
-        return self._one(RevisionRow, digest)
+        with self._database.read() as session:
+            return session.get(RevisionRow, (self.tenant, digest))
 
     def reviews(self, digest: str) -> list[ReviewRow]:
         """The decisions on a revision, oldest first."""
         with self._database.read() as session:
-            return list(
-                session.exec(select(ReviewRow).where(ReviewRow.digest == digest).order_by(col(ReviewRow.id))).all()
-            )
+            chosen = select(ReviewRow).where(ReviewRow.tenant == self.tenant, ReviewRow.digest == digest)
+            return list(session.exec(chosen.order_by(col(ReviewRow.id))).all())
 
     def decide(
         self, digest: str, reviewer: str, decision: Decision, reason: str, span: tuple[str, str] | None = None
     ) -> Change:
         """Record a decision; see `revisions.decide`."""
-        return self._database.write(lambda session: revisions.decide(session, digest, reviewer, decision, reason, span))
+        return self._database.write(
+            lambda session: revisions.decide(session, self.tenant, digest, reviewer, decision, reason, span)
+        )
 
-    def place(self, file: str, document: ReasoningProcedure) -> Change:
-        """A watched file holds a document; see `revisions.place`."""
-        return self._database.write(lambda session: revisions.place(session, file, document))
+    def promote(self, digest: str, tenant: str, promoter: str) -> RevisionRow | None:
+        """Propose a revision to another tenant; see `revisions.promote`. None if there is none of that digest."""
 
-    def withdraw(self, file: str, kept: Iterable[str] = ()) -> Change:
-        """A watched file no longer holds other documents; see `revisions.withdraw`."""
-        names = tuple(kept)
-        return self._database.write(lambda session: revisions.withdraw(session, file, names))
+        def work(session: Session) -> RevisionRow | None:
+            source = session.get(RevisionRow, (self.tenant, digest))
+            return None if source is None else revisions.promote(session, source, tenant, promoter)
 
-    def files(self) -> set[str]:
-        """The watched files that held a document when they were last read."""
-        with self._database.read() as session:
-            return set(session.exec(select(SourceRow.file)).all())
-
-    # Packs
-
-    def imported(self, name: str | None = None) -> list[ImportRow]:
-        """The imported releases, of one pack or of all, oldest first."""
-        chosen = select(ImportRow).order_by(col(ImportRow.at), col(ImportRow.release))
-        if name is not None:
-            chosen = chosen.where(ImportRow.name == name)
-        with self._database.read() as session:
-            return list(session.exec(chosen).all())
-
-    def refuse_downgrade(self, row: ImportRow) -> None:
-        """Refuse early what `admit` would refuse for its version; see `imports.refuse_downgrade`."""
-        with self._database.read() as session:
-            imports.refuse_downgrade(session, row)
-
-    def admit(
-        self,
-        row: ImportRow,
-        documents: Sequence[ReasoningProcedure],
-        traces: Mapping[str, str],
-        approval: imports.Approval | None,
-    ) -> imports.Admitted:
-        """Keep an import and its procedures; see `imports.admit`."""
-        return self._database.write(lambda session: imports.admit(session, row, documents, traces, approval))
+        return self._database.write(work)
 
     # Compilations
 
@@ -164,45 +123,138 @@ class Store:
     def interrupted_of(self, fingerprint: str) -> CompilationRow | None:
         """A compilation of this type that was interrupted."""
         with self._database.read() as session:
-            return compilations.interrupted(session, fingerprint)
+            return compilations.interrupted(session, self.tenant, fingerprint)
 
     def compilation(self, identity: str) -> CompilationRow | None:
         """One compilation."""
-        return self._one(CompilationRow, identity)
+        with self._database.read() as session:
+            row = session.get(CompilationRow, identity)
+            return row if row is not None and row.tenant == self.tenant else None
 
     def compilations(self, limit: int = 100) -> list[CompilationRow]:
         """Compilations, newest first."""
         with self._database.read() as session:
-            return list(
-                session.exec(select(CompilationRow).order_by(col(CompilationRow.created).desc()).limit(limit)).all()
-            )
+            chosen = select(CompilationRow).where(CompilationRow.tenant == self.tenant)
+            return list(session.exec(chosen.order_by(col(CompilationRow.created).desc()).limit(limit)).all())
 
     def evidence(self, compilation: str) -> list[EvidenceRow]:
         """What the gates found, in their order."""
         with self._database.read() as session:
-            chosen = select(EvidenceRow).where(EvidenceRow.compilation == compilation)
+            chosen = select(EvidenceRow).where(EvidenceRow.compilation == compilation, self._ours(compilation))
             return list(session.exec(chosen.order_by(col(EvidenceRow.number))).all())
 
     def calls(self, compilation: str) -> list[CallRow]:
         """The calls of models, in their order."""
         with self._database.read() as session:
-            chosen = select(CallRow).where(CallRow.compilation == compilation)
+            chosen = select(CallRow).where(CallRow.compilation == compilation, self._ours(compilation))
             return list(session.exec(chosen.order_by(col(CallRow.number))).all())
 
     def waiting(self, compilation: str) -> list[WaitingRow]:
         """The requests that wait for a compilation."""
         with self._database.read() as session:
-            return list(session.exec(select(WaitingRow).where(WaitingRow.compilation == compilation)).all())
+            chosen = select(WaitingRow).where(WaitingRow.compilation == compilation, self._ours(compilation))
+            return list(session.exec(chosen).all())
 
     def negatives(self) -> list[Negative]:
         """The negative entries that have not expired."""
         with self._database.read() as session:
-            return compilations.negatives(session)
+            return compilations.negatives(session, self.tenant)
 
-    def _one(self, kind: type[Row], key: str) -> Row | None:
+    def _ours(self, compilation: str) -> ColumnElement[bool]:
+        """Whether a compilation is the tenant's."""
+        known = select(CompilationRow.id).where(CompilationRow.id == compilation, CompilationRow.tenant == self.tenant)
+        return known.exists()
+
+
+class Store(Records):
+    """The store, and the records of the default tenant.
+
+    Args:
+        path: the file; made if missing.
+        report: called with messages about what goes wrong in the background.
+        busy_ms: how long to wait for another program's lock.
+        keeping: where the ledger is kept, if not in this file; the store does not close it.
+
+    Attributes:
+        interrupted: compilations of all tenants that were at work when the last process ended.
+        ledger: of all tenants.
+        keeping: where ledger and keys are kept.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        report: Callable[[str], None] = lambda _: None,
+        busy_ms: int = BUSY_MS,
+        keeping: Keeping | None = None,
+    ) -> None:
+        database = Database(path, busy_ms=busy_ms)
+        try:
+            self.interrupted: list[CompilationRow] = database.write(compilations.interrupt)
+        except BaseException:
+            database.close()
+            raise
+        self.path = path
+        self.keeping: Keeping = keeping or database
+        self.ledger = Ledger(self.keeping, report=report)
+        self._closed = False
+        super().__init__(database, self.ledger.of(DEFAULT_TENANT))
+
+    def of(self, tenant: str) -> Records:
+        """The records of a tenant."""
+        return self if tenant == DEFAULT_TENANT else Records(self._database, self.ledger.of(tenant))
+
+    def tenants(self) -> list[str]:
+        """The tenants that have revisions."""
         with self._database.read() as session:
-            return self._get(session, kind, key)
+            return sorted(session.exec(select(RevisionRow.tenant).distinct()).all())
 
-    @staticmethod
-    def _get(session: Session, kind: type[Row], key: str) -> Row | None:
-        return session.get(kind, key)
+    def close(self) -> None:
+        """Write what waits and let go of the file, also if the last counts cannot be written."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.ledger.close()
+        finally:
+            self._database.close()
+
+    # Watched directories and packs: the default tenant's
+
+    def place(self, file: str, document: ReasoningProcedure) -> Change:
+        """A watched file holds a document; see `revisions.place`."""
+        return self._database.write(lambda session: revisions.place(session, file, document))
+
+    def withdraw(self, file: str, kept: Iterable[str] = ()) -> Change:
+        """A watched file no longer holds other documents; see `revisions.withdraw`."""
+        names = tuple(kept)
+        return self._database.write(lambda session: revisions.withdraw(session, file, names))
+
+    def files(self) -> set[str]:
+        """The watched files that held a document when they were last read."""
+        with self._database.read() as session:
+            return set(session.exec(select(SourceRow.file)).all())
+
+    def imported(self, name: str | None = None) -> list[ImportRow]:
+        """The imported releases, of one pack or of all, oldest first."""
+        chosen = select(ImportRow).order_by(col(ImportRow.at), col(ImportRow.release))
+        if name is not None:
+            chosen = chosen.where(ImportRow.name == name)
+        with self._database.read() as session:
+            return list(session.exec(chosen).all())
+
+    def refuse_downgrade(self, row: ImportRow) -> None:
+        """Refuse early what `admit` would refuse for its version; see `imports.refuse_downgrade`."""
+        with self._database.read() as session:
+            imports.refuse_downgrade(session, row)
+
+    def admit(
+        self,
+        row: ImportRow,
+        documents: Sequence[ReasoningProcedure],
+        traces: Mapping[str, str],
+        approval: imports.Approval | None,
+    ) -> imports.Admitted:
+        """Keep an import and its procedures; see `imports.admit`."""
+        return self._database.write(lambda session: imports.admit(session, row, documents, traces, approval))

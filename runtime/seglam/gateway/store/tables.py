@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, text
+from sqlalchemy import ForeignKeyConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 2
-"""1 had no imports; a file of version 1 gets their table when it is opened."""
+SCHEMA_VERSION = 3
+"""1 had no imports, 2 no tenants and counters without a replica; see `migrations`."""
+DEFAULT_TENANT = "default"
+"""Whose everything is that older versions kept, and whose requests are that nobody identifies."""
 APPLICATION_ID = 0x5E61A3
 """SQLite's application id of a SEGLAM store, in the file's header."""
 
@@ -40,11 +42,15 @@ def stamp(moment: datetime | None = None) -> str:
 
 
 class RevisionRow(SQLModel, table=True):
-    """One revision. `document` is the whole document as canonical JSON; the digest covers the reasoning in it."""
+    """One revision of one tenant. `document` is the whole document as canonical JSON; the digest covers its
+    reasoning."""
 
     __tablename__ = "revisions"
-    __table_args__ = (Index("one_active_revision", "name", unique=True, sqlite_where=text("state = 'Active'")),)
+    __table_args__ = (
+        Index("one_active_revision", "tenant", "name", unique=True, sqlite_where=text("state = 'Active'")),
+    )
 
+    tenant: str = Field(default=DEFAULT_TENANT, primary_key=True)
     digest: str = Field(primary_key=True)
     name: str = Field(index=True)
     document: str
@@ -53,6 +59,7 @@ class RevisionRow(SQLModel, table=True):
     authors: str  # JSON list
     compilation: str | None = Field(default=None, index=True)
     replaces: str | None = None
+    promoted_from: str | None = None  # tenant
     trace_id: str | None = None  # of the compilation's span
     span_id: str | None = None
     created: str
@@ -63,9 +70,11 @@ class ReviewRow(SQLModel, table=True):
     """One decision on a revision; never changed."""
 
     __tablename__ = "reviews"
+    __table_args__ = (ForeignKeyConstraint(["tenant", "digest"], ["revisions.tenant", "revisions.digest"]),)
 
     id: int | None = Field(default=None, primary_key=True)
-    digest: str = Field(index=True, foreign_key="revisions.digest")
+    tenant: str = DEFAULT_TENANT
+    digest: str = Field(index=True)
     reviewer: str
     decision: str
     reason: str
@@ -149,6 +158,7 @@ class NegativeRow(SQLModel, table=True):
     __tablename__ = "negatives"
 
     id: int | None = Field(default=None, primary_key=True)
+    tenant: str = Field(default=DEFAULT_TENANT, index=True)
     fingerprint: str = Field(index=True)
     reason: str
     model: str
@@ -159,19 +169,8 @@ class NegativeRow(SQLModel, table=True):
     created: str
 
 
-class CounterRow(SQLModel, table=True):
-    """A sum for one day (UTC) and procedure; `procedure` is empty where none is concerned."""
-
-    __tablename__ = "counters"
-
-    day: str = Field(primary_key=True)
-    procedure: str = Field(primary_key=True)
-    name: str = Field(primary_key=True)
-    value: int
-
-
 class SourceRow(SQLModel, table=True):
-    """The revision that a file of a watched directory held when it was last read."""
+    """The revision that a file of a watched directory held when it was last read. Files are the default tenant's."""
 
     __tablename__ = "sources"
 
