@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -63,4 +64,5 @@ class Examinations:
     async def _examine(self, document: Revision, result: JobResult | None, base: Revision | None) -> Findings:
         bench = await self._benches.bench()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, examine, document, result, base, bench)
+        here = contextvars.copy_context()  # the gates' spans belong to the verification's
+        return await loop.run_in_executor(self._threads, here.run, examine, document, result, base, bench)

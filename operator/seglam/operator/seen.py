@@ -73,6 +73,7 @@ class Procedure:
 
     `digest` is that of the current spec where the status tells it, else None: the document must be read. `pool` names
     the runners that its revisions are to be served by; `stated` says that the annotation of the authors is there;
+    `traceparent` is the span in which its text came to be;
     `pack_import` names the PackImport that it belongs to, and `release` the release that its text is from.
     """
 
@@ -86,6 +87,7 @@ class Procedure:
     status: StatusSeen
     pack_import: str | None = None
     release: str | None = None
+    traceparent: str | None = None
 
     @property
     def digest(self) -> str | None:
@@ -119,6 +121,7 @@ class Revision:
     compilation: str | None
     gates: tuple[Gate, ...]
     status: StatusSeen
+    traceparent: str | None = None
 
     @property
     def verified(self) -> bool | None:

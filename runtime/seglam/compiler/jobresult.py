@@ -179,6 +179,9 @@ class JobResult(_Part):
     arguments: dict[str, str] = Field(default_factory=dict)
     retry_after: float | None = Field(default=None, description="Seconds that a failing model asked to wait.")
     cut: list[str] = Field(default_factory=list, description="What was left out to stay within the size.")
+    trace: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        default=None, description="W3C traceparent of the span in which it was compiled."
+    )
 
     @classmethod
     def of(cls, made: Compilation, compilation: str, attempt: int, requester: str) -> Self:

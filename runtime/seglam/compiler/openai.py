@@ -30,6 +30,7 @@ from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.usage import UsageLimits
 
+from seglam import telemetry
 from seglam.compiler.budget import Allowance
 from seglam.compiler.endpoints import Endpoint
 from seglam.compiler.model import Completion, Failure, ModelFailed, Question, R
@@ -62,7 +63,11 @@ class OpenAIModel:
         limit = min(self.endpoint.timeout, allowance.seconds)
         async with asyncio.timeout(min(limit * (1 + OUTPUT_RETRIES), allowance.seconds)):
             async with openai.AsyncOpenAI(
-                base_url=self.endpoint.base_url, api_key=self.endpoint.api_key, timeout=limit, max_retries=0
+                base_url=self.endpoint.base_url,
+                api_key=self.endpoint.api_key,
+                timeout=limit,
+                max_retries=0,
+                default_headers=telemetry.carrier(),
             ) as client:
                 model = OpenAIChatModel(
                     self.endpoint.model,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from seglam.compiler import Bench, Budget, Compiler, Models, models_of
+from seglam.compiler.tracing import TracedModel
 from seglam.gateway.answers import AnswerLog, AnswerSettings
 from seglam.gateway.ledger.prices import Budget as DailyBudget
 from seglam.gateway.misses import Compiling
@@ -16,7 +17,7 @@ from seglam.gateway.settings import Settings
 from seglam.gateway.source import Source
 from seglam.gateway.store import Store
 from seglam.gateway.tenancy import Policy
-from seglam.gateway.tracing import TracedModel
+
 from seglam.sandbox import Engine, Sandbox
 
 Report = Callable[[str], None]

@@ -106,6 +106,10 @@ ACTIVE_SELECTOR = f"{LABEL_ACTIVE}=true"
 RUNNER_SELECTOR = f"{LABEL_RUNNER}=true"
 MANAGED_LABELS = {LABEL_MANAGED_BY: OPERATOR}
 ANNOTATION_AUTHORS = "seglam.dev/authors"
+ANNOTATION_TRACEPARENT = "tracing.k8s.io/traceparent"
+"""The span in which an object came to be, as KEP-5915 names it; written once, when the object is made."""
+ANNOTATION_ACTIVATION = "seglam.dev/activation-traceparent"
+"""The span in which a revision was last activated; written in the request that activates it."""
 """Authors of a ReasoningProcedure, one a line; stamped by an admission policy."""
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seglam.resources.names import LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_TENANT, OPERATOR
+from seglam.resources.names import ANNOTATION_TRACEPARENT, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_TENANT, OPERATOR
+from seglam.telemetry import SpanReference
 
 Object = dict[str, Any]
 """An object of the API as JSON."""
@@ -43,6 +44,11 @@ def labels(component: str, tenant: str | None = None, **more: str) -> dict[str, 
     if tenant is not None:
         stated[LABEL_TENANT] = tenant
     return stated | {f"seglam.dev/{name.replace('_', '-')}": value for name, value in more.items()}
+
+
+def traced(traceparent: str | None) -> dict[str, str]:
+    """The annotation that names the span in which an object is made; nothing for what is no valid one."""
+    return {ANNOTATION_TRACEPARENT: traceparent} if traceparent and SpanReference.parse(traceparent) else {}
 
 
 def meta(name: str, namespace: str | None, marks: Mapping[str, str]) -> Object:

@@ -17,6 +17,7 @@ from seglam.operator.desired.common import (
     memory,
     meta,
     restricted_pod,
+    traced,
 )
 from seglam.operator.settings import CompileSettings, Settings
 from seglam.resources import ProcedureCompilationSpec
@@ -50,7 +51,7 @@ def compile_job(name: str, tenant: str, uid: str, spec: ProcedureCompilationSpec
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": meta(name, settings.compile_namespace, marks),
+        "metadata": {**meta(name, settings.compile_namespace, marks), **_annotations(spec)},
         "spec": {
             "backoffLimit": 1,
             "activeDeadlineSeconds": compiling.deadline_s,
@@ -60,6 +61,11 @@ def compile_job(name: str, tenant: str, uid: str, spec: ProcedureCompilationSpec
             "template": {"metadata": {"labels": marks}, "spec": _pod(name, spec, settings)},
         },
     }
+
+
+def _annotations(spec: ProcedureCompilationSpec) -> Object:
+    found = traced(spec.traceparent)
+    return {"annotations": found} if found else {}
 
 
 def gateway_host(settings: Settings) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from seglam.operator.desired.common import Object
+from seglam.operator.desired.common import Object, traced
 from seglam.procedures.document import Spec
 from seglam.resources.names import (
     ANNOTATION_AUTHORS,
@@ -17,6 +17,7 @@ from seglam.resources.names import (
     shortened,
 )
 from seglam.resources.revision import Content
+from seglam.telemetry import SpanReference
 
 MODEL = "model:"
 _PRINTABLE = re.compile(r"[^\x00-\x20\x7f-\xa0\u2028\u2029]{1,256}")
@@ -28,7 +29,9 @@ def marks(compilation: str) -> dict[str, str]:
     return {LABEL_PROPOSED_BY: PROPOSED_BY_COMPILATION, LABEL_COMPILATION: compilation}
 
 
-def procedure(namespace: str, name: str, compilation: str, spec: Spec, authors: Sequence[str]) -> Object:
+def procedure(
+    namespace: str, name: str, compilation: str, spec: Spec, authors: Sequence[str], traceparent: str | None = None
+) -> Object:
     """The procedure, without anything that says where and how it runs: that is for people to say."""
     return {
         "apiVersion": REASONING_PROCEDURE.api_version,
@@ -37,7 +40,7 @@ def procedure(namespace: str, name: str, compilation: str, spec: Spec, authors: 
             "name": name,
             "namespace": namespace,
             "labels": marks(compilation),
-            "annotations": {ANNOTATION_AUTHORS: "\n".join(authors)},
+            "annotations": {ANNOTATION_AUTHORS: "\n".join(authors), **traced(traceparent)},
         },
         "spec": Content.of(spec).model_dump(mode="json", by_alias=True, exclude_none=True),
     }
@@ -46,6 +49,12 @@ def procedure(namespace: str, name: str, compilation: str, spec: Spec, authors: 
 def names(stated: str, digest: str) -> tuple[str, str]:
     """Names for a proposed procedure: the one that its author gave it, and one for where that is taken."""
     return stated, f"{shortened(stated, 54)}-{hexadecimal(digest, 8)}"
+
+
+def trace_of(asked: str | None, stated: str | None) -> str | None:
+    """The span of a compilation: what its Job states, if that is of the trace that the miss began, else the miss's."""
+    miss, made = SpanReference.parse(asked), SpanReference.parse(stated)
+    return stated if miss and made and miss.trace_id == made.trace_id else asked
 
 
 def authors(requester: str, stated: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seglam.operator.desired.common import traced
 from seglam.procedures.document import Spec
 from seglam.resources.names import (
     LABEL_COMPILATION,
@@ -29,8 +30,9 @@ def revision(
     pool: str,
     *,
     labels: Mapping[str, str] | None = None,
+    traceparent: str | None = None,
 ) -> dict[str, Any]:
-    """A revision that goes with its procedure, whose UID is `owner`."""
+    """A revision that goes with its procedure, whose UID is `owner`. `traceparent` is the span of its compilation."""
     content = Content.of(spec).model_dump(mode="json", by_alias=True, exclude_none=True)
     return {
         "apiVersion": PROCEDURE_REVISION.api_version,
@@ -39,6 +41,7 @@ def revision(
             "name": revision_name(procedure, digest),
             "namespace": namespace,
             "labels": {**MANAGED_LABELS, LABEL_PROCEDURE: procedure, LABEL_POOL: pool, **(labels or {})},
+            "annotations": traced(traceparent),
             "ownerReferences": [
                 {
                     "apiVersion": REASONING_PROCEDURE.api_version,

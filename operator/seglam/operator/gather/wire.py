@@ -22,6 +22,7 @@ from seglam.operator.seen import (
 from seglam.resources.names import (
     ANNOTATION_AUTHORS,
     ANNOTATION_PACK_RELEASE,
+    ANNOTATION_TRACEPARENT,
     DEFAULT_POOL,
     LABEL_ACTIVE,
     LABEL_COMPILATION,
@@ -151,6 +152,7 @@ class ProcedureWire(_Wire):
             compilation=self.metadata.labels.get(LABEL_COMPILATION),
             pack_import=self.metadata.labels.get(LABEL_PACK_IMPORT),
             release=self.metadata.annotations.get(ANNOTATION_PACK_RELEASE),
+            traceparent=self.metadata.annotations.get(ANNOTATION_TRACEPARENT),
             status=status.seen(
                 digest=status.digest,
                 activeDigest=status.active_digest,
@@ -198,6 +200,7 @@ class _RevisionWire(_Wire):
             compilation=meta.labels.get(LABEL_COMPILATION),
             gates=tuple(Gate(intern(g.gate), g.passed, "" if g.passed else g.summary) for g in self.status.evidence),
             status=self.status.seen(),
+            traceparent=meta.annotations.get(ANNOTATION_TRACEPARENT),
         )
 
 

@@ -204,7 +204,7 @@ class Compilations:
         try:
             await self._proposals.available()
             await self._say(seen, Verdict(Reason.VERIFYING, "what the Job proposes is being verified"))
-            made = await self._proposals.make(seen.meta, seen.spec.requester, result)
+            made = await self._proposals.make(seen.meta, seen.spec.requester, result, seen.spec.traceparent)
         except Refused as refusal:
             message = shortened(str(refusal), MAX_TEXT)
             return await self._finish(seen, Ended(refusal.outcome, message, calls=how.calls))

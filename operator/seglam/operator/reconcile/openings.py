@@ -91,11 +91,21 @@ class Openings:
         if not 0 < len(authors) <= MAX_AUTHORS:
             return Current(digest, authors)
         labels = desired.compilation_label(procedure.compilation)
+        # What a compilation wrote is what it wrote until somebody edits it.
+        own = procedure.meta.generation == 1 or procedure.compilation is None
         try:
             await self._ensure(
                 PROCEDURE_REVISION,
                 desired.revision(
-                    meta.namespace, meta.name, meta.uid, digest, authors, document.spec, procedure.pool, labels=labels
+                    meta.namespace,
+                    meta.name,
+                    meta.uid,
+                    digest,
+                    authors,
+                    document.spec,
+                    procedure.pool,
+                    labels=labels,
+                    traceparent=procedure.traceparent if own else None,
                 ),
                 procedure,
             )

@@ -6,7 +6,9 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from seglam import telemetry
 from seglam.cluster import Conflict, Selection
 from seglam.operator.context import Context
 from seglam.operator.controllers import Controller, Object, Watch
@@ -28,6 +30,7 @@ from seglam.operator.status import condition, ready
 from seglam.procedures import Revision as Document
 from seglam.resources.conditions import ConditionType, Reason
 from seglam.resources.names import (
+    ANNOTATION_ACTIVATION,
     ANNOTATION_AUTHORS,
     LABEL_ACTIVE,
     LABEL_POOL,
@@ -37,6 +40,7 @@ from seglam.resources.names import (
     hexadecimal,
     revision_name,
 )
+from seglam.telemetry import SpanReference
 
 log = logging.getLogger(__name__)
 
@@ -205,11 +209,25 @@ class Procedures:
             self._neighbours.withdrawn(revision)
 
     async def _label(self, procedure: Procedure, revision: Revision, *, active: bool) -> None:
-        await self._patch_labels(
-            revision, {LABEL_ACTIVE: "true", LABEL_POOL: procedure.pool} if active else {LABEL_ACTIVE: None}
-        )
+        if active:
+            await self._activated(procedure, revision)
+        else:
+            await self._patch_labels(revision, {LABEL_ACTIVE: None})
         did = "activated" if active else "deactivated"
         log.info("%s %s/%s", did, revision.meta.namespace, revision.meta.name)
+
+    async def _activated(self, procedure: Procedure, revision: Revision) -> None:
+        """Let a revision be served. The span in which that happens is written in the same request."""
+        meta = revision.meta
+        review = review_for(self._known, meta.namespace, revision.procedure, revision.digest)
+        reviewers = [each.reviewer for each in (review.decisions if review else ()) if each.decision == "Approve"]
+        compiled = SpanReference.parse(revision.traceparent)
+        with telemetry.activation(
+            revision.procedure, revision.digest, meta.namespace, reviewers, compiled=compiled
+        ) as span:
+            where = telemetry.reference(span)
+            annotations = {} if where is None else {ANNOTATION_ACTIVATION: where.traceparent}
+            await self._patch_labels(revision, {LABEL_ACTIVE: "true", LABEL_POOL: procedure.pool}, annotations)
 
     async def _repool(self, procedure: Procedure, name: str) -> None:
         """Let a revision that is served be served by the pool that its procedure wants by now."""
@@ -217,8 +235,11 @@ class Procedures:
         if revision is not None and revision.active and revision.pool != procedure.pool:
             await self._patch_labels(revision, {LABEL_POOL: procedure.pool})
 
-    async def _patch_labels(self, revision: Revision, labels: Mapping[str, str | None]) -> None:
-        body = {"metadata": {"uid": revision.meta.uid, "labels": labels}}
+    async def _patch_labels(
+        self, revision: Revision, labels: Mapping[str, str | None], annotations: Mapping[str, str] | None = None
+    ) -> None:
+        marks: dict[str, Any] = {"labels": labels, **({"annotations": annotations} if annotations else {})}
+        body = {"metadata": {"uid": revision.meta.uid, **marks}}
         meta = revision.meta
         await self._context.client.patch(PROCEDURE_REVISION, meta.name, body, meta.namespace, manager=OPERATOR)
         self._context.metrics.writes.labels(PROCEDURE_REVISION.kind, "patch").inc()

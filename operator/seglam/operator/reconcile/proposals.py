@@ -58,14 +58,15 @@ class Proposals:
         """Return if results can be verified now; `RunnersUnavailable` if not."""
         await self._examinations.available()
 
-    async def make(self, compilation: Meta, requester: str, result: JobResult) -> Made:
-        """What a result with a document leads to.
+    async def make(self, compilation: Meta, requester: str, result: JobResult, traceparent: str | None = None) -> Made:
+        """What a result with a document leads to. `traceparent` is the span of the miss.
 
         Raises:
             Refused: the document is not as it should be, or does not pass the gates.
             RunnersUnavailable: it cannot be verified now.
         """
         stated = result.name or ""
+        result = result.model_copy(update={"trace": proposal.trace_of(traceparent, result.trace)})
         document = await asyncio.to_thread(_document, stated, result)
         authors = proposal.authors(requester, result.authors)
         if result.outcome is JobOutcome.EXTENDED:
@@ -85,7 +86,9 @@ class Proposals:
                 continue
             named = Revision(name, document.spec, document.digest)
             await self._examine(named, result, None)
-            body = proposal.procedure(compilation.namespace, name, compilation.name, document.spec, authors)
+            body = proposal.procedure(
+                compilation.namespace, name, compilation.name, document.spec, authors, result.trace
+            )
             if await self._create(REASONING_PROCEDURE, body):
                 return Made(name, document.digest)
         raise Refused(JobOutcome.FAILED, f"procedures called {' and '.join(names)} exist already")
@@ -106,7 +109,7 @@ class Proposals:
         if procedure is None or procedure.meta.deleting or base is None:
             raise Refused(JobOutcome.FAILED, f"the revision of {document.name} that it extends is not served any more")
         await self._examine(document, result, base)
-        await self._revise(compilation, procedure, document, authors)
+        await self._revise(compilation, procedure, document, authors, result.trace)
         return Made(document.name, document.digest)
 
     async def _procedure(self, namespace: str, name: str) -> Procedure | None:
@@ -124,7 +127,12 @@ class Proposals:
             raise Refused(JobOutcome.FAILED, str(problem)) from problem
 
     async def _revise(
-        self, compilation: Meta, procedure: Procedure, document: Revision, authors: tuple[str, ...]
+        self,
+        compilation: Meta,
+        procedure: Procedure,
+        document: Revision,
+        authors: tuple[str, ...],
+        traceparent: str | None,
     ) -> None:
         namespace, name, digest = compilation.namespace, document.name, document.digest
         known = self._known.revision(namespace, revision_name(name, digest))
@@ -139,6 +147,7 @@ class Proposals:
             document.spec,
             procedure.pool,
             labels=proposal.marks(compilation.name),
+            traceparent=traceparent,
         )
         await self._create(PROCEDURE_REVISION, body)
         await self._create(PROCEDURE_REVIEW, desired.review(namespace, name, digest, authors))

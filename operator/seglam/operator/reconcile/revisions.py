@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+from seglam import telemetry
 from seglam.operator.context import Context
 from seglam.operator.controllers import Controller
 from seglam.operator.examinations import Examinations
@@ -21,6 +22,7 @@ from seglam.procedures import Revision as Document
 from seglam.resources.conditions import ConditionType, Reason
 from seglam.resources.names import OPERATOR, PROCEDURE_REVISION, revision_name
 from seglam.sandbox import RunnersUnavailable
+from seglam.telemetry import SpanReference
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +74,10 @@ class Revisions:
             return condition(ConditionType.VERIFIED, False, Reason.VERIFICATION_FAILED, str(problem))
         if document is None:
             return None
-        findings = await self._examine(revision, document)
+        meta, compiled = revision.meta, SpanReference.parse(revision.traceparent)
+        with telemetry.verification(revision.procedure, revision.digest, meta.namespace, compiled=compiled) as span:
+            findings = await self._examine(revision, document)
+            span.set_attribute(telemetry.names.PASSED, findings.passed)
         body = {
             "apiVersion": PROCEDURE_REVISION.api_version,
             "kind": KIND,

@@ -13,13 +13,16 @@ import traceback
 from datetime import UTC, datetime
 from types import FrameType
 
+from seglam import telemetry
 from seglam.compiler import Bench, Budget, Compiler, Missed, RecordingError, models_of
 from seglam.compiler.endpoints import SettingsError
 from seglam.compiler.job.calls import CallFailed, runners, work_of
 from seglam.compiler.job.keeping import Keeper
 from seglam.compiler.job.settings import JobSettings, SettingsInvalid
+from seglam.compiler.job.tracing import traced
 from seglam.compiler.jobresult import MAX_MESSAGE, JobOutcome, JobResult, Work, shortened
 from seglam.compiler.subjects import request_from_json
+from seglam.compiler.tracing import TracedModel
 from seglam.lookup import Hit, Index, Miss
 from seglam.procedures.document import API_VERSION, KIND, Metadata, ReasoningProcedure
 from seglam.procedures.patterns import PatternError
@@ -49,7 +52,8 @@ def main() -> int:
             os._exit(code)
 
     signal.signal(signal.SIGTERM, end)
-    result = _result(settings)
+    with traced(settings, os.environ):
+        result = _result(settings)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the result is being written
     return _kept(keeper, result)
 
@@ -108,9 +112,22 @@ def compile_work(settings: JobSettings, work: Work) -> JobResult:
     bench = Bench(runners(settings, "a"), runners(settings, "b"))
     choices = settings.choices.read_text(encoding="utf-8").splitlines() if settings.choices else []
     budget = Budget(seconds=settings.seconds)
-    compiler = Compiler(models.author, models.verifier, bench, budget=budget, choices=choices)
-    made = compiler.compile(Missed(request, found, work.tenant), index, progress)
-    return JobResult.of(made, settings.compilation, settings.attempt, work.requester)
+    author = settings.models.get("SEGLAM_MODEL", "recorded")
+    compiler = Compiler(
+        TracedModel(models.author, "author", author),
+        TracedModel(models.verifier, "verifier", settings.models.get("SEGLAM_VERIFIER_MODEL", author)),
+        bench,
+        budget=budget,
+        choices=choices,
+    )
+    with telemetry.compilation(settings.compilation, work.fingerprint) as span:
+        made = compiler.compile(Missed(request, found, work.tenant), index, progress)
+        span.set_attribute(telemetry.names.COMPILATION_OUTCOME, made.outcome)
+        if made.document is None and made.negative is None:
+            telemetry.failed(span, made.outcome, "")
+        where = telemetry.reference(span)
+    result = JobResult.of(made, settings.compilation, settings.attempt, work.requester)
+    return result if where is None else result.model_copy(update={"trace": where.traceparent})
 
 
 def index_of(work: Work) -> Index:

@@ -21,6 +21,7 @@ from seglam.gateway.cluster.decoding import Announced
 from seglam.lookup import Index
 from seglam.procedures import Revision
 from seglam.procedures.canonical import canonical
+from seglam.telemetry import SpanReference
 
 REBUILD = 64
 """Changes of one tenant's procedures at one time from which a new index is made rather than the old one changed, if
@@ -36,10 +37,12 @@ _EMPTY = Index()
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A revision that may be served, and the pool of runners that run it."""
+    """A revision that may be served, the pool of runners that run it, and the spans in which it came to be served."""
 
     revision: Revision
     pool: str
+    compiled: SpanReference | None = None
+    activated: SpanReference | None = None
 
 
 @dataclass(slots=True)
@@ -130,7 +133,9 @@ class Catalog:
         if new is not None:
             concerned[new.procedure] = None
             try:
-                tenant.announced.setdefault(new.procedure, {})[name] = Active(new.revision(), new.pool)
+                tenant.announced.setdefault(new.procedure, {})[name] = Active(
+                    new.revision(), new.pool, new.compiled, new.activated
+                )
             except ValueError as error:
                 self._reject(tenant, new.procedure, name, error)
         return concerned

@@ -123,6 +123,11 @@ class Compilations:
         found = self._entries.get(Key(tenant, name))
         return None if found is None else found.known
 
+    def traceparent(self, tenant: str, name: str) -> str | None:
+        """The trace to which a compilation belongs."""
+        known = self.get(tenant, name)
+        return None if known is None else known.spec.traceparent
+
     def negatives(self, tenant: str) -> NegativeIndex:
         """The types that a tenant's model is not asked about."""
         found = self._negatives.get(tenant)

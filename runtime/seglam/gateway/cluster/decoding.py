@@ -9,8 +9,9 @@ import msgspec
 
 from seglam.procedures.document import Spec
 from seglam.procedures.revision import Revision
-from seglam.resources.names import DEFAULT_POOL, LABEL_POOL
+from seglam.resources.names import ANNOTATION_ACTIVATION, ANNOTATION_TRACEPARENT, DEFAULT_POOL, LABEL_POOL
 from seglam.sandbox import Address
+from seglam.telemetry import SpanReference
 
 SERVICE_NAME = "kubernetes.io/service-name"
 RUNNER_PORT = 8443
@@ -21,6 +22,7 @@ class _Meta(msgspec.Struct):
     name: str
     resource_version: str = msgspec.field(name="resourceVersion", default="0")
     labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
 
 
 class _RevisionSpec(msgspec.Struct):
@@ -61,13 +63,16 @@ _SLICE = msgspec.json.Decoder(_Slice)
 
 @dataclass(slots=True)
 class Announced:
-    """An active revision as it was heard of. `content` is its document's text until somebody has read it."""
+    """An active revision as it was heard of. `content` is its document's text until somebody has read it; `compiled`
+    and `activated` are the spans in which it was."""
 
     procedure: str
     digest: str
     pool: str
     version: int
     content: bytes | Revision
+    compiled: SpanReference | None = None
+    activated: SpanReference | None = None
 
     def revision(self) -> Revision:
         """The revision, read once. `ValueError` if it is no document that this release knows."""
@@ -83,7 +88,10 @@ def announced(raw: bytes, known: Callable[[str, str], Revision | None] = lambda 
     before = known(meta.namespace, spec.digest)
     content = before if before is not None and before.name == spec.procedure else bytes(spec.document)
     version = int(meta.resource_version) if meta.resource_version.isdecimal() else 0
-    return Announced(spec.procedure, spec.digest, meta.labels.get(LABEL_POOL, DEFAULT_POOL), version, content)
+    pool, notes = meta.labels.get(LABEL_POOL, DEFAULT_POOL), meta.annotations
+    compiled = SpanReference.parse(notes.get(ANNOTATION_TRACEPARENT))
+    activated = SpanReference.parse(notes.get(ANNOTATION_ACTIVATION))
+    return Announced(spec.procedure, spec.digest, pool, version, content, compiled, activated)
 
 
 @dataclass(frozen=True, slots=True)

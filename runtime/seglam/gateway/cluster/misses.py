@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
+from seglam import telemetry
 from seglam.cluster import Client, ClusterError, ConfigurationError, Conflict, Forbidden, Invalid, NotFound
 from seglam.compiler import Missed
 from seglam.gateway.answering import Declined, Started
@@ -27,7 +26,7 @@ from seglam.gateway.web import Asked, Blocking
 from seglam.gateway.wire import dump_request
 from seglam.lookup import Miss
 from seglam.resources import ProcedureCompilation
-from seglam.resources.names import API_VERSION, GATEWAY, PROCEDURE_COMPILATION, compilation_name
+from seglam.resources.names import ANNOTATION_TRACEPARENT, API_VERSION, GATEWAY, PROCEDURE_COMPILATION, compilation_name
 
 DEADLINE_S = 10.0
 """Seconds that the API server may take; the caller waits for them."""
@@ -61,6 +60,10 @@ class _Wanted:
             "reference": {"host": host, "id": self.name},
         }
         return spec if self.traceparent is None else {**spec, "traceparent": self.traceparent}
+
+    def annotations(self) -> dict[str, str]:
+        """Those of a new object."""
+        return {} if self.traceparent is None else {ANNOTATION_TRACEPARENT: self.traceparent}
 
 
 class Misses:
@@ -203,7 +206,7 @@ class Misses:
         body = {
             "apiVersion": API_VERSION,
             "kind": PROCEDURE_COMPILATION.kind,
-            "metadata": {"name": wanted.name, "namespace": wanted.tenant},
+            "metadata": {"name": wanted.name, "namespace": wanted.tenant, "annotations": wanted.annotations()},
             "spec": wanted.spec(1, self._host),
         }
         made = await self._client.create(PROCEDURE_COMPILATION, body, manager=GATEWAY)
@@ -235,8 +238,6 @@ def fingerprint_of(missed: Missed) -> str:
 def _wanted(missed: Missed, asked: Asked) -> _Wanted:
     caller = asked.caller
     print_ = fingerprint_of(missed)
-    carrier: dict[str, str] = {}
-    TraceContextTextMapPropagator().inject(carrier)  # the request's span, if anything is traced
     return _Wanted(
         caller.tenant,
         compilation_name(caller.tenant, print_),
@@ -244,7 +245,7 @@ def _wanted(missed: Missed, asked: Asked) -> _Wanted:
         dump_request(missed.request),
         _miss(missed.miss),
         caller.requester,
-        carrier.get("traceparent"),
+        telemetry.carrier().get("traceparent"),  # the request's span, if it is recorded
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from prometheus_client.core import Metric
 
 from seglam.cluster import Change, Client
 from seglam.cluster.kinds import ENDPOINT_SLICE
+from seglam.gateway.answers import AnswerLog, AnswerSettings
 from seglam.gateway.cluster import certificates, compilations
 from seglam.gateway.cluster.api import create_app
 from seglam.gateway.cluster.catalog import Catalog
@@ -27,6 +29,7 @@ from seglam.gateway.cluster.internal.app import create_app as create_internal_ap
 from seglam.gateway.cluster.internal.forwarding import Verification
 from seglam.gateway.cluster.internal.jobs import Jobs
 from seglam.gateway.cluster.internal.model import Model
+from seglam.gateway.cluster.internal.spans import Spans
 from seglam.gateway.cluster.keys import cluster_keyring
 from seglam.gateway.cluster.metrics import Metrics, gauge
 from seglam.gateway.cluster.misses import Misses
@@ -46,6 +49,7 @@ from seglam.resources.names import (
     VERIFICATION,
     runner_server_name,
 )
+from seglam.telemetry.collector import collector
 
 HIT_THREADS = 64
 MISS_THREADS = 16
@@ -74,6 +78,7 @@ class Gateway:
         self.endpoints = Endpoints()
         self.compilations = Compilations()
         self.keyring = cluster_keyring(client)
+        self.answers = AnswerLog(AnswerSettings.of(settings.data_dir, os.environ))
         self._tenants = Tenants(settings.tenants_file)
         self._texts = Texts(settings.data_dir / "texts.sqlite3", ttl_s=settings.miss_ttl_s, limit=settings.miss_bytes)
         self._runners = Runners(self.catalog, self.endpoints, settings.tls_dir, self.metrics.runner_failures.inc)
@@ -140,6 +145,7 @@ class Gateway:
                 ended = await asyncio.gather(background, return_exceptions=True)
                 self._runners.close()
                 self._texts.close()
+                await asyncio.to_thread(self.answers.close)
         if isinstance(ended[0], Exception):
             raise ended[0]
 
@@ -176,7 +182,9 @@ class Gateway:
     def _public_server(self) -> uvicorn.Server:
         settings = self.settings
         identify = identification(self.keyring, self._tenants, settings.audience, settings.anonymous_tenant)
-        service = ClusterService(self.catalog, self._runners, self._misses, self.metrics, threads(HIT_THREADS))
+        service = ClusterService(
+            self.catalog, self._runners, self._misses, self.metrics, threads(HIT_THREADS), self.answers
+        )
         app = create_app(service, self.compilations, identify, self.readiness, self.metrics)
         return server(app, settings.grace_s)
 
@@ -190,7 +198,10 @@ class Gateway:
             session,
         )
         model = Model(settings.upstream, self._texts, self._beside, session, self.metrics.tokens.inc)
-        app = create_internal_app(jobs, self._texts, self.catalog, verification, model, self.metrics, self._beside)
+        spans = Spans(collector(), self.compilations.traceparent, session)
+        app = create_internal_app(
+            jobs, self._texts, self.catalog, verification, model, self.metrics, self._beside, spans
+        )
         return server(app, settings.grace_s, certificates.for_server(settings.tls_dir))
 
     def _gauges(self) -> Iterator[Metric]:
@@ -209,4 +220,5 @@ class Gateway:
         yield gauge("seglam_revisions_unreadable", "Active revisions not served.", len(self.catalog.unreadable))
         yield gauge("seglam_runners", "Addresses of runner pods.", self.endpoints.size())
         yield gauge("seglam_compilations_at_work", "Compilations that have not ended.", self.compilations.at_work())
+        yield gauge("seglam_answers_unrecorded", "Answers that were not recorded.", self.answers.dropped)
         yield gauge("seglam_ready", "Whether requests should be sent here.", float(self.readiness.ready))

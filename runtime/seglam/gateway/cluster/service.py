@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 import uuid
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 from seglam.gateway.access import Caller
 from seglam.gateway.answering import Answering, Started, Unanswered, observed
+from seglam.gateway.answers import AnswerLog
 from seglam.gateway.cluster.catalog import Catalog
 from seglam.gateway.cluster.metrics import Metrics, Tally
 from seglam.gateway.cluster.misses import Misses
 from seglam.gateway.outcomes import Answer, Outcome
 from seglam.gateway.running import Runner, Running, Served, program_of
-from seglam.gateway.savings import PriceList, savings
+from seglam.gateway.savings import Prices, savings
 from seglam.gateway.web import Asked, Blocking, Reply
 from seglam.lookup import Hit, Miss
-from seglam.procedures import Request
+from seglam.procedures import Request, Revision
 from seglam.procedures.values import ValueProblem
 
 MAX_TALLIES = 10_000
@@ -31,22 +33,32 @@ class ClusterService:
 
     Args:
         hits: threads for what the hit path does, which nothing else may take.
+        answers: where answers are recorded.
     """
 
-    def __init__(self, catalog: Catalog, running: Running, misses: Misses, metrics: Metrics, hits: Blocking) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        running: Running,
+        misses: Misses,
+        metrics: Metrics,
+        hits: Blocking,
+        answers: AnswerLog | None = None,
+    ) -> None:
         self.catalog = catalog
         self._misses = misses
         self._metrics = metrics
         self._hits = hits
-        self._runner = Runner(running, lambda revision: Served(program_of(revision)))
+        self._answers = answers
+        self._running = running
         self._tallies: dict[str, Tally] = {}
         self._lock = threading.Lock()
 
     async def answer(self, asked: Asked) -> Reply:
         """Answer a request."""
         identity, tenant = uuid.uuid4().hex, asked.caller.tenant
-        answering = Answering(self._runner, self._tally(tenant))
-        with observed(asked.request, identity, tenant, asked.headers) as told:
+        answering = Answering(Runner(self._running, partial(self._served, tenant)), self._tally(tenant))
+        with observed(asked.request, identity, tenant, asked.headers, log=self._answers, source=asked.source) as told:
             index, began = self.catalog.index(tenant), perf_counter()
             decided: Answer | Unanswered = await self._hits(
                 answering.decide, asked.request, index, identity=identity, tenant=tenant
@@ -58,8 +70,15 @@ class ClusterService:
                 answer = decided
                 if answer.outcome is Outcome.HIT:
                     self._metrics.hit_seconds.observe(perf_counter() - began)
-            told(answer)
+            answer = told(answer)
         return Reply(answer, waited)
+
+    def _served(self, tenant: str, revision: Revision) -> Served:
+        """How a tenant's revision is run, and the spans in which it was compiled and activated."""
+        active = self.catalog.active(tenant, revision.digest)
+        if active is None:
+            return Served(program_of(revision))
+        return Served(program_of(revision), active.compiled, active.activated)
 
     async def explain(self, request: Request, caller: Caller) -> Hit | Miss:
         """What the lookup decides."""
@@ -68,7 +87,7 @@ class ClusterService:
 
     def savings(self, tenant: str) -> dict[str, Any]:
         """What the model did not have to do since this replica began; see `seglam.gateway.savings`."""
-        return {**savings(self._tally(tenant).totals(), PriceList()), "scope": "this replica since its start"}
+        return {**savings(self._tally(tenant).totals(), Prices()), "scope": "this replica since its start"}
 
     async def _missed(self, answering: Answering, unanswered: Unanswered, asked: Asked) -> tuple[Answer, int]:
         """What a miss leads to, and the seconds that its caller was ready to wait for that."""

@@ -9,10 +9,12 @@ from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import Response, StreamingResponse
 
+from seglam import telemetry
 from seglam.gateway.cluster.catalog import Catalog
 from seglam.gateway.cluster.internal.forwarding import DEADLINE, MAX_BODY, Forwarded, Verification
 from seglam.gateway.cluster.internal.jobs import Jobs
 from seglam.gateway.cluster.internal.model import Model
+from seglam.gateway.cluster.internal.spans import Spans
 from seglam.gateway.cluster.metrics import Metrics
 from seglam.gateway.cluster.texts import Kept, Texts
 from seglam.gateway.web import Blocking, new_app
@@ -31,6 +33,7 @@ def create_app(
     model: Model,
     metrics: Metrics,
     blocking: Blocking,
+    spans: Spans,
 ) -> FastAPI:
     """The application: each call must come from the Job of the compilation that it names, and be for one that waits."""
     app = new_app("SEGLAM for compile Jobs")
@@ -77,7 +80,14 @@ def create_app(
     @app.post(PREFIX + "/model/chat/completions", summary="Ask the model, within the compilation's budget")
     async def completions(name: str, http: HttpRequest) -> Response:
         await admitted(http, name)
-        return _response(await model.complete(name, await _body(http)))
+        trace = telemetry.trace_headers(http.headers.raw)
+        return _response(await model.complete(name, await _body(http), trace))
+
+    @app.post(PREFIX + "/telemetry/v1/traces", summary="What the Job recorded of its compilation, for the collector")
+    async def traces(name: str, http: HttpRequest) -> Response:
+        kept = await admitted(http, name)
+        media = http.headers.get("content-type", "")
+        return _response(await spans.take(kept.tenant, name, media, await _body(http)))
 
     return app
 

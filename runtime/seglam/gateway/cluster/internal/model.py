@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -49,8 +50,9 @@ class Model:
         """The list of models, as the upstream gives it."""
         return await self._call("GET", "/models", None)
 
-    async def complete(self, name: str, body: bytes) -> Forwarded:
-        """One chat completion for a compilation, whose tokens come out of the compilation's budget.
+    async def complete(self, name: str, body: bytes, trace: Mapping[str, str] = MappingProxyType({})) -> Forwarded:
+        """One chat completion for a compilation, whose tokens come out of the compilation's budget. `trace` holds the
+        Job's W3C headers, which go on to the model.
 
         Raises `Problem`: 400 for what is not forwarded, 403 for another model or a spent budget, 502 without an answer.
         """
@@ -62,7 +64,7 @@ class Model:
             raise Problem(403, "budget", f"{words}, and this call may take {reserved}")
         used = 0
         try:
-            reply = await self._call("POST", "/chat/completions", body)
+            reply = await self._call("POST", "/chat/completions", body, trace)
             used = _used(reply, reserved)
             return reply
         finally:
@@ -83,8 +85,10 @@ class Model:
             raise Problem(403, "model-not-allowed", f"compilations may ask {', '.join(sorted(allowed))}")
         return asked
 
-    async def _call(self, method: str, path: str, body: bytes | None) -> Forwarded:
-        headers = {"Accept": "application/json"}
+    async def _call(
+        self, method: str, path: str, body: bytes | None, trace: Mapping[str, str] = MappingProxyType({})
+    ) -> Forwarded:
+        headers = {"Accept": "application/json", **trace}
         if body is not None:
             headers["Content-Type"] = "application/json"
         if self._upstream.key:

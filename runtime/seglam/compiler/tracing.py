@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seglam import telemetry
-from seglam.compiler import Completion, Model, ModelCall, ModelFailed, Question
 from seglam.compiler.budget import Allowance
-from seglam.compiler.model import R
+from seglam.compiler.model import Completion, Model, ModelFailed, Question, R
+from seglam.compiler.results import ModelCall
 
 
 @dataclass(frozen=True, slots=True)
