@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
+from starlette.types import ASGIApp
 
 from seglam.gateway import Service, Settings, build_service
 from seglam.gateway.server import bind, server
@@ -41,10 +42,10 @@ def running(
 
 
 @contextmanager
-def listening(service: Service) -> Iterator[httpx2.Client]:
-    """A client of the service's HTTP API, served in a thread."""
+def listening(service: Service, around: Callable[[ASGIApp], ASGIApp] | None = None) -> Iterator[httpx2.Client]:
+    """A client of the service's HTTP API, served in a thread; `around` puts it into another application."""
     socket = bind("127.0.0.1", 0)
-    running_server = server(service, socket)
+    running_server = server(service, socket, around)
     thread = threading.Thread(target=running_server.run, kwargs={"sockets": [socket]})
     thread.start()
     try:

@@ -1,0 +1,144 @@
+"""The review console in a real browser, on a real service: from a miss to approval, with four eyes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from seglam.gateway import Service
+from seglam.gateway.pages import Console, EmbeddedDesk
+from seglam.web.pages import LocalTokens, Sessions
+from tests.services import listening, running
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = b"a key of these tests, 32 bytes long"
+KOREA = "What is the capital of Korea?"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A service with its console."""
+
+    service: Service
+    tokens: LocalTokens
+    http: httpx2.Client
+
+    @property
+    def url(self) -> str:
+        return str(self.http.base_url).rstrip("/")
+
+    @property
+    def digest(self) -> str:
+        """What waits."""
+        waiting = self.http.get("/v1/reviews").json()["reviews"]
+        return str(waiting[0]["digest"])
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service on which one miss was compiled from recordings, and waits for its review."""
+    choices = tuple(
+        line.strip()
+        for line in (ROOT / "examples/choices.txt").read_text().splitlines()
+        if line.strip() and line[0] != "#"
+    )
+    directory = tmp_path_factory.mktemp("console")
+    with running(directory, recordings=ROOT / "examples/recordings", choices=choices) as service:
+        tokens = LocalTokens(KEY)
+        console = Console(EmbeddedDesk(service), Sessions(KEY, secure=False), tokens)
+        with listening(service, console.beside) as client:
+            asked = {"text": KOREA, "context": {"locale": "en-US"}}
+            told = client.post("/v1/requests", json=asked, headers={"Prefer": "wait=200", "Seglam-User": "mallory"})
+            assert told.json()["outcome"] == "provisional", told.text
+            yield Served(service, tokens, client)
+
+
+def sign_in(page: Page, served: Served, name: str) -> None:
+    page.goto(f"{served.url}/console/enter?token={served.tokens.new()}")
+    page.get_by_label("Your name").fill(name)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Waiting for a decision")
+
+
+def open_proposal(page: Page) -> None:
+    page.get_by_role("link", name="capital-of-country").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("capital-of-country")
+
+
+def faults(page: Page, script: Path) -> list[str]:
+    """What axe-core finds that is serious or critical. It is put in by the debugger, which no policy of a page binds."""
+    page.evaluate(script.read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{each['id']}: {json.dumps(each['nodes'][0]['html'])[:200]}"
+        for each in found["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+def test_nobody_sees_a_page_without_signing_in(page: Page, served: Served) -> None:
+    page.goto(f"{served.url}/console/revisions/{served.digest}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    assert KOREA not in page.content()
+
+
+def test_an_author_is_refused_and_somebody_else_tries_and_approves(
+    page: Page, browser: Browser, served: Served, accessibility: Path
+) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    sign_in(page, served, "mallory")
+    assert faults(page, accessibility) == []
+    expect(page.get_by_text("you are one of them")).to_be_visible()
+    open_proposal(page)
+    expect(page.get_by_text("You may not approve it")).to_be_visible()
+    expect(page.get_by_role("button", name="Approve")).to_be_disabled()
+    # The page's button is a courtesy: the refusal is the service's.
+    page.get_by_label("Why, for whoever reads it later").fill("my own work")
+    page.evaluate("document.querySelector('button[value=approve]').disabled = false")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("alert")).to_contain_text("mallory")
+    page.get_by_role("button", name="Sign out").click()
+
+    sign_in(page, served, "ada")
+    open_proposal(page)
+    expect(page.locator("#request + pre")).to_contain_text(KOREA)
+    page.get_by_label("A request", exact=True).fill("What is the capital of the Republic of Korea?")
+    page.get_by_role("button", name="Ask this revision").click()
+    candidate, active = (page.get_by_label(name) for name in ("This revision alone", "What is active"))
+    expect(candidate).to_contain_text("Answer: Seoul")
+    expect(active).to_contain_text("miss")
+    assert faults(page, accessibility) == []
+    page.get_by_label("Why, for whoever reads it later").fill("patterns and code read")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.locator("dl.facts .state").first).to_have_text("Active")
+    assert [each for each in complaints if "403" not in each] == []
+    told = served.http.post("/v1/requests", json={"text": KOREA, "context": {"locale": "en-US"}}).json()
+    assert (told["outcome"], told["answer"]) == ("hit", "Seoul")
+
+
+def test_without_script_all_works_by_keyboard_alone(browser: Browser, served: Served) -> None:
+    context = browser.new_context(
+        java_script_enabled=False, viewport={"width": 360, "height": 700}, color_scheme="dark"
+    )
+    page = context.new_page()
+    page.goto(f"{served.url}/console/enter?token={served.tokens.new()}")
+    page.get_by_label("Your name").focus()
+    page.keyboard.type("grace")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Waiting for a decision")
+    digest = served.service.index and next(iter(served.service.index)).digest
+    page.goto(f"{served.url}/console/revisions/{digest}")
+    page.get_by_label("A request", exact=True).fill("What is the capital gain of Korea?")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("What was tried")
+    expect(page.get_by_label("This revision alone")).to_contain_text("miss")
+    context.close()
