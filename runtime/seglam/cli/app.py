@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from seglam.cli import ask, compiling, doctor, explain, procedures, replay, review, savings, serve
+from seglam.cli import ask, compiling, console, doctor, explain, procedures, replay, review, savings, serve
 from seglam.cli.exits import CliError, Exit, table
 from seglam.cli.output import json_line, visible
 from seglam.cli.packs import app as packs
@@ -56,6 +56,7 @@ app.command("compile")(compiling.compile_)
 app.add_typer(procedures.app, name="procedures")
 app.add_typer(review.app, name="review")
 app.add_typer(packs.app, name="pack")
+app.command("console")(console.console)
 app.command("savings")(savings.savings)
 app.command("doctor")(doctor.doctor)
 

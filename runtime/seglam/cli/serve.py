@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seglam.cli.console import console_of
 from seglam.cli.exits import Exit
 from seglam.cli.opening import DataDir, Host, Port, Recordings, service, settings_of, split
 from seglam.cli.output import Json, Output
@@ -62,19 +63,30 @@ def serve(
         auto_approve=auto_approve,
         data_dir=data_dir,
     )
-    from seglam.gateway.server import ListenError, bind, server
+    from seglam.gateway.server import ListenError, bind, is_loopback, server
 
     try:
         listening = bind(settings.host, settings.port)
     except ListenError as error:
         raise split(str(error), "choose another --port", Exit.MISSING) from error
     with listening, service(settings) as running:
-        around = _registry(settings, listening, out) if registry else None
+        beside = _registry(settings, listening, out) if registry else None
+        # Its sessions are for this machine: elsewhere they would need TLS, and names that are proved.
+        console = console_of(running, settings.data_dir) if is_loopback(listening) else None
+
+        def around(gateway: ASGIApp) -> ASGIApp:
+            inner = console.beside(gateway) if console else gateway
+            return beside(inner) if beside else inner
+
         at_work = server(running, listening, around)
         for signal_ in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signal_, _leave)  # uvicorn raises the signal again when it has ended
-        described = (*running.described, f"registry: {_url(listening)}/api/v1, packs of localhost/") if around else ()
-        _announce(out, listening, described or running.described)
+        described = running.described
+        if console:
+            described = (*described, f"review console: {_url(listening)}/console; `seglam console` prints a link to it")
+        if beside:
+            described = (*described, f"registry: {_url(listening)}/api/v1, packs of localhost/")
+        _announce(out, listening, described)
         at_work.run(sockets=[listening])
 
 

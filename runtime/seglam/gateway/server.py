@@ -44,8 +44,7 @@ def server(
     Args:
         around: puts the application into another one, whose lifespan is then kept.
     """
-    host = str(listening.getsockname()[0])
-    hosts = frozenset(LOOPBACK_NAMES) if ipaddress.ip_address(host).is_loopback else None
+    hosts = frozenset(LOOPBACK_NAMES) if is_loopback(listening) else None
     app: ASGIApp = create_app(service, hosts=None)
     if around is not None:
         app = around(app)
@@ -53,6 +52,11 @@ def server(
         app = KnownHosts(app, hosts)
     lifespan: Literal["on", "off"] = "off" if around is None else "on"
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan=lifespan, ws="none"))
+
+
+def is_loopback(listening: socket.socket) -> bool:
+    """Whether a socket is reached from this machine only."""
+    return ipaddress.ip_address(str(listening.getsockname()[0])).is_loopback
 
 
 def serve(service: Service, host: str, port: int) -> None:
