@@ -15,6 +15,7 @@ from seglam.gateway.access import Scope as Permission
 from seglam.gateway.openai import chat, models, responses
 from seglam.gateway.openai.answered import Answered
 from seglam.gateway.openai.arriving import Arriving, arriving, whole
+from seglam.gateway.openai.credentials import identified
 from seglam.gateway.openai.errors import Refused, send_error
 from seglam.gateway.openai.events import ENCODER, MEDIA
 from seglam.gateway.openai.relaying import relay
@@ -106,7 +107,7 @@ class _Route:
         headers = Headers(scope["headers"])
         own: Own = {b"cache-status": b"SEGLAM; detail=refused"}
         try:
-            caller = await self._identify(headers)
+            caller = await identified(headers, self._identify, clients=self._upstream.settings.auth == "client")
             caller.need(Permission.ASK)
             with caller.turn():
                 await self.answer(caller, headers, scope, receive, send, own)

@@ -6,10 +6,14 @@ import asyncio
 
 import pytest
 
+from seglam.gateway.access import Caller
+from seglam.gateway.openai.credentials import identified
 from seglam.gateway.openai.upstream.breaker import LONGEST_S, Breaker
 from seglam.gateway.openai.upstream.headers import PSEUDONYM, goes_round, incoming, outgoing
 from seglam.gateway.openai.upstream.places import Full, Places
 from seglam.gateway.openai.upstream.settings import UpstreamSettings
+from seglam.gateway.serving import Headers
+from seglam.web import Problem
 from seglam.web.environment import SettingsInvalid
 
 
@@ -139,6 +143,51 @@ def test_whose_credentials_go_out(auth: bytes | None, sent: bytes | None) -> Non
     passed = outgoing(CAME, auth, frozenset({"seglam-user", "host"}))
     assert [value for name, value in passed if name == b"authorization"] == ([] if sent is None else [sent])
     assert not any(name == b"seglam-user" for name, _ in passed)
+
+
+def test_a_key_of_the_gateway_goes_to_nobody() -> None:
+    passed = outgoing([(b"authorization", b"Bearer sgl_abc_secret")], None, frozenset({"authorization"}))
+    assert [name for name, _ in passed] == [b"via"]
+
+
+class Door:
+    """Takes the gateway's keys, tokens with three parts, and, if it is open, whoever shows nothing."""
+
+    def __init__(self, *, is_open: bool) -> None:
+        self._open = is_open
+
+    async def __call__(self, headers: Headers) -> Caller:
+        stated = headers.get("authorization")
+        if stated is None and self._open:
+            return Caller("stranger", "anonymous")
+        if stated in ("Bearer sgl_good", "Bearer good.j.wt"):
+            return Caller("known", stated)
+        raise Problem(401, "token-invalid" if stated else "token-missing", "no")
+
+
+@pytest.mark.parametrize(
+    ("clients", "is_open", "headers", "who"),
+    [
+        (False, True, {"authorization": "Bearer sk-openai"}, "stranger"),
+        (False, True, {"authorization": "Bearer sgl_good"}, "known"),
+        (False, True, {"authorization": "Bearer sgl_bad"}, "token-invalid"),
+        (False, True, {"authorization": "Bearer bad.j.wt"}, "token-invalid"),
+        (False, False, {"authorization": "Bearer sk-openai"}, "token-invalid"),
+        (False, False, {}, "token-missing"),
+        (True, True, {"authorization": "Bearer sk-openai"}, "stranger"),
+        (True, False, {"authorization": "Bearer sk-openai"}, "token-missing"),
+        (True, False, {"authorization": "Bearer sk", "seglam-authorization": "Bearer good.j.wt"}, "known"),
+        (True, False, {"authorization": "Bearer sgl_good"}, "known"),
+    ],
+)
+def test_whose_credentials_they_are(clients: bool, is_open: bool, headers: dict[str, str], who: str) -> None:
+    async def ask() -> str:
+        try:
+            return (await identified(Headers.of(headers), Door(is_open=is_open), clients=clients)).tenant
+        except Problem as problem:
+            return problem.code
+
+    assert asyncio.run(ask()) == who
 
 
 def test_which_headers_come_in() -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from secrets import token_hex
 
+from seglam.gateway.access.keys import PREFIX
+
 Pair = tuple[bytes, bytes]
 
 PSEUDONYM = b"seglam-" + token_hex(4).encode()
 """This process, in `Via`: a request that comes back to it has gone round in a circle."""
 VIA = b"1.1 " + PSEUDONYM
+
+OWN_KEY = b"Bearer " + PREFIX.encode()
+"""How the credentials of a client begin that hold an API key of the gateway: never for anybody else."""
 
 _HOP = frozenset(
     {
@@ -72,14 +77,11 @@ def outgoing(came: Iterable[Pair], auth: bytes | None, further: frozenset[str]) 
         for name, value in came
         if name not in dropped
         and not name.startswith(b"seglam-")
-        and (
-            name in _PASSING
-            or name in more
-            or name.startswith(_FAMILIES)
-            or (auth is None and name == b"authorization")
-        )
-        and not (auth is not None and name == b"authorization")
+        and name != b"authorization"
+        and (name in _PASSING or name in more or name.startswith(_FAMILIES))
     ]
+    if auth is None:
+        auth = next((value for name, value in came if name == b"authorization" and not value.startswith(OWN_KEY)), b"")
     if auth:
         passed.append((b"authorization", auth))
     vias = [value for name, value in came if name == b"via"]
