@@ -127,6 +127,33 @@ imagePullSecrets:
   - {protocol: TCP, port: 53}
 {{- end }}
 
+{{/* Variables of a container that exports what it records. */}}
+{{- define "seglam.telemetryEnv" -}}
+{{- with .Values.telemetry }}
+{{- if .endpoint }}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ .endpoint | quote }}}
+- {name: OTEL_TRACES_SAMPLER, value: {{ .sampler | quote }}}
+- {name: OTEL_TRACES_SAMPLER_ARG, value: {{ .ratio | quote }}}
+{{- if .values }}
+- {name: SEGLAM_TELEMETRY_VALUES, value: "1"}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Egress rules to the collector and for its name. */}}
+{{- define "seglam.telemetryEgress" -}}
+{{- if .Values.telemetry.endpoint }}
+- to:
+  {{- range default (list "0.0.0.0/0" "::/0") .Values.telemetry.cidrs }}
+  - ipBlock: {cidr: {{ . | quote }}}
+  {{- end }}
+  ports:
+  - {protocol: TCP, port: {{ int .Values.telemetry.port }}}
+{{ include "seglam.dnsEgress" . }}
+{{- end }}
+{{- end }}
+
 {{/* Version of the policy that stamps authors; empty where it is not installed. Without a cluster its kinds are not
 known, only its version: 1.36 serves the policy, unless somebody turned it off. */}}
 {{- define "seglam.stampVersion" -}}

@@ -46,6 +46,9 @@
 - {name: SEGLAM_REGISTRY_MIRROR_ALLOW_PRIVATE, value: {{ ternary "1" "0" $registry.mirrorAllowPrivate | quote }}}
 {{- end }}
 - {name: SEGLAM_ENGINE_DIR, value: /opt/seglam/engine}
+{{- with include "seglam.telemetryEnv" . | trim }}
+{{ . }}
+{{- end }}
 {{- with $registry.env }}
 {{ toYaml . }}
 {{- end }}

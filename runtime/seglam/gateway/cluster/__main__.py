@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import os
 import signal
 import sys
 
@@ -12,6 +12,7 @@ from seglam.cluster import Client, ConfigurationError, load
 from seglam.gateway.cluster.process import Gateway
 from seglam.gateway.cluster.settings import Settings, SettingsInvalid
 from seglam.sandbox import TLSError
+from seglam.telemetry import logs
 
 UNUSABLE = 2
 """Exit code where settings, certificates or addresses cannot be used."""
@@ -19,7 +20,12 @@ UNUSABLE = 2
 
 def main() -> int:
     """Run until SIGTERM or SIGINT."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    form, level = os.environ.get("SEGLAM_LOG_FORMAT", "text"), os.environ.get("SEGLAM_LOG_LEVEL", "info").upper()
+    if form not in ("json", "text") or level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        words = "give SEGLAM_LOG_FORMAT json or text and SEGLAM_LOG_LEVEL debug, info, warning or error"
+        print(f"seglam gateway: {words}", file=sys.stderr)
+        return UNUSABLE
+    logs.configure(form, level)
     try:
         telemetry.configure("seglam-gateway")
         asyncio.run(_run(Settings.from_environ()))
