@@ -12,44 +12,31 @@ from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
-from seglam.gateway import describing, views
 from seglam.gateway.access import Caller
-from seglam.gateway.answering import Declined
-from seglam.gateway.bodies import read_json, text_member
-from seglam.gateway.preferences import user_of
+from seglam.gateway.access.api import add_keys
+from seglam.gateway.deciding import add_deciding
+from seglam.gateway.reading import add_reading, allowed
 from seglam.gateway.refusals import of_review, of_store
-from seglam.gateway.reviewing import decision_of
-from seglam.gateway.service import ANONYMOUS, Pending, Service
-from seglam.gateway.serving import Headers, Identify
+from seglam.gateway.service import Pending, Service
+from seglam.gateway.serving import Identify
 from seglam.gateway.store import ReviewRefused, StoreError
 from seglam.gateway.web import (
-    STATUS,
-    TEXT,
     Asked,
     Blocking,
     KnownHosts,
     Reply,
     add_requests,
-    body_of,
     new_app,
     threads,
 )
 from seglam.lookup import Hit, Miss
 from seglam.procedures import Request
-from seglam.web import Problem
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-TENANT = "default"
-"""One machine has one tenant."""
-
-
-async def stated(headers: Headers) -> Caller:
-    """Who asks, as they say."""
-    return Caller(TENANT, user_of(headers.get("seglam-user"), ANONYMOUS))
 
 
 def create_app(
-    service: Service, *, hosts: tuple[str, ...] | None = LOOPBACK_NAMES, identify: Identify = stated
+    service: Service, *, hosts: tuple[str, ...] | None = LOOPBACK_NAMES, identify: Identify | None = None
 ) -> FastAPI:
     """The application of a service, which whoever made it closes.
 
@@ -58,6 +45,7 @@ def create_app(
             at this machine. None takes all.
         identify: who asks; raises `Problem` for whom it does not know.
     """
+    identify = identify or service.access.door()
     app = new_app()
     app.state.service = service
     blocking = threads()
@@ -65,8 +53,10 @@ def create_app(
         app.add_middleware(KnownHosts, hosts=frozenset(hosts))
     _add_errors(app)
     add_requests(app, _Answers(service, blocking), identify)
-    _add_reading(app, service, blocking)
-    _add_reviews(app, service, blocking)
+    caller = allowed(identify)
+    add_reading(app, service, blocking, caller)
+    add_deciding(app, service, blocking, caller, proved=service.access.required, accepts=service.access.rules.accepts)
+    add_keys(app, service.access.keys, identify, blocking)
     _add_readiness(app, service)
     return app
 
@@ -93,7 +83,7 @@ class _Answers:
         return Reply(await self._blocking(self._service.finish, pending), asked.wait_s)
 
     async def explain(self, request: Request, caller: Caller) -> Hit | Miss:
-        found: Hit | Miss = await self._blocking(self._service.explain, request)
+        found: Hit | Miss = await self._blocking(self._service.explain, request, caller.tenant)
         return found
 
 
@@ -107,67 +97,9 @@ def _add_errors(app: FastAPI) -> None:
         return of_review(error).response()
 
 
-def _add_reading(app: FastAPI, service: Service, blocking: Blocking) -> None:
-    @app.get("/v1/compilations/{identity}", summary="One compilation with its evidence")
-    async def compilation(identity: str) -> Response:
-        return JSONResponse(await blocking(views.compilation, service, identity))
-
-    @app.post("/v1/compilations/{identity}/continue", summary="Go on with a compilation that was interrupted")
-    async def resume(identity: str) -> Response:
-        flight = await blocking(service.resume, identity)
-        if flight is None:
-            await blocking(views.compilation, service, identity)  # 404 if there is none
-            raise Problem(409, "not-interrupted", f"compilation {identity} was not interrupted")
-        if isinstance(flight, Declined):
-            raise Problem(STATUS.get(flight.reason, 504), flight.reason, flight.explanation)
-        where = f"/v1/compilations/{flight.id}"
-        return JSONResponse({"compilation": flight.id}, 202, {"Location": where})
-
-    @app.get("/v1/procedures", summary="The procedures that are served")
-    async def procedures() -> Response:
-        return JSONResponse(await blocking(describing.procedures, service.index))
-
-    @app.get("/v1/procedures/{name}", summary="One procedure with all its revisions")
-    async def procedure(name: str) -> Response:
-        return JSONResponse(await blocking(views.procedure, service, name))
-
-    @app.get("/v1/revisions/{digest}", summary="One revision with its evidence and reviews")
-    async def revision(digest: str) -> Response:
-        return JSONResponse(await blocking(views.revision, service, digest))
-
-    @app.get("/v1/savings", summary="What the model did not have to do")
-    async def savings() -> Response:
-        return JSONResponse(await blocking(service.savings))
-
-
-def _add_reviews(app: FastAPI, service: Service, blocking: Blocking) -> None:
-    @app.get("/v1/reviews", summary="Revisions that wait for a decision")
-    async def queue() -> Response:
-        return JSONResponse(await blocking(views.review_queue, service))
-
-    @app.post("/v1/revisions/{digest}/reviews", summary="Decide on a revision", openapi_extra=_REVIEW_BODY)
-    async def decide(digest: str, http: HttpRequest) -> Response:
-        content = await read_json(http)
-        decision = decision_of(text_member(content, "decision"))
-        reviewer, reason = text_member(content, "reviewer", 200), text_member(content, "reason")
-        change = await blocking(service.decide, digest, reviewer, decision, reason)
-        shown = await blocking(views.revision, service, digest)
-        return JSONResponse({"revision": shown, "retired": list(change.removed)}, 201)
-
-
 def _add_readiness(app: FastAPI, service: Service) -> None:
     @app.get("/readyz", summary="Whether requests are answered")
     async def readyz() -> Response:
         faults = service.source.problems if service.source is not None else {}
         problems = [str(problem) for found in list(faults.values()) for problem in found]
         return JSONResponse({"status": "ready", "active": len(service.index), "problems": problems})
-
-
-_REVIEW_BODY = body_of(
-    {
-        "decision": {"enum": ["approve", "reject", "quarantine", "retire"]},
-        "reviewer": {**TEXT, "description": "Who decides; no author of the revision may approve it."},
-        "reason": TEXT,
-    },
-    ["decision", "reviewer", "reason"],
-)

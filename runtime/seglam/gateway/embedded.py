@@ -7,17 +7,20 @@ from contextlib import ExitStack
 
 from seglam.compiler import Bench, Budget, Compiler, Models, models_of
 from seglam.compiler.tracing import TracedModel
+from seglam.gateway.access.embedded import Access
+from seglam.gateway.access.file import Rules
+from seglam.gateway.access.keys import Keys
+from seglam.gateway.access.limits import Limits
 from seglam.gateway.answers import AnswerLog, AnswerSettings
-from seglam.gateway.ledger.prices import Budget as DailyBudget
+from seglam.gateway.ledger import Ledgerbase
 from seglam.gateway.misses import Compiling
 from seglam.gateway.packs.admission import Admission
 from seglam.gateway.packs.watching import Watch
 from seglam.gateway.service import Service
-from seglam.gateway.settings import Settings
+from seglam.gateway.settings import REQUIRED, Settings
 from seglam.gateway.source import Source
 from seglam.gateway.store import Store
 from seglam.gateway.tenancy import Policy
-
 from seglam.sandbox import Engine, Sandbox
 
 Report = Callable[[str], None]
@@ -34,6 +37,7 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
         StoreError: the store cannot be opened.
         EngineError: there is no usable engine; the message says `make engine`.
         SettingsError, RecordingError: models or recordings cannot be used.
+        SettingsInvalid, LedgerAddressInvalid: the access file or the ledger's address cannot be used.
         FileNotFoundError: a directory of procedures or recordings does not exist.
     """
     if settings.recordings is not None and not settings.recordings.is_dir():
@@ -45,8 +49,12 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
     with ExitStack() as opened:
         sandbox = _sandbox(settings, "a", opened)
         compiler, compiling = _compiler(settings, models, sandbox, opened)
-        store = Store(settings.store_path, report=report)
+        keeping = Ledgerbase(settings.ledger_url) if settings.ledger_url else None
+        if keeping is not None:
+            opened.callback(keeping.close)
+        store = Store(settings.store_path, report=report, keeping=keeping)
         opened.callback(store.close)
+        rules = Rules(settings.access_file, usual=Limits(daily_tokens=settings.daily_tokens))
         admission = Admission(store, settings.data_dir, settings.environ, online=True)
         service = Service(
             store,
@@ -59,13 +67,14 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
                 queue=settings.queue,
                 hotness=settings.hotness,
                 pause_s=settings.pause_s,
-                budget=lambda _: DailyBudget(settings.daily_tokens),
+                budget=lambda tenant: rules.limits_of(tenant).budget,
                 prices=settings.book.of,
             ),
             source=Source(settings.procedures, report),
             report=report,
             release=resources.close,
             refused=admission.refused,
+            access=Access(rules, Keys(store.keeping, report), required=settings.access == REQUIRED),
             answers=AnswerLog(AnswerSettings.of(settings.data_dir, settings.environ), report),
         )
         if store.imported():

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from seglam.compiler import Outcome as Compiled
+from seglam.gateway.access.embedded import ANONYMOUS, Access
+from seglam.gateway.access.file import Rules
+from seglam.gateway.access.keys import Keys
 from seglam.gateway.answering import Declined, Started, Unanswered, answered, observed
 from seglam.gateway.answers import AnswerLog
 from seglam.gateway.catalog import Admits, Catalog
@@ -36,7 +39,6 @@ from seglam.procedures import Request
 from seglam.procedures.values import ValueProblem
 from seglam.sandbox import Mode, Sandbox
 
-ANONYMOUS = "anonymous"
 GRACE = 2.0
 _EXPLAINING = frozenset({*Compiled, FAILED} - {Compiled.PROPOSED, Compiled.EXTENDED})
 """Outcomes of compilations that say more about a request than why it missed."""
@@ -64,6 +66,7 @@ class Service:
         refused: why a revision that a pack brought may not be served now.
         release: called last when the service closes, to close the sandbox and what else belongs to it.
         answers: where answers are recorded; the service closes it.
+        access: who may ask; by default whoever reaches the service.
 
     Attributes:
         described: what the service uses, in a line each, for whoever starts it.
@@ -82,6 +85,7 @@ class Service:
         release: Callable[[], None] = lambda: None,
         refused: Admits = lambda _: None,
         answers: AnswerLog | None = None,
+        access: Access | None = None,
     ) -> None:
         self.policy = policy = policy or Policy()
         self.described: tuple[str, ...] = ()
@@ -99,6 +103,12 @@ class Service:
         if source is not None:
             source.start(store, self.catalog)
         self.answers = answers
+        self.access = access or Access(Rules(), Keys(store.keeping, report))
+        self.access.keys.start()
+
+    def known(self, name: str) -> Tenant | None:
+        """A tenant that is in memory already; never waits."""
+        return self._tenants.get(name)
 
     def tenant(self, name: str = DEFAULT_TENANT) -> Tenant:
         """A tenant; one that is not known yet has nothing."""
@@ -177,10 +187,10 @@ class Service:
             if isinstance(decided, Answer):
                 pending = Pending(decided, None, request, tenant)
             else:
-                pending = self._missed(part, decided, requester, only_if_cached)
+                pending = self.missed(part, decided, requester, only_if_cached)
             return replace(pending, answer=told(pending.answer))
 
-    def _missed(self, part: Tenant, unanswered: Unanswered, requester: str, only_if_cached: bool) -> Pending:
+    def missed(self, part: Tenant, unanswered: Unanswered, requester: str, only_if_cached: bool) -> Pending:
         """Go the way of a miss."""
         missed, identity = unanswered.missed, unanswered.answer.id
         try:
@@ -261,6 +271,7 @@ class Service:
             self._crew.close(grace_s)
             for tenant in tenants:
                 tenant.misses.abandon()
+            self.access.keys.close()
             if self.answers is not None:
                 self.answers.close()
             self.store.close()

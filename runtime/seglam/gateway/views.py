@@ -1,4 +1,4 @@
-"""What the store holds, as it is sent."""
+"""What the store holds of a tenant, as it is sent."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import json
 from typing import Any
 
 from seglam.gateway.reviewing import review_as_json
-from seglam.gateway.service import Service
-from seglam.gateway.store import CompilationRow, RevisionRow, State, authors_of, document_of
+from seglam.gateway.store import CompilationRow, Records, RevisionRow, State, authors_of, document_of
+from seglam.gateway.tenancy import Tenant
 from seglam.gateway.wire import dumps, loads
 from seglam.web import Problem
 
 
-def procedure(service: Service, name: str) -> dict[str, Any]:
+def procedure(tenant: Tenant, name: str) -> dict[str, Any]:
     """One procedure with its document and all its revisions; `Problem` 404 if there is none."""
-    rows = service.store.revisions(name=name)
+    rows = tenant.store.revisions(name=name)
     if not rows:
         raise Problem(404, "unknown-procedure", f"there is no procedure {name!r}; see /v1/procedures")
     active = next((row for row in rows if row.state == State.ACTIVE), None)
@@ -26,28 +26,30 @@ def procedure(service: Service, name: str) -> dict[str, Any]:
     }
 
 
-def revision(service: Service, digest: str) -> dict[str, Any]:
+def revision(tenant: Tenant, digest: str) -> dict[str, Any]:
     """One revision with its document, the decisions on it and what its compilation found."""
-    row = service.store.revision(digest)
+    store = tenant.store
+    row = store.revision(digest)
     if row is None:
         raise Problem(404, "unknown-revision", f"there is no revision {digest}; see /v1/procedures and /v1/reviews")
     return {
         **_revision(row),
         "document": json.loads(row.document),
-        "reviews": [review_as_json(each) for each in service.store.reviews(digest)],
-        "compilation": compilation(service, row.compilation) if row.compilation else None,
+        "reviews": [review_as_json(each) for each in store.reviews(digest)],
+        "compilation": compilation(tenant, row.compilation) if row.compilation else None,
     }
 
 
-def review_queue(service: Service) -> dict[str, Any]:
+def review_queue(tenant: Tenant) -> dict[str, Any]:
     """The revisions that wait for a decision, oldest first."""
-    rows = service.store.revisions(State.PROPOSED)
+    store = tenant.store
+    rows = store.revisions(State.PROPOSED)
     return {
         "reviews": [
             {
                 **_revision(row),
                 "summary": document_of(row).spec.summary,
-                "evidence": _evidence(service, row.compilation) if row.compilation else [],
+                "evidence": _evidence(store, row.compilation) if row.compilation else [],
                 "url": f"/v1/revisions/{row.digest}",
             }
             for row in rows
@@ -55,18 +57,18 @@ def review_queue(service: Service) -> dict[str, Any]:
     }
 
 
-def compilation(service: Service, identity: str) -> dict[str, Any]:
+def compilation(tenant: Tenant, identity: str) -> dict[str, Any]:
     """One compilation with its evidence and calls; `Problem` 404 if there is none."""
-    row = service.store.compilation(identity)
+    store = tenant.store
+    row = store.compilation(identity)
     if row is None:
         raise Problem(404, "unknown-compilation", f"there is no compilation {identity}")
-    store = service.store
     return {
         **_compilation(row),
         "request": _request(row),
         "arguments": json.loads(row.arguments),
         "engines": json.loads(row.engines),
-        "evidence": _evidence(service, identity, detail=True),
+        "evidence": _evidence(store, identity, detail=True),
         "calls": [each.model_dump(exclude={"compilation", "number"}) for each in store.calls(identity)],
         "waiting": len(store.waiting(identity)),
     }
@@ -80,6 +82,7 @@ def _revision(row: RevisionRow) -> dict[str, Any]:
         "origin": row.origin,
         "authors": authors_of(row),
         "replaces": row.replaces,
+        "promotedFrom": row.promoted_from,
         "created": row.created,
         "changed": row.changed,
         "traceId": row.trace_id,
@@ -111,9 +114,9 @@ def _request(row: CompilationRow) -> dict[str, Any]:
     return {**content, "value": dumps(content["value"])} if "value" in content else content
 
 
-def _evidence(service: Service, compilation: str, *, detail: bool = False) -> list[dict[str, Any]]:
+def _evidence(store: Records, compilation: str, *, detail: bool = False) -> list[dict[str, Any]]:
     shown = []
-    for row in service.store.evidence(compilation):
+    for row in store.evidence(compilation):
         entry: dict[str, Any] = {"gate": row.gate, "passed": row.passed, "summary": row.summary}
         shown.append({**entry, "detail": json.loads(row.detail)} if detail else entry)
     return shown

@@ -1,0 +1,81 @@
+"""The routes of an embedded service by which its caller's tenant decides: reviews, and promotion to another tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from fastapi import Request as HttpRequest
+from fastapi.responses import JSONResponse, Response
+
+from seglam.gateway import views
+from seglam.gateway.access import Caller, Scope
+from seglam.gateway.bodies import read_json, text_member
+from seglam.gateway.reading import Allowed
+from seglam.gateway.reviewing import decision_of
+from seglam.gateway.service import Service
+from seglam.gateway.store import ReviewRefused
+from seglam.gateway.web import TEXT, Blocking, body_of
+from seglam.web import Problem
+
+Accepts = Callable[[str, str], bool]
+"""Whether a tenant takes promotions from another; both by name."""
+
+
+def add_deciding(
+    app: FastAPI, service: Service, blocking: Blocking, caller: Allowed, *, proved: bool, accepts: Accepts
+) -> None:
+    """Reviews and promotion.
+
+    Args:
+        proved: whether callers prove who they are; else a review says who decides.
+    """
+
+    @app.get("/v1/reviews", summary="Revisions that wait for a decision")
+    async def queue(http: HttpRequest) -> Response:
+        who = await caller(http, Scope.READ)
+        return JSONResponse(await blocking(views.review_queue, service.tenant(who.tenant)))
+
+    @app.post("/v1/revisions/{digest}/reviews", summary="Decide on a revision", openapi_extra=_REVIEW_BODY)
+    async def decide(digest: str, http: HttpRequest) -> Response:
+        who = await caller(http, Scope.REVIEW)
+        content = await read_json(http)
+        decision = decision_of(text_member(content, "decision"))
+        reviewer = _reviewer(content.get("reviewer"), who) if proved else text_member(content, "reviewer", 200)
+        reason = text_member(content, "reason")
+        change = await blocking(service.decide, digest, reviewer, decision, reason, who.tenant)
+        shown = await blocking(views.revision, service.tenant(who.tenant), digest)
+        return JSONResponse({"revision": shown, "retired": list(change.removed)}, 201)
+
+    @app.post("/v1/procedures/{name}/promote", summary="Propose a procedure to another tenant",
+              openapi_extra=_PROMOTION_BODY)  # fmt: skip
+    async def promote(name: str, http: HttpRequest) -> Response:
+        who = await caller(http, Scope.REVIEW)
+        target = text_member(await read_json(http), "to", 63)
+        if not accepts(target, who.tenant):
+            # Whether there is such a tenant is not said.
+            raise ReviewRefused("not-accepted", f"{target!r} takes no procedures from here; ask who runs this service")
+        row = await blocking(service.promote, name, target, who.requester, who.tenant)
+        # What state it has there is the other tenant's.
+        return JSONResponse({"name": row.name, "digest": row.digest, "to": target}, 202)
+
+
+def _reviewer(stated: object, who: Caller) -> str:
+    """Who decides, where that is proved: nobody decides in another's name."""
+    if stated is not None and stated != who.requester:
+        raise Problem(403, "other-reviewer", f"you are {who.requester}; leave reviewer out, or give your own name")
+    return who.requester
+
+
+_REVIEW_BODY = body_of(
+    {
+        "decision": {"enum": ["approve", "reject", "quarantine", "retire"]},
+        "reviewer": {
+            **TEXT,
+            "description": "Who decides, where callers do not prove who they are; no author may approve.",
+        },
+        "reason": TEXT,
+    },
+    ["decision", "reason"],
+)
+_PROMOTION_BODY = body_of({"to": {**TEXT, "description": "The other tenant; a reviewer there decides."}}, ["to"])

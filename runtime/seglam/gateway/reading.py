@@ -1,0 +1,87 @@
+"""The routes of an embedded service by which its caller's tenant is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+
+from fastapi import FastAPI
+from fastapi import Request as HttpRequest
+from fastapi.responses import JSONResponse, Response
+
+from seglam.gateway import describing, views
+from seglam.gateway.access import Caller, Scope
+from seglam.gateway.answering import Declined
+from seglam.gateway.refusals import of_declined
+from seglam.gateway.service import Service
+from seglam.gateway.serving import Headers, Identify
+from seglam.gateway.web import Blocking
+from seglam.web import Problem
+
+Allowed = Callable[[HttpRequest, Scope], Awaitable[Caller]]
+
+
+def allowed(identify: Identify) -> Allowed:
+    """Who asks, if they have a scope; `Problem` else."""
+
+    async def caller(http: HttpRequest, scope: Scope) -> Caller:
+        found = await identify(Headers(http.scope["headers"]))
+        found.need(scope)
+        return found
+
+    return caller
+
+
+def add_reading(app: FastAPI, service: Service, blocking: Blocking, caller: Allowed) -> None:
+    """Compilations, procedures, revisions and savings of the caller's tenant."""
+
+    @app.get("/v1/compilations/{identity}", summary="One compilation with its evidence")
+    async def compilation(identity: str, http: HttpRequest) -> Response:
+        who = await caller(http, Scope.READ)
+        return JSONResponse(await blocking(views.compilation, service.tenant(who.tenant), identity))
+
+    @app.post("/v1/compilations/{identity}/continue", summary="Go on with a compilation that was interrupted")
+    async def resume(identity: str, http: HttpRequest) -> Response:
+        who = await caller(http, Scope.COMPILE)
+        flight = await blocking(service.resume, identity, who.tenant)
+        if flight is None:
+            await blocking(views.compilation, service.tenant(who.tenant), identity)  # 404 if there is none
+            raise Problem(409, "not-interrupted", f"compilation {identity} was not interrupted")
+        if isinstance(flight, Declined):
+            raise of_declined(flight)
+        where = f"/v1/compilations/{flight.id}"
+        return JSONResponse({"compilation": flight.id}, 202, {"Location": where})
+
+    @app.get("/v1/procedures", summary="The procedures that are served")
+    async def procedures(http: HttpRequest) -> Response:
+        who = await caller(http, Scope.READ)
+        return JSONResponse(await blocking(describing.procedures, service.tenant(who.tenant).index))
+
+    @app.get("/v1/procedures/{name}", summary="One procedure with all its revisions")
+    async def procedure(name: str, http: HttpRequest) -> Response:
+        who = await caller(http, Scope.READ)
+        return JSONResponse(await blocking(views.procedure, service.tenant(who.tenant), name))
+
+    @app.get("/v1/revisions/{digest}", summary="One revision with its evidence and reviews")
+    async def revision(digest: str, http: HttpRequest) -> Response:
+        who = await caller(http, Scope.READ)
+        return JSONResponse(await blocking(views.revision, service.tenant(who.tenant), digest))
+
+    @app.get("/v1/savings", summary="What the model did not have to do")
+    async def savings(http: HttpRequest, since: str | None = None, until: str | None = None) -> Response:
+        who = await caller(http, Scope.READ)
+        first, last = period(since, until)
+        return JSONResponse(await blocking(service.savings, who.tenant, first, last))
+
+
+def period(since: str | None, until: str | None) -> tuple[str | None, str | None]:
+    """First and last day as the ledger writes them; `Problem` 400 for what is none."""
+    days = []
+    for name, text in (("since", since), ("until", until)):
+        try:
+            days.append(None if text is None else date.fromisoformat(text).isoformat())
+        except ValueError:
+            raise Problem(400, "bad-request", f"{name} is no day; write it as 2026-01-31") from None
+    if None not in days and str(days[0]) > str(days[1]):
+        raise Problem(400, "bad-request", "since is after until")
+    return days[0], days[1]
