@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from seglam.gateway import Service
-from seglam.gateway.pages import Console, EmbeddedDesk
+from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk
 from seglam.web.pages import LocalTokens, Sessions
 from tests.services import listening, running
 
@@ -51,7 +51,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     directory = tmp_path_factory.mktemp("console")
     with running(directory, recordings=ROOT / "examples/recordings", choices=choices) as service:
         tokens = LocalTokens(KEY)
-        console = Console(EmbeddedDesk(service), Sessions(KEY, secure=False), tokens)
+        console = Console(EmbeddedDesk(service), EmbeddedBoard(service), Sessions(KEY, secure=False), tokens)
         with listening(service, console.beside) as client:
             asked = {"text": KOREA, "context": {"locale": "en-US"}}
             told = client.post("/v1/requests", json=asked, headers={"Prefer": "wait=200", "Seglam-User": "mallory"})
@@ -72,7 +72,7 @@ def open_proposal(page: Page) -> None:
 
 
 def faults(page: Page, script: Path) -> list[str]:
-    """What axe-core finds that is serious or critical. It is put in by the debugger, which no policy of a page binds."""
+    """What axe-core finds that is serious or critical. The debugger puts it in, whom no policy of a page binds."""
     page.evaluate(script.read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
@@ -121,6 +121,24 @@ def test_an_author_is_refused_and_somebody_else_tries_and_approves(
     assert [each for each in complaints if "403" not in each] == []
     told = served.http.post("/v1/requests", json={"text": KOREA, "context": {"locale": "en-US"}}).json()
     assert (told["outcome"], told["answer"]) == ("hit", "Seoul")
+
+
+def test_the_operations_page_has_the_curve_and_its_numbers(page: Page, served: Served, accessibility: Path) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    for text in ("What is the capital of Peru?", "What is the capital gain of Peru?"):
+        served.http.post("/v1/requests", json={"text": text}, headers={"Cache-Control": "only-if-cached"})
+    sign_in(page, served, "olga")
+    page.get_by_role("link", name="Operations").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Operations")
+    drawn = page.locator("figure img")
+    assert drawn.evaluate("image => image.complete && image.naturalWidth") == 900
+    rows = page.locator("table", has_text="The same as numbers").locator("tbody tr")
+    assert sum(int(row.locator("td").nth(1).inner_text()) for row in rows.all()) >= 3
+    expect(page.get_by_role("row", name="unknown")).to_be_visible()
+    expect(page.get_by_role("heading", name="Compilations")).to_be_visible()
+    assert faults(page, accessibility) == []
+    assert complaints == []
 
 
 def test_without_script_all_works_by_keyboard_alone(browser: Browser, served: Served) -> None:

@@ -44,11 +44,11 @@ def entrance(url: str, tokens: LocalTokens) -> str:
 
 def console_of(service: Service, directory: Path) -> Console:
     """The console of a service whose data are in a directory."""
-    from seglam.gateway.pages import Console, EmbeddedDesk
+    from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk
     from seglam.web.pages import LocalTokens, Sessions
 
     key = _key(directory)
-    return Console(EmbeddedDesk(service), Sessions(key, secure=False), LocalTokens(key))
+    return Console(EmbeddedDesk(service), EmbeddedBoard(service), Sessions(key, secure=False), LocalTokens(key))
 
 
 def _key(directory: Path) -> bytes:

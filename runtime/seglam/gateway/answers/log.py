@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import time_ns
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, delete, event, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +20,8 @@ from sqlalchemy.pool import NullPool
 from seglam.gateway.answers.records import MAX_REASON, Recorded, answers, metadata, stamp
 from seglam.gateway.answers.settings import AnswerSettings
 from seglam.gateway.outcomes import Answer
+
+T = TypeVar("T")
 
 FLUSH_S = 1.0
 PRUNE_ROWS = 1_000
@@ -80,6 +82,13 @@ class AnswerLog:
             self._make()
             with self._engine.connect() as connection:
                 return find(connection, identity, tenant)
+
+    def read(self, ask: Callable[[Connection], T]) -> T:
+        """What a question finds among all answers. `SQLAlchemyError` if they cannot be read."""
+        self.flush()
+        self._make()
+        with self._engine.connect() as connection:
+            return ask(connection)
 
     def flush(self) -> None:
         """Write what waits. `SQLAlchemyError` if that fails; then nothing is lost."""

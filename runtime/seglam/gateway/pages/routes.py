@@ -12,18 +12,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from seglam.gateway.pages import charts
+from seglam.gateway.pages.board import Board
 from seglam.gateway.pages.desk import Desk
 from seglam.gateway.pages.showing import proposal
 from seglam.procedures import Request
 from seglam.web import Problem
 from seglam.web.pages import LocalTokens, Pages, Session, Sessions, assets
 from seglam.web.pages.mounting import Mounted
-from seglam.web.pages.rendering import is_local, redirect
+from seglam.web.pages.rendering import HEADERS, is_local, redirect
 from seglam.web.pages.sessions import form_of, same_site
 
 HOME = "/console"
 PREFIXES = ("/", HOME, "/assets")
-LINKS = ((HOME, "Reviews"),)
+OPERATIONS = "/console/operations"
+LINKS = ((HOME, "Reviews"), (OPERATIONS, "Operations"))
 MAX_NAME = 200
 MAX_REASON = 4096
 MAX_TRY = 64 * 1024
@@ -32,16 +35,20 @@ Handler = Callable[[HttpRequest, Session], Awaitable[Response]]
 
 
 class Console:
-    """The pages of reviewers.
+    """The pages of reviewers and operators.
 
     Args:
-        desk: what they look at and decide on.
+        desk: what reviewers look at and decide on.
+        board: what operators look at.
         tokens: what signs somebody in on one machine.
         tenant: whose procedures such a person sees.
     """
 
-    def __init__(self, desk: Desk, sessions: Sessions, tokens: LocalTokens, *, tenant: str = "default") -> None:
+    def __init__(
+        self, desk: Desk, board: Board, sessions: Sessions, tokens: LocalTokens, *, tenant: str = "default"
+    ) -> None:
         self._desk = desk
+        self._board = board
         self._sessions = sessions
         self._tokens = tokens
         self._tenant = tenant
@@ -63,6 +70,8 @@ class Console:
             Route(HOME + "/enter", self._enter, methods=["POST"]),
             Route(HOME + "/leave", self._signed_in(self._leave), methods=["POST"]),
             Route(HOME, self._signed_in(self._queue), methods=["GET"]),
+            Route(OPERATIONS, self._signed_in(self._operations), methods=["GET"]),
+            Route(OPERATIONS + "/curve.svg", self._signed_in(self._curve), methods=["GET"]),
             Route(HOME + "/revisions/{digest}", self._signed_in(self._revision), methods=["GET"]),
             Route(HOME + "/revisions/{digest}/decisions", self._signed_in(self._decide), methods=["POST"]),
             Route(HOME + "/revisions/{digest}/trials", self._signed_in(self._try), methods=["POST"]),
@@ -130,6 +139,17 @@ class Console:
     async def _queue(self, request: HttpRequest, session: Session) -> Response:
         waiting = await threaded(self._desk.waiting, session.tenant)
         return self._pages.render("queue.html", session, here=HOME, waiting=waiting)
+
+    async def _operations(self, request: HttpRequest, session: Session) -> Response:
+        shown = await threaded(self._board.overview, session.tenant)
+        return self._pages.render("operations.html", session, here=OPERATIONS, shown=shown)
+
+    async def _curve(self, request: HttpRequest, session: Session) -> Response:
+        found = await threaded(self._board.traffic, session.tenant)
+        drawn = await threaded(charts.curve, found.slices)
+        # A picture brings its own style sheet; whoever opens it by itself gets no script either.
+        policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+        return Response(drawn, headers={**HEADERS, **policy}, media_type="image/svg+xml")
 
     async def _revision(self, request: HttpRequest, session: Session) -> Response:
         return await self._shown(request.path_params["digest"], session)

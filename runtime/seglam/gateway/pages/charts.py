@@ -1,0 +1,45 @@
+"""Charts as SVG, drawn on the server. The numbers stand beside each chart as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pygal
+from pygal.style import Style
+
+from seglam.gateway.answers.curve import Slice
+
+_STYLE = Style(
+    background="#ffffff",
+    plot_background="#ffffff",
+    foreground="#1b1f24",
+    foreground_strong="#1b1f24",
+    foreground_subtle="#57606a",
+    colors=("#0550ae", "#a40e26"),
+    font_family="sans-serif",
+    opacity=".9",
+)
+
+
+def curve(slices: Sequence[Slice]) -> bytes:
+    """The share of requests that hit, and the compilations that the others led to, slice by slice."""
+    chart = pygal.Line(
+        style=_STYLE,
+        js=(),  # no script: the numbers are in the table
+        width=900,
+        height=360,
+        range=(0, 100),
+        secondary_range=(0, max([1, *(each.compilations for each in slices)])),
+        x_labels=[str(number) for number in range(1, len(slices) + 1)],
+        x_title="requests, from the oldest to the newest",
+        legend_at_bottom=True,
+        show_minor_x_labels=True,
+        explicit_size=True,
+        disable_xml_declaration=True,
+        no_data_text="no request has been answered yet",
+        value_formatter=lambda value: f"{value:g}",
+    )
+    chart.add("hits, per cent", [round(100 * each.rate, 1) for each in slices])
+    chart.add("compilations (scale on the right)", [each.compilations for each in slices], secondary=True)
+    drawn = chart.render()
+    return drawn if isinstance(drawn, bytes) else str(drawn).encode()
