@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from seglam.packs.trust.predicates import Review, ReviewedProcedure
 from seglam.packs.trust.signing import SigningFailed
 from seglam.packs.trust.signing.key import KeySigner
 from seglam.packs.trust.statements import Statement
+from seglam.registry.api import publications
+from seglam.registry.api.parts import ARCHIVES_AT_ONCE
 from seglam.registry.tables import BlobRow
 from tests import packs
 from tests.issuer import ISSUER
@@ -464,6 +468,25 @@ class TestTheEdge:
         assert 'route="/v2/"' in site.client.get("/metrics").text or site.client.get("/v2/")
         text = site.client.get("/metrics").text
         assert "seglam_registry_requests_total" in text and "acme/" not in text
+
+
+def test_an_archive_that_does_not_arrive_keeps_nobody_waiting(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as are received at one time are begun and never go on; another one is published all the same."""
+    monkeypatch.setattr(publications, "RECEIVE_S", 0.5)
+    headers = {**site.token("alice", "acme"), "Content-Type": "application/x-tar", "Host": "localhost"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in {**headers, "Content-Length": "1000"}.items())
+    with ExitStack() as opened:
+        stalled = []
+        for _ in range(ARCHIVES_AT_ONCE):
+            connection = opened.enter_context(
+                socket.create_connection((site.client.base_url.host, site.client.base_url.port))
+            )
+            connection.sendall(f"POST {API}/publications HTTP/1.1\r\n{head}\r\nhalf".encode())
+            stalled.append(connection)
+        other = site.client.post(f"{API}/publications", content=b"none", headers=headers)
+        assert other.json()["code"] == "archive-end", other.text
+        for connection in stalled:
+            assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
 def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:

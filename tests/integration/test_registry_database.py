@@ -20,7 +20,7 @@ from sqlmodel import Session, select
 
 from seglam.registry import migrations
 from seglam.registry.app import Registry
-from seglam.registry.database import Database
+from seglam.registry.database import Database, Turns
 from seglam.registry.faults import DatabaseError, DatabaseFault
 from seglam.registry.leases import Leases
 from seglam.registry.settings import Settings
@@ -144,6 +144,23 @@ class TestTransactions:
             list(crowd.map(add, range(100)))
         with database.read() as session:
             assert session.exec(select(HeadRow)).one().seq == 100
+
+    def test_writers_of_one_file_take_turns_in_the_order_in_which_they_came(self) -> None:
+        turns, order = Turns(), []
+
+        def take(number: int) -> None:
+            with turns:
+                order.append(number)
+
+        threads = [threading.Thread(target=take, args=(number,)) for number in range(20)]
+        with turns:
+            for number, thread in enumerate(threads, 1):
+                thread.start()
+                while len(turns) < number:
+                    pass
+        for thread in threads:
+            thread.join()
+        assert order == list(range(20)) and len(turns) == 0
 
     def test_texts_sort_by_their_bytes(self, database: Database) -> None:
         names = ["ab", "a-b", "B", "a", "a~", "é", "z"]

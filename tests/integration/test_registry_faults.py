@@ -18,7 +18,7 @@ from seglam.packs.trust.signing import SigningFailed
 from seglam.packs.trust.signing.key import KeySigner
 from seglam.registry import audit
 from seglam.registry.faults import DatabaseError, DatabaseFault
-from seglam.registry.publishing.queue import LeaseLost, Work
+from seglam.registry.publishing.queue import LeaseLost, Queue, Work
 from seglam.registry.publishing.steps import Steps
 from seglam.registry.signing import ROOT, Signing
 from seglam.registry.tables import (
@@ -181,6 +181,23 @@ def test_who_is_slow_and_alive_keeps_the_lease(database_url: str, tmp_path: Path
         with desks[0].database.read() as session:
             assert [row.fence for row in session.exec(select(PublicationRow))] == [1]
         once_and_whole(desks[0])
+
+
+def test_workers_of_one_process_take_nothing_from_each_other(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a busy machine lets no lease be renewed in time, and each step takes longer than a lease."""
+    monkeypatch.setattr(Queue, "renew", lambda *_: None)
+    signer = Counting()
+    with desk(database_url, tmp_path / "data", signing=signing_by(signer), steps=Slow, workers=3, lease_s=0.1) as made:
+        made.claim(ALICE)
+        made.publishing.start()
+        taken = made.publishing.submit(archive(good_pack()), ALICE)
+        found = made.publishing.wait(taken.id, 60)
+        assert found is not None and found.state is PublicationState.PUBLISHED
+        with made.database.read() as session:
+            assert [row.fence for row in session.exec(select(PublicationRow))] == [1]
+        assert signer.calls == 2
 
 
 @pytest.mark.parametrize("replicas", [1, 3])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from seglam.packs import oci
 from seglam.packs.layout import Packed, tar_bytes
@@ -15,10 +16,14 @@ from seglam.packs.trust.predicates import Release
 from seglam.registry import audit
 from seglam.registry.publishing import Publication, PublishProblem, committing
 from seglam.registry.publishing.committing import publish as committed
+from seglam.registry.publishing.policy import signers
 from seglam.registry.tables import (
+    AuditRow,
     BlobRow,
     BundleRow,
     ChangeRow,
+    MemberRow,
+    NamespaceKeyRow,
     PackRow,
     ProductRow,
     PublicationState,
@@ -29,7 +34,7 @@ from seglam.registry.tables import (
     VersionState,
     stamp,
 )
-from tests.registries import ALICE, BOB, Desk, Person, archive, desk, doubling, good_pack, provenance, review
+from tests.registries import ALICE, BOB, ORIGIN, Desk, Person, archive, desk, doubling, good_pack, provenance, review
 
 
 @pytest.fixture
@@ -58,6 +63,11 @@ def nothing_of(made: Desk, publication: Publication) -> None:
     with made.database.read() as session:
         for table in (VersionRow, PackRow, BlobRow, BundleRow, ChangeRow, ReservationRow, ProductRow):
             assert session.exec(select(table)).all() == [], table
+        # And an entry of the audit log, which is how somebody who tries what is not theirs is seen.
+        told = session.exec(select(AuditRow).where(AuditRow.action == "publication-refused")).all()
+        assert [json.loads(each.detail)["code"] for each in told] == [code_of(publication)]
+        assert {(each.actor_issuer, each.actor_subject) for each in told} == {(publication.issuer, publication.subject)}
+        assert audit.verify(session).whole
     assert publication.final and publication.settled
 
 
@@ -250,6 +260,34 @@ class TestReviews:
         pack = good_pack()
         no = BOB.sign(pack, review(pack, "bob@acme.example", "reject"))
         assert code_of(published(reviewed, archive(pack, ALICE, no))) == "rejected"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("mode", ["Key", "Keyless"])
+@pytest.mark.parametrize(
+    ("active_from", "removed", "counts"),
+    [(-1, None, True), (1, None, False), (-1, 1, True), (-2, -1, False)],
+    ids=["there", "about-to-come", "about-to-leave", "gone"],
+)
+def test_who_is_about_to_leave_reviews_until_then(
+    database_url: str, tmp_path: Path, mode: str, active_from: int, removed: int | None, counts: bool
+) -> None:
+    def hours(number: int) -> str:
+        return stamp(datetime.now(UTC) + timedelta(hours=number))
+
+    with desk(database_url, tmp_path / "data") as made:
+        made.claim(ALICE, BOB, mode=mode)
+
+        def change(session: Session) -> None:
+            for table in (MemberRow, NamespaceKeyRow):
+                row = session.exec(select(table).where(table.subject == BOB.subject)).one()
+                row.active_from, row.removed = hours(active_from), None if removed is None else hours(removed)
+                session.add(row)
+
+        made.database.transact(change)
+        with made.database.read() as session:
+            found = signers(session, ORIGIN, "acme", ALICE.issuer, ALICE.subject, stamp())
+        assert len(found.reviewers) == counts and len(found.publisher) == 1
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -1,8 +1,8 @@
 """The registry's database: SQLite in write-ahead mode or PostgreSQL, behind the same two kinds of transaction.
 
 `read()` sees one consistent state and cannot write. `write()` is one transaction, kept as a whole or not at all. Both
-are synchronous: callers run them in threads. On SQLite writers take turns here, in the order of a lock, rather than in
-SQLite's busy handler, which lets some starve; on PostgreSQL the rows' locks decide.
+are synchronous: callers run them in threads. On SQLite writers take turns here, in the order in which they came, rather
+than in SQLite's busy handler, which lets some starve; on PostgreSQL the rows' locks decide.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import random
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,7 +48,7 @@ class Database:
         self.url = _url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.place = str(self.url.database) if self.sqlite else self.url.render_as_string(hide_password=True)
-        self._turn = threading.Lock() if self.sqlite else None
+        self._turns = Turns() if self.sqlite else None
         self._busy_ms = busy_ms
         if self.sqlite:
             with openable(self.place):
@@ -103,12 +104,42 @@ class Database:
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
-        if self._turn is None:
+        if self._turns is None:
             yield
             return
         # The busy time is for other programs; a turn among our own may take as long as all before us.
-        with self._turn:
+        with self._turns:
             yield
+
+
+class Turns:
+    """A lock that goes to whoever has waited longest, so that none waits for ever."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._taken:
+                self._taken = True
+                return
+            mine = threading.Lock()
+            mine.acquire()
+            self._waiting.append(mine)
+        mine.acquire()  # until it is handed over
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False
 
 
 def _url(text: str) -> URL:

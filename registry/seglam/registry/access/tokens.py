@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from seglam.registry import audit
-from seglam.registry.access import ownership
+from seglam.registry.access import members
 from seglam.registry.access.identities import SCOPES_OF, Identity, Principal, Role, Scope
 from seglam.registry.access.issuers import Verified
 from seglam.registry.tables import NamespaceRow, TokenRow, UsedTokenRow, stamp
@@ -82,7 +82,7 @@ def exchange(
         return _refused(session, who, namespace, "scope", words)
     raw = PREFIX + secrets.token_urlsafe(32)
     seconds = min(rules.seconds, LONGEST_S)
-    expires = ownership.later(stamp(now), seconds)
+    expires = members.later(stamp(now), seconds)
     session.add(
         TokenRow(
             hash=_hash(raw),
@@ -122,7 +122,7 @@ def authenticate(session: Session, rules: Rules, raw: str) -> tuple[Principal, s
     administrator = identity in rules.admins
     scopes = frozenset(Scope(each) for each in json.loads(row.scopes))
     if not administrator:
-        member = ownership.membership(session, row.origin, row.namespace, identity, now)
+        member = members.membership(session, row.origin, row.namespace, identity, now)
         kept = SCOPES_OF[Role(member.role)] if member is not None else frozenset()
         free = session.get(NamespaceRow, (row.origin, row.namespace)) is None
         if free and rules.open:
@@ -154,7 +154,7 @@ def _allowed(session: Session, rules: Rules, who: Verified, namespace: str, now:
         if rules.open:
             return frozenset({Scope.CLAIM, Scope.PUBLISH})
         return Problem(403, "namespace-foreign", f"there is no namespace {namespace!r} that {who.identity} belongs to")
-    member = ownership.membership(session, rules.origin, namespace, who.identity, now)
+    member = members.membership(session, rules.origin, namespace, who.identity, now)
     scopes = frozenset({Scope.YANK, Scope.QUARANTINE, Scope.MANAGE, Scope.ADMINISTER}) if administrator else frozenset()
     if member is None:
         if scopes:

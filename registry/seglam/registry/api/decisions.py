@@ -109,12 +109,7 @@ def deleted(
     revision = row.revision
 
     def write(session: Session) -> None:
-        row = locked(session, target.name, str(target.version))
-        if row.revision != revision:
-            raise changed(str(target))
-        now = stamp()
-        row.state, row.revision, row.changed = str(VersionState.DELETED), revision + 1, now
-        session.add(row)
+        row, now = _moved(session, target, revision, VersionState.DELETED)
         session.add(
             TombstoneRow(
                 name=row.name,
@@ -161,12 +156,7 @@ def _kept(
     revision: int,
     bundle: bytes,
 ) -> tuple[documents.Version, str]:
-    row = locked(session, target.name, str(target.version))
-    if row.revision != revision:
-        raise changed(str(target))
-    now = stamp()
-    row.state, row.revision, row.changed = str(_AFTER[said]), revision + 1, now
-    session.add(row)
+    row, now = _moved(session, target, revision, _AFTER[said])
     bundles.add(session, row, bundle, authentic(opened(bundle), here.signing.root))
     session.add(
         StatusRow(
@@ -183,6 +173,16 @@ def _kept(
     _renew(session, target.name, now)
     record(session, who, said, row, {"reason": reason, "bundle": digest_of(bundle)})
     return version_document(session, row), version_tag(row)
+
+
+def _moved(session: Session, target: Release, revision: int, state: VersionState) -> tuple[VersionRow, str]:
+    """The version in its new state, and when that was; `Problem` 412 if it is no longer what the caller saw."""
+    row = locked(session, target.name, str(target.version))
+    if row.revision != revision:
+        raise changed(str(target))
+    row.state, row.revision, row.changed = str(state), revision + 1, stamp()
+    session.add(row)
+    return row, row.changed
 
 
 def locked(session: Session, name: PackName, version: str) -> VersionRow:

@@ -42,6 +42,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         401: "No token that counts",
         403: "Not allowed",
         404: "There is none",
+        408: "The body did not arrive in time",
         409: "It is in the way of what is there",
         410: "It was deleted",
         412: "It has changed since",

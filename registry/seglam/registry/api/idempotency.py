@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import IntegrityError
 
-from seglam.registry.access import ownership
+from seglam.registry.access import members
 from seglam.registry.api.credentials import principal_of
 from seglam.registry.api.parts import Parts, parts_of
 from seglam.registry.tables import IdempotencyRow, stamp
@@ -77,7 +77,7 @@ def _known(here: Parts, caller: str, key: str, asked: str) -> Response | None:
 
 def _keep(here: Parts, caller: str, key: str, asked: str, response: Response) -> None:
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    expires = ownership.later(stamp(), KEPT_S)
+    expires = members.later(stamp(), KEPT_S)
     try:
         with here.database.write() as session:
             session.merge(

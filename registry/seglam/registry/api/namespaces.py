@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from sqlmodel import Session, col, select
 
-from seglam.registry.access import Identity, Principal, Scope, ownership
+from seglam.registry.access import Identity, Principal, Scope, claiming, members, ownership, planning
 from seglam.registry.access.identities import Role
 from seglam.registry.api import conditions, documents
 from seglam.registry.api.answers import answer, conditional, page
@@ -49,8 +49,8 @@ def claimed(here: Here, principal: Caller, given: documents.NamespaceClaimed) ->
     """Who claims it owns it, at once. Names that look like another one, or almost, are refused."""
     owner = Identity(given.owner.issuer, given.owner.subject) if given.owner else None
     with here.database.read() as session:
-        account = ownership.account_of(session, principal) if owner in (None, principal.identity) else None
-    row = ownership.claim(
+        account = members.account_of(session, principal) if owner in (None, principal.identity) else None
+    row = claiming.claim(
         here.database,
         here.signing.sign,
         here.settings,
@@ -70,7 +70,7 @@ def claimed(here: Here, principal: Caller, given: documents.NamespaceClaimed) ->
 def shown(here: Here, http: Request, name: Name) -> Response:
     """Its members and keys, also those who left or have not begun."""
     with here.database.read() as session:
-        row = ownership.existing(session, here.origin, name)
+        row = members.existing(session, here.origin, name)
         document = _document(session, row)
     return conditional(http, document, _etag(row))
 
@@ -79,7 +79,7 @@ def shown(here: Here, http: Request, name: Name) -> Response:
 def ruled(here: Here, http: Request, name: Name, principal: Caller, given: documents.Rules) -> Response:
     """More reviews are for an owner to ask for; fewer, or another mode, for an administrator to allow."""
     allowed(principal, name, Scope.ADMINISTER if Scope.ADMINISTER in principal.scopes else Scope.MANAGE)
-    return _perform(here, http, name, ownership.rules_changed(principal, given.reviews, given.mode))
+    return _perform(here, http, name, planning.rules_changed(principal, given.reviews, given.mode))
 
 
 @router.get(
@@ -92,8 +92,8 @@ def history(here: Here, http: Request, name: Name, limit: Limit = 50, cursor: Cu
     """Every change, each signed by the registry, oldest first."""
     after = conditions.position(cursor, int)
     with here.database.read() as session:
-        ownership.existing(session, here.origin, name)
-        rows = ownership.history(session, here.origin, name, int(after[0]) if after else 0, limit + 1)
+        members.existing(session, here.origin, name)
+        rows = members.history(session, here.origin, name, int(after[0]) if after else 0, limit + 1)
     items = [
         documents.NamespaceEvent(
             serial=row.serial or 0,
@@ -121,7 +121,7 @@ def history(here: Here, http: Request, name: Name, limit: Limit = 50, cursor: Cu
 def member_added(here: Here, http: Request, name: Name, principal: Manager, given: documents.MemberGiven) -> Response:
     """Counts after the cool-down."""
     who = Identity(given.issuer, given.subject)
-    planner = ownership.member_added(principal.identity, who, given.role, given.account, _cooldown(here, principal))
+    planner = planning.member_added(principal.identity, who, given.role, given.account, _cooldown(here, principal))
     return _perform(here, http, name, planner, 201)
 
 
@@ -135,7 +135,7 @@ def member_removed(
     here: Here, http: Request, name: Name, member: Annotated[int, Path(ge=1, lt=2**63)], principal: Manager
 ) -> Response:
     """An owner leaves after the cool-down, others at once."""
-    return _perform(here, http, name, ownership.member_removed(principal.identity, member, _cooldown(here, principal)))
+    return _perform(here, http, name, planning.member_removed(principal.identity, member, _cooldown(here, principal)))
 
 
 @router.post(
@@ -148,7 +148,7 @@ def removal_cancelled(
     here: Here, http: Request, name: Name, member: Annotated[int, Path(ge=1, lt=2**63)], principal: Manager
 ) -> Response:
     """Of an owner who is about to leave."""
-    return _perform(here, http, name, ownership.removal_cancelled(principal.identity, member))
+    return _perform(here, http, name, planning.removal_cancelled(principal.identity, member))
 
 
 @router.post(
@@ -157,7 +157,7 @@ def removal_cancelled(
 def key_added(here: Here, http: Request, name: Name, principal: Manager, given: documents.KeyGiven) -> Response:
     """Counts after the cool-down."""
     holder = Identity(given.holder.issuer, given.holder.subject) if given.holder else principal.identity
-    planner = ownership.key_added(principal.identity, given.pem, holder, given.role, _cooldown(here, principal))
+    planner = planning.key_added(principal.identity, given.pem, holder, given.role, _cooldown(here, principal))
     return _perform(here, http, name, planner, 201)
 
 
@@ -166,19 +166,19 @@ def key_removed(
     here: Here, http: Request, name: Name, key: Annotated[str, Path(pattern="^[0-9a-f]{64}$")], principal: Manager
 ) -> Response:
     """At once."""
-    return _perform(here, http, name, ownership.key_removed(principal.identity, key))
+    return _perform(here, http, name, planning.key_removed(principal.identity, key))
 
 
 @router.post("/{namespace}/freeze", response_model=documents.Namespace, summary="Freeze it", responses=WRITES)
 def frozen(here: Here, http: Request, name: Name, principal: Administrator, given: documents.ReasonGiven) -> Response:
     """Nothing is published into it until it is thawed."""
-    return _perform(here, http, name, ownership.state_changed(principal.identity, NamespaceState.FROZEN, given.reason))
+    return _perform(here, http, name, planning.state_changed(principal.identity, NamespaceState.FROZEN, given.reason))
 
 
 @router.post("/{namespace}/thaw", response_model=documents.Namespace, summary="Thaw it", responses=WRITES)
 def thawed(here: Here, http: Request, name: Name, principal: Administrator, given: documents.ReasonGiven) -> Response:
     """It may publish again."""
-    return _perform(here, http, name, ownership.state_changed(principal.identity, NamespaceState.ACTIVE, given.reason))
+    return _perform(here, http, name, planning.state_changed(principal.identity, NamespaceState.ACTIVE, given.reason))
 
 
 def _cooldown(here: Parts, principal: Principal) -> int:
@@ -188,7 +188,7 @@ def _cooldown(here: Parts, principal: Principal) -> int:
 
 def _perform(here: Parts, http: Request, name: str, planner: ownership.Planner, status: int = 200) -> Response:
     with here.database.read() as session:
-        row = ownership.existing(session, here.origin, name)
+        row = members.existing(session, here.origin, name)
     conditions.require(http, _etag(row))
     ownership.perform(here.database, here.signing.sign, here.origin, name, planner, revision=row.revision)
     return _answer(here, name, status)
@@ -196,7 +196,7 @@ def _perform(here: Parts, http: Request, name: str, planner: ownership.Planner, 
 
 def _answer(here: Parts, name: str, status: int, headers: dict[str, str] | None = None) -> Response:
     with here.database.read() as session:
-        row = ownership.existing(session, here.origin, name)
+        row = members.existing(session, here.origin, name)
         document = _document(session, row)
     return answer(document, status, {"ETag": _etag(row), "Cache-Control": "no-cache", **(headers or {})})
 
@@ -210,7 +210,7 @@ def _short(row: NamespaceRow) -> dict[str, str]:
 
 
 def _document(session: Session, row: NamespaceRow) -> documents.Namespace:
-    members = [
+    everybody = [
         documents.Member(
             id=each.id or 0,
             issuer=each.issuer,
@@ -220,7 +220,7 @@ def _document(session: Session, row: NamespaceRow) -> documents.Namespace:
             active_from=each.active_from,
             removed=each.removed,
         )
-        for each in ownership.members(session, row.origin, row.name)
+        for each in members.members(session, row.origin, row.name)
     ]
     keys = [
         documents.Key(
@@ -232,6 +232,6 @@ def _document(session: Session, row: NamespaceRow) -> documents.Namespace:
             active_from=each.active_from,
             removed=each.removed,
         )
-        for each in ownership.keys_of(session, row.origin, row.name)
+        for each in members.keys_of(session, row.origin, row.name)
     ]
-    return documents.Namespace(**_short(row), reviews=row.reviews, changed=row.changed, members=members, keys=keys)
+    return documents.Namespace(**_short(row), reviews=row.reviews, changed=row.changed, members=everybody, keys=keys)

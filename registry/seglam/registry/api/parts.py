@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, cast
 
 from fastapi import Depends, Request
@@ -39,6 +40,10 @@ class Mirror(Protocol):
         """
 
 
+ARCHIVES_AT_ONCE = 8
+"""Archives that are received at one time, each up to its limit in memory."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """The parts of one registry, put together by `seglam.registry.app`.
@@ -48,6 +53,7 @@ class Parts:
         index: brought up to date after a change of a version's state; None where nobody keeps one here.
         mirror: of other origins; None where there is none.
         checks: further things that must be so for the registry to be ready, by name; each raises or returns False.
+        receiving: a turn for each archive that is received; of one event loop, so each registry has its own.
     """
 
     settings: Settings
@@ -58,6 +64,7 @@ class Parts:
     index: Index | None = None
     mirror: Mirror | None = None
     checks: tuple[tuple[str, Callable[[], bool]], ...] = ()
+    receiving: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ARCHIVES_AT_ONCE))
 
     @property
     def origin(self) -> str:

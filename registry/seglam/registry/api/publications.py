@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
 
 from seglam import telemetry
 from seglam.registry.access import Scope
@@ -27,9 +28,8 @@ MAX_ARCHIVE = 64 * 1024 * 1024
 MEDIA = ("application/x-tar", "application/vnd.oci.image.layout.v1+tar", "application/octet-stream")
 DEFAULT_WAIT_S = 60
 LONGEST_WAIT_S = 300
-AT_ONCE = 8
-"""Archives that are received at one time."""
-_turns = asyncio.Semaphore(AT_ONCE)
+RECEIVE_S = 120.0
+"""Seconds that an archive may take to arrive; who sends slower, or nothing, would keep the others waiting."""
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?([0-9]{1,6})\"?\s*(?:;[^,]*)?(?=,|$)", re.IGNORECASE)
 
 _BODY = {
@@ -53,7 +53,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     status_code=201,
     response_model=documents.Publication,
     summary="Publish a version",
-    responses=problems(401, 403, 404, 409, 413, 415) | _ACCEPTED,
+    responses=problems(401, 403, 404, 408, 409, 413, 415) | _ACCEPTED,
     openapi_extra=_BODY,
 )
 async def published(
@@ -74,7 +74,7 @@ async def published(
     if media not in MEDIA:
         raise Problem(415, "media-type", f"the body is {media[:80] or 'of no media type'}; send {MEDIA[0]}")
     trace = telemetry.trace_headers(http.headers.raw).get("traceparent")
-    async with _turns:
+    async with here.receiving:
         submit = partial(here.publishing.submit, await _received(http), principal, key=key, trace=trace)
         taken = await to_thread.run_sync(submit)
         del submit
@@ -114,10 +114,17 @@ def wait_of(prefer: str | None) -> int:
 
 async def _received(http: Request) -> bytes:
     body = bytearray()
-    async for chunk in http.stream():
-        body += chunk
-        if len(body) > MAX_ARCHIVE:
-            raise Problem(413, "body-too-large", f"an archive has at most {MAX_ARCHIVE} bytes")
+    try:
+        async with asyncio.timeout(RECEIVE_S):
+            async for chunk in http.stream():
+                body += chunk
+                if len(body) > MAX_ARCHIVE:
+                    raise Problem(413, "body-too-large", f"an archive has at most {MAX_ARCHIVE} bytes")
+    except ClientDisconnect:
+        raise Problem(400, "http", "the archive was not sent to its end") from None
+    except TimeoutError:
+        words = f"the archive did not arrive within {RECEIVE_S:.0f} seconds; send it again over a faster connection"
+        raise Problem(408, "body-too-slow", words) from None
     return bytes(body)
 
 

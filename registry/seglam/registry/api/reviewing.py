@@ -18,7 +18,7 @@ from seglam.packs.trust.predicates import Provenance, Review
 from seglam.packs.trust.roots import PublicKey, TrustRoot, TrustRootSpec
 from seglam.packs.trust.statements import Statement
 from seglam.registry import bundles
-from seglam.registry.access import Principal, Scope, ownership
+from seglam.registry.access import Principal, Scope, members
 from seglam.registry.api import documents
 from seglam.registry.api.answers import answer
 from seglam.registry.api.credentials import Caller, allowed
@@ -82,8 +82,8 @@ def _keys(session: Session, principal: Principal) -> list[NamespaceKeyRow]:
     now = stamp()
     return [
         key
-        for key in ownership.keys_of(session, principal.origin, principal.namespace)
-        if (key.issuer, key.subject) == (principal.issuer, principal.subject) and ownership.active(key, now)
+        for key in members.keys_of(session, principal.origin, principal.namespace)
+        if (key.issuer, key.subject) == (principal.issuer, principal.subject) and members.active(key, now)
     ]
 
 

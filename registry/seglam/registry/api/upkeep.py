@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete
 
 from seglam.registry import audit
-from seglam.registry.access import ownership
+from seglam.registry.access import members
 from seglam.registry.api.parts import Parts
 from seglam.registry.tables import AuditSignatureRow, IdempotencyRow, TokenRow, UsedTokenRow, stamp
 
@@ -35,7 +35,7 @@ def sign_audit_head(here: Parts) -> AuditSignatureRow | None:
 def forget(here: Parts) -> int:
     """Remove what has expired: tokens a day later, used identity tokens and kept answers at once. Returns how many."""
     now = stamp()
-    before = ownership.later(stamp(datetime.now(UTC)), -KEPT_S)
+    before = members.later(stamp(datetime.now(UTC)), -KEPT_S)
     removed = 0
     for statement in (
         delete(TokenRow).where(col(TokenRow.expires) < before),

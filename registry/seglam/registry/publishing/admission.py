@@ -14,7 +14,7 @@ from seglam.packs.trust.decision import Asked, Decision, Refused, Verified
 from seglam.packs.trust.predicates import PREDICATES, Review
 from seglam.packs.trust.statements import claimed_type
 from seglam.registry import names
-from seglam.registry.access import ownership
+from seglam.registry.access import members
 from seglam.registry.leases import clock
 from seglam.registry.publishing.policy import ROOT, policy_of, root_of, signers
 from seglam.registry.publishing.publication import Publication, PublishProblem
@@ -45,7 +45,7 @@ def reserve(session: Session, publication: Publication, received: Received, orig
     asked = select(NamespaceRow).where(NamespaceRow.origin == origin, NamespaceRow.name == name.namespace)
     session.exec(asked.with_for_update()).first()
     try:
-        ownership.require_publishable(session, publication, name, clock(session))
+        members.require_publishable(session, publication, name, clock(session))
         names.check(session, name)
     except Problem as error:
         raise PublishProblem(error.code, error.detail, status=error.status) from error

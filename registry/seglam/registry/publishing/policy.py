@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from seglam.packs.trust.policy import Identity, Requirement, TrustPolicy, TrustPolicySpec
 from seglam.packs.trust.roots import PublicKey, TrustRoot, TrustRootSpec
-from seglam.registry.access.ownership import active, keys_of
+from seglam.registry.access.members import active, keys_of
 from seglam.registry.publishing.publication import PublishProblem
 from seglam.registry.tables import MemberRow, NamespaceRow
 

@@ -64,7 +64,8 @@ class Publishing:
         self._news = threading.Condition()
         self._taken_in = 0  # for workers that wait
         self._waiting: dict[str, set[Callable[[], object]]] = {}  # who is to hear of a publication's changes
-        self._held: dict[str, int] = {}
+        self._taking = threading.Lock()
+        self._held: dict[str, int] = {}  # fences by publication
         self._threads = [
             threading.Thread(target=self._work, name=f"publishing-{number}", daemon=True) for number in range(workers)
         ]
@@ -162,7 +163,7 @@ class Publishing:
         while not self._stopping.is_set():
             seen = self._taken_in
             try:
-                work = self._queue.take()
+                work = self._took()
                 if work is not None:
                     self._advance(work)
                     continue
@@ -173,12 +174,19 @@ class Publishing:
             with self._news:
                 self._news.wait_for(lambda seen=seen: self._taken_in != seen, LOOK_S)  # type: ignore[misc]
 
+    def _took(self) -> Work | None:
+        """The next publication, noted as held before another worker of this process can look for one."""
+        with self._taking:
+            work = self._queue.take(tuple(self._held))
+            if work is not None:
+                self._held[work.publication.id] = work.fence
+        return work
+
     def _advance(self, work: Work) -> None:
         """Do the steps of a publication until it is final, waits or is lost."""
         number = work.publication.id
-        steps = self._steps(self._tools, self._queue)
-        self._held[number] = work.fence
         try:
+            steps = self._steps(self._tools, self._queue)
             while not work.publication.settled:
                 if self._stopping.is_set():
                     self._queue.let_go(work)

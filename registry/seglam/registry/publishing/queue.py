@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from seglam.registry import audit
 from seglam.registry.database import Database
 from seglam.registry.leases import clock
 from seglam.registry.publishing.publication import Publication, PublishProblem, Stated
@@ -110,14 +111,20 @@ class Queue:
             row = session.get(PublicationRow, number)
             return Publication.of(row) if row is not None else None
 
-    def take(self) -> Work | None:
-        """Take the publication that is due longest; None if none is due."""
+    def take(self, held: Collection[str] = ()) -> Work | None:
+        """Take the publication that is due longest; None if none is due.
+
+        Args:
+            held: publications that this process works on. They are not taken, however late their leases are renewed:
+                two workers of one process would take each from the other and neither would ever keep a step.
+        """
 
         def taken(session: Session) -> Work | None:
             now = clock(session)
             row = session.exec(
                 select(PublicationRow)
                 .where(PublicationRow.open, col(PublicationRow.due) <= stamp(now), _free(stamp(now)))
+                .where(col(PublicationRow.id).not_in(list(held)))
                 .order_by(col(PublicationRow.due))
                 .limit(1)
                 .with_for_update(skip_locked=True)
@@ -182,7 +189,10 @@ class Queue:
         return self.database.transact(kept)
 
     def stop(self, work: Work, problem: PublishProblem) -> Publication:
-        """Keep why a publication does not go on: it fails, or is due again after a pause that doubles."""
+        """Keep why a publication does not go on: it fails, or is due again after a pause that doubles.
+
+        That one was refused is an entry of the audit log.
+        """
 
         def stopped(session: Session) -> Publication:
             row = self._held(session, work)
@@ -198,6 +208,7 @@ class Queue:
             else:
                 row.state = PublicationState.FAILED
                 _end(session, row)
+                _told(session, row, problem)
             session.add(row)
             return Publication.of(row)
 
@@ -281,6 +292,20 @@ def _state(row: PublicationRow, stated: Sequence[Stated]) -> None:
     again = {step.name for step in stated}
     before = [step for step in json.loads(row.steps) if step["name"] not in again]
     row.steps = json.dumps(before + [step.document() for step in stated])
+
+
+def _told(session: Session, row: PublicationRow, problem: PublishProblem) -> None:
+    """The audit log's entry of a refusal: the code, since words may quote what the publisher wrote."""
+    named = f"{row.name}@{row.version}" if row.name and row.version else f"{row.origin}/{row.namespace}"
+    digest = {"digest": row.digest} if row.digest else {}
+    audit.append(
+        session,
+        actor_issuer=row.issuer,
+        actor_subject=row.subject,
+        action="publication-refused",
+        subject=named,
+        detail={"publication": row.id, "code": problem.code, "archive": row.request_hash, **digest},
+    )
 
 
 def _end(session: Session, row: PublicationRow) -> None:
