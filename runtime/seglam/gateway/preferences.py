@@ -10,6 +10,7 @@ from seglam.web import Problem
 
 MAX_WAIT = 600
 _WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,6})\"?")
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _USER = re.compile(r"[ -~]{1,200}")
 
 
@@ -20,6 +21,15 @@ def wait_of(headers: Sequence[str]) -> int:
         if found := _WAIT.fullmatch(preference):
             return min(int(found[1]), MAX_WAIT)
     return 0
+
+
+def timeout_of(header: str | None) -> float | None:
+    """The seconds of `Seglam-Timeout`, after which the answer is of no use to the caller; None without one."""
+    if header is None:
+        return None
+    if not _SECONDS.fullmatch(header.strip()):
+        raise Problem(400, "bad-request", "Seglam-Timeout is no number of seconds such as 2.5")
+    return float(header)
 
 
 def only_if_cached(headers: Sequence[str]) -> bool:

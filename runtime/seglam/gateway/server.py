@@ -5,15 +5,21 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
-from collections.abc import Callable
-from typing import Literal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from seglam.gateway.api import LOOPBACK_NAMES, create_app
+from seglam.gateway.openai import UpstreamSettings
 from seglam.gateway.service import Service
+from seglam.gateway.serving import Dispatch
+from seglam.gateway.serving.loop import LOOP, PARSER, SWITCH_S
 from seglam.gateway.web import KnownHosts
+
+GRACE_S = 30
+"""Seconds that requests at work have when the server ends."""
 
 
 class ListenError(OSError):
@@ -28,7 +34,7 @@ def bind(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-        listening.listen(128)
+        listening.listen(1024)
     except OSError as error:
         listening.close()
         raise ListenError(error.errno, _words(host, port, error)) from error
@@ -37,21 +43,53 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def server(
-    service: Service, listening: socket.socket, around: Callable[[ASGIApp], ASGIApp] | None = None
+    service: Service,
+    listening: socket.socket,
+    around: Callable[[ASGIApp], ASGIApp] | None = None,
+    upstream: UpstreamSettings | None = None,
 ) -> uvicorn.Server:
     """A server of a service; `run(sockets=[listening])` runs it until its `should_exit` is set.
 
     Args:
         around: puts the application into another one, whose lifespan is then kept.
+        upstream: the model behind the OpenAI API. By default the service's own.
     """
     hosts = frozenset(LOOPBACK_NAMES) if is_loopback(listening) else None
-    app: ASGIApp = create_app(service, hosts=None)
-    if around is not None:
-        app = around(app)
+    made = create_app(service, hosts=None, upstream=upstream)
+    app: ASGIApp = Dispatch(made.state.hot, made if around is None else around(made))
     if hosts is not None:
         app = KnownHosts(app, hosts)
-    lifespan: Literal["on", "off"] = "off" if around is None else "on"
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan=lifespan, ws="none"))
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off" if around is None else "on",
+        ws="none",
+        loop=LOOP,
+        http=PARSER,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    return _Server(config, made.state.ending)
+
+
+class _Server(uvicorn.Server):
+    """A server that ends what belongs to its application when it has answered its last request."""
+
+    def __init__(self, config: uvicorn.Config, ending: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        sys.setswitchinterval(SWITCH_S)
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is at work, at most for a while, on connections that end with their answers."""
+        await super().shutdown(sockets)
+        for end in self._ending:
+            await end()
 
 
 def is_loopback(listening: socket.socket) -> bool:

@@ -106,9 +106,9 @@ class Trie:
         """Remove a pattern and every node that only it needed."""
         self._discard(self._root, template, template.start)
 
-    def parses(self, text: Text) -> list[Parse]:
+    def parses(self, text: Text, steps: int = MAX_STEPS) -> list[Parse]:
         """Every parse of the whole text; `TooComplex` past the bounds."""
-        return _Reader(text).run(self._root)
+        return _Reader(text, steps).run(self._root)
 
     # Writing
 
@@ -200,15 +200,16 @@ def _nodes(node: _Node) -> Iterator[_Node]:
 class _Reader:
     """One text on its way through the trie."""
 
-    __slots__ = ("found", "last", "length", "steps", "text", "tokens")
+    __slots__ = ("found", "last", "length", "most", "steps", "text", "tokens")
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, most: int) -> None:
         self.text = text
         self.tokens = text.tokens
         self.length = len(text.tokens)
         # A single final mark may stand there unasked.
         self.last = self.length - 1 if self.length and text.tokens[-1] in FINAL_MARKS else self.length
         self.steps = 0
+        self.most = most
         self.found: list[Parse] = []
 
     def run(self, root: _Node) -> list[Parse]:
@@ -225,7 +226,7 @@ class _Reader:
 
     def _step(self) -> None:
         self.steps += 1
-        if self.steps > MAX_STEPS or len(self.found) > MAX_PARSES:
+        if self.steps > self.most or len(self.found) > MAX_PARSES:
             raise TooComplex
 
     def _walk(self, node: _Node, at: int, values: tuple[Slotted, ...]) -> None:

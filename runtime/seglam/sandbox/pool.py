@@ -14,26 +14,37 @@ MIB = 1 << 20
 # instances, pages of the component that nobody has written to.
 BASE_BYTES = 4 * MIB
 
+SWIFT_CALLS = 3
+SWIFT_MARGIN = 4
+
 Key = tuple[str, str]  # tenant and digest; the whole program is compared before an instance is handed out
 
 
 class Prepared:
     """An instance with a compiled program, and what it counts against the budget."""
 
-    __slots__ = ("charge", "instance", "key", "program")
+    __slots__ = ("calls", "charge", "instance", "key", "most", "program")
 
     def __init__(self, tenant: str, program: Program, instance: Instance) -> None:
         self.key = (tenant, program.digest)
         self.program = program
         self.instance = instance
         self.charge = BASE_BYTES
+        self.calls = self.most = 0
 
     def used(self, fuel: int) -> None:
         """Charge for a call. wasmtime does not tell how large a memory is, but filling a byte costs at least one unit
         of fuel, so fuel bounds what a call can have touched; memory is never given back while an instance lives."""
+        self.calls += 1
+        if fuel > self.most:
+            self.most = fuel
         charge = min(BASE_BYTES + fuel, self.program.memory_mib * MIB)
         if charge > self.charge:
             self.charge = charge
+
+    def swift(self, steps: int) -> bool:
+        """Whether its calls so far took a small part of so many steps."""
+        return self.calls >= SWIFT_CALLS and self.most * SWIFT_MARGIN <= steps
 
 
 class WarmPool:
@@ -49,19 +60,21 @@ class WarmPool:
         self.calls = 0
         self.hits = 0
 
-    def take(self, tenant: str, program: Program) -> Prepared | None:
-        """An idle instance of this program, now the caller's, or None."""
+    def take(self, tenant: str, program: Program, steps: int | None = None) -> Prepared | None:
+        """An idle instance of this program, now the caller's, or None. With `steps` only a swift one, and one that is
+        not taken then is no call."""
         with self._lock:
-            self.calls += 1
+            self.calls += steps is None
             found = self._idle.get((tenant, program.digest))
             if not found:
                 return None
             for position, warm in enumerate(reversed(found), 1):
-                if warm.program is program or warm.program == program:
+                if (warm.program is program or warm.program == program) and (steps is None or warm.swift(steps)):
                     del found[-position]
                     break
             else:
                 return None
+            self.calls += steps is not None
             self.hits += 1
             self.idle -= 1
             self.charged -= warm.charge

@@ -6,6 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import count
 from time import monotonic
@@ -27,6 +28,10 @@ BATCH_BYTES = 4 << 20
 """Arguments of one batch, unless a single one is larger; runners take twice as much."""
 STEPS_PER_SECOND = 1_000_000_000
 """Fuel that even a busy runner burns; an idle one burns ten times as much."""
+
+WITHIN: ContextVar[float | None] = ContextVar("seglam_within", default=None)
+"""When whoever asked waits no longer, by `time.monotonic`, if that is before the end of a call's own time. It is stated
+beside the call, since an executor in this process has no use for it: that ends by its fuel."""
 
 Addresses = Callable[[], Sequence[Address]]
 Documents = Callable[[str], bytes | None]
@@ -213,7 +218,10 @@ class RemoteSandbox:
 
     def _asked(self, question: Callable[[Ask], Reply], seconds: float) -> bytes:
         """The body of the first reply that settles a question, from whichever runner gives it."""
-        deadline = monotonic() + seconds
+        deadline, within = monotonic() + seconds, WITHIN.get()
+        if within is not None and within < deadline:
+            deadline = within
+            seconds = max(0.0, within - monotonic())
         failures: list[str] = []
         waits: list[float] = []
         ended = 0

@@ -11,6 +11,7 @@ from seglam import telemetry
 from seglam.cluster import Client, ConfigurationError, load
 from seglam.gateway.cluster.process import Gateway
 from seglam.gateway.cluster.settings import Settings, SettingsInvalid
+from seglam.gateway.serving.loop import run
 from seglam.sandbox import TLSError
 from seglam.telemetry import logs
 
@@ -28,7 +29,7 @@ def main() -> int:
     logs.configure(form, level)
     try:
         telemetry.configure("seglam-gateway")
-        asyncio.run(_run(Settings.from_environ()))
+        run(_run(Settings.from_environ()))
     except (SettingsInvalid, ConfigurationError, TLSError, telemetry.TelemetryError, OSError) as error:
         print(f"seglam gateway: {error}", file=sys.stderr)
         return UNUSABLE

@@ -34,8 +34,8 @@ def create_app(
         identify: who asks; raises `Problem` for whom it does not know.
     """
     app = new_app()
-    app.add_middleware(Parting, readiness=readiness)
-    add_requests(app, service, identify)
+    app.state.ending = []
+    app.state.hot = add_requests(app, service, identify)
     _add_reading(app, service, compilations, identify)
     _add_operations(app, readiness, metrics)
     return app

@@ -18,7 +18,7 @@ from seglam.cluster import Change, Client
 from seglam.cluster.kinds import ENDPOINT_SLICE
 from seglam.gateway.answers import AnswerLog, AnswerSettings
 from seglam.gateway.cluster import certificates, compilations
-from seglam.gateway.cluster.api import create_app
+from seglam.gateway.cluster.api import Parting, create_app
 from seglam.gateway.cluster.catalog import Catalog
 from seglam.gateway.cluster.compilations import Compilations, ended
 from seglam.gateway.cluster.decoding import announced, endpoint_slice
@@ -39,6 +39,8 @@ from seglam.gateway.cluster.service import ClusterService
 from seglam.gateway.cluster.settings import Settings
 from seglam.gateway.cluster.tenants import Tenants
 from seglam.gateway.cluster.texts import Texts
+from seglam.gateway.serving import Dispatch
+from seglam.gateway.serving.places import Places
 from seglam.gateway.web import threads
 from seglam.resources import ProcedureCompilation
 from seglam.resources.names import (
@@ -183,10 +185,10 @@ class Gateway:
         settings = self.settings
         identify = identification(self.keyring, self._tenants, settings.audience, settings.anonymous_tenant)
         service = ClusterService(
-            self.catalog, self._runners, self._misses, self.metrics, threads(HIT_THREADS), self.answers
+            self.catalog, self._runners, self._misses, self.metrics, Places(HIT_THREADS), self.answers
         )
         app = create_app(service, self.compilations, identify, self.readiness, self.metrics)
-        return server(app, settings.grace_s)
+        return server(Parting(Dispatch(app.state.hot, app), self.readiness), settings.grace_s)
 
     def _internal_server(self, session: aiohttp.ClientSession) -> uvicorn.Server:
         settings = self.settings

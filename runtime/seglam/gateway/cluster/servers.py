@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from seglam.gateway.serving.loop import PARSER
+
 KEEP_ALIVE_S = 60
 
 
@@ -28,6 +30,8 @@ def server(app: ASGIApp, grace_s: float, tls: ssl.SSLContext | None = None) -> u
         access_log=False,
         lifespan="off",
         ws="none",
+        http=PARSER,
+        server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(round(grace_s), 1),
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,

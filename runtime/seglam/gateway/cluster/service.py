@@ -11,13 +11,15 @@ from typing import Any
 from seglam.gateway.access import Caller
 from seglam.gateway.answering import Answering, Started, Unanswered, observed
 from seglam.gateway.answers import AnswerLog
+from seglam.gateway.asking import Asked, Reply
 from seglam.gateway.cluster.catalog import Catalog
 from seglam.gateway.cluster.metrics import Metrics, Tally
 from seglam.gateway.cluster.misses import Misses
 from seglam.gateway.outcomes import Answer, Outcome
 from seglam.gateway.running import Runner, Running, Served, program_of
-from seglam.gateway.savings import Prices, savings
-from seglam.gateway.web import Asked, Blocking, Reply
+from seglam.gateway.savings import PriceList, savings
+from seglam.gateway.serving.detached import Detached, Told
+from seglam.gateway.serving.places import Places
 from seglam.lookup import Hit, Miss
 from seglam.procedures import Request, Revision
 from seglam.procedures.values import ValueProblem
@@ -26,7 +28,7 @@ MAX_TALLIES = 10_000
 
 
 class ClusterService:
-    """What stands behind the API; see `seglam.gateway.web.Answers`.
+    """What stands behind the API; see `seglam.gateway.asking.Answers`.
 
     A miss returns as soon as its compilation is announced, or with `Prefer: wait` once that has ended: what a Job makes
     answers nobody before its review, but why a type is not compiled is known then.
@@ -42,13 +44,14 @@ class ClusterService:
         running: Running,
         misses: Misses,
         metrics: Metrics,
-        hits: Blocking,
+        hits: Places,
         answers: AnswerLog | None = None,
     ) -> None:
         self.catalog = catalog
         self._misses = misses
         self._metrics = metrics
         self._hits = hits
+        self._detached = Detached()
         self._answers = answers
         self._running = running
         self._tallies: dict[str, Tally] = {}
@@ -56,15 +59,28 @@ class ClusterService:
 
     async def answer(self, asked: Asked) -> Reply:
         """Answer a request."""
+        if asked.detached:
+            return await self._detached.first(partial(self._answered, asked))
+        return await self._answered(asked)
+
+    async def _answered(self, asked: Asked, missed: Told | None = None) -> Reply:
         identity, tenant = uuid.uuid4().hex, asked.caller.tenant
         answering = Answering(Runner(self._running, partial(self._served, tenant)), self._tally(tenant))
         with observed(asked.request, identity, tenant, asked.headers, log=self._answers, source=asked.source) as told:
             index, began = self.catalog.index(tenant), perf_counter()
-            decided: Answer | Unanswered = await self._hits(
-                answering.decide, asked.request, index, identity=identity, tenant=tenant
+            decided: Answer | Unanswered = await self._hits.within(
+                asked.deadline,
+                answering.decide,
+                asked.request,
+                index,
+                identity=identity,
+                tenant=tenant,
+                fits=asked.fits,
             )
             waited = 0
             if isinstance(decided, Unanswered):
+                if missed is not None:
+                    missed(decided.answer)
                 answer, waited = await self._missed(answering, decided, asked)
             else:
                 answer = decided
@@ -82,12 +98,11 @@ class ClusterService:
 
     async def explain(self, request: Request, caller: Caller) -> Hit | Miss:
         """What the lookup decides."""
-        found: Hit | Miss = await self._hits(self.catalog.index(caller.tenant).find, request)
-        return found
+        return await self._hits(self.catalog.index(caller.tenant).find, request)
 
     def savings(self, tenant: str) -> dict[str, Any]:
         """What the model did not have to do since this replica began; see `seglam.gateway.savings`."""
-        return {**savings(self._tally(tenant).totals(), Prices()), "scope": "this replica since its start"}
+        return {**savings(self._tally(tenant).totals(), PriceList()), "scope": "this replica since its start"}
 
     async def _missed(self, answering: Answering, unanswered: Unanswered, asked: Asked) -> tuple[Answer, int]:
         """What a miss leads to, and the seconds that its caller was ready to wait for that."""

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from seglam.gateway.serving.dispatch import Dispatch, Routes
 from seglam.gateway.serving.headers import Headers, Identify
-from seglam.gateway.serving.messages import ClientGone, read_body, send_bytes, send_json, send_problem, unless_gone
+from seglam.gateway.serving.messages import (
+    ClientGone,
+    read_body,
+    send_bytes,
+    send_json,
+    send_problem,
+    unless_gone,
+    watched,
+)
 
 __all__ = [
     "ClientGone",
@@ -17,4 +25,5 @@ __all__ = [
     "send_json",
     "send_problem",
     "unless_gone",
+    "watched",
 ]

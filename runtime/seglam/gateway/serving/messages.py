@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from starlette.types import Receive, Send
@@ -15,6 +16,7 @@ T = TypeVar("T")
 
 MAX_BODY = 1 << 20
 JSON = b"application/json"
+WATCHED_S = 0.05
 
 HeaderList = Iterable[tuple[bytes, bytes]]
 
@@ -76,29 +78,45 @@ async def send_problem(send: Send, problem: Problem, headers: Mapping[str, str] 
     )
 
 
-async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """What the work returns. It is cancelled if the client goes first: `ClientGone`.
+@contextmanager
+def watched(receive: Receive, after_s: float = WATCHED_S) -> Iterator[None]:
+    """What the block awaits is cancelled when the client goes, and then `ClientGone` is raised.
 
-    The request's body must have been read. For work that may take long; what takes microseconds is not worth two tasks.
+    The request's body must have been read. Watching begins after a moment, since it costs more than a hit takes.
     """
-    doing = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_left(receive))
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    watcher: asyncio.Task[None] | None = None
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        task.cancel()
+
+    def begin() -> None:
+        nonlocal watcher
+        watcher = loop.create_task(watch())
+
+    timer = loop.call_later(after_s, begin)
     try:
-        await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if doing.done():
-            return doing.result()
-        raise ClientGone
+        yield
+    except asyncio.CancelledError:
+        if gone and task.uncancel() == 0:
+            raise ClientGone from None
+        raise
     finally:
-        for task in (doing, leaving):
-            task.cancel()
-        await asyncio.wait((doing, leaving))
-        if doing.done() and not doing.cancelled():
-            doing.exception()  # it was raised above, or nobody is there to be told
+        timer.cancel()
+        if watcher is not None:
+            watcher.cancel()
 
 
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """What the work returns. It is cancelled if the client goes first: `ClientGone`."""
+    with watched(receive, 0):
+        return await work
 
 
 def _too_large(limit: int) -> Problem:

@@ -42,19 +42,19 @@ class Workers:
     Args:
         concurrency: jobs that run at once.
         queue: jobs that may wait.
+        name: of its threads.
 
     Attributes:
         taken: jobs that run or wait.
     """
 
-    def __init__(self, concurrency: int, queue: int) -> None:
+    def __init__(self, concurrency: int, queue: int, name: str = "seglam-runner") -> None:
         self._most = concurrency + queue
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._lock = threading.Lock()  # of `taken` and of who takes a job's work
         self.taken = 0
         self._threads = [
-            threading.Thread(target=self._work, name=f"seglam-runner-{number}", daemon=True)
-            for number in range(concurrency)
+            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(concurrency)
         ]
         for thread in self._threads:
             thread.start()

@@ -1,0 +1,92 @@
+"""An embedded service as the APIs of requests ask it: hits at once where they are swift, everything else in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+from seglam.gateway.access import Caller
+from seglam.gateway.answering import Unanswered, observed
+from seglam.gateway.asking import Asked, Reply
+from seglam.gateway.outcomes import Answer
+from seglam.gateway.refusals import of_store
+from seglam.gateway.service import Pending, Service
+from seglam.gateway.serving.detached import Detached, Told
+from seglam.gateway.serving.places import Places
+from seglam.gateway.store import StoreError
+from seglam.gateway.tenancy import Tenant
+from seglam.lookup import Hit, Miss
+from seglam.procedures import Request
+
+RETRY_S = "5"
+"""Seconds after which a store that could not be read or written may be asked again."""
+
+
+class EmbeddedAnswers:
+    """See `seglam.gateway.asking.Answers`.
+
+    A hit whose decision and run take few steps, as its earlier calls show, is answered on the event loop itself:
+    handing it to a thread and back takes longer than the hit, and its steps are bounded by fuel. Whatever takes more
+    steps than that, blocks, or misses has a thread of `places`.
+    """
+
+    def __init__(self, service: Service, places: Places) -> None:
+        self._service = service
+        self._places = places
+        self._detached = Detached()
+
+    async def answer(self, asked: Asked) -> Reply:
+        """Answer a request."""
+        try:
+            return await self._answered(asked)
+        except StoreError as error:
+            problem = of_store(error)
+            problem.headers["Retry-After"] = RETRY_S
+            raise problem from error
+
+    async def _answered(self, asked: Asked) -> Reply:
+        tenant = self._service.known(asked.caller.tenant)
+        if tenant is None:
+            tenant = await self._places(self._service.tenant, asked.caller.tenant)
+        if asked.detached:
+            part = tenant
+            return await self._detached.first(lambda missed: self._reply(asked, part, missed))
+        pending = await self._begun(asked, tenant)
+        if pending.flight is None or not asked.wait_s:
+            return Reply(pending.answer, asked.wait_s)
+        await asyncio.wait([asyncio.wrap_future(pending.flight.settled)], timeout=asked.wait_s)
+        return Reply(await self._places(self._service.finish, pending), asked.wait_s)
+
+    async def explain(self, request: Request, caller: Caller) -> Hit | Miss:
+        """What the lookup decides."""
+        return await self._places(self._service.explain, request, caller.tenant)
+
+    async def _reply(self, asked: Asked, tenant: Tenant, missed: Told) -> Reply:
+        return Reply((await self._begun(asked, tenant, missed)).answer)
+
+    async def _begun(self, asked: Asked, tenant: Tenant, missed: Told | None = None) -> Pending:
+        """Answer a request as far as no model is needed. `missed` is told of a miss before anything follows from it."""
+        request, name, identity = asked.request, asked.caller.tenant, uuid.uuid4().hex
+        with observed(request, identity, name, asked.headers, log=self._service.answers, source=asked.source) as told:
+            index = tenant.index
+            decided: Answer | Unanswered | None = tenant.answering.at_once(
+                request, index, identity=identity, tenant=name, fits=asked.fits
+            )
+            if decided is None:
+                decided = await self._places.within(
+                    asked.deadline,
+                    tenant.answering.decide,
+                    request,
+                    index,
+                    identity=identity,
+                    tenant=name,
+                    fits=asked.fits,
+                )
+            if isinstance(decided, Answer):
+                return Pending(told(decided), None, request, name)
+            if missed is not None:
+                missed(decided.answer)
+            pending = await self._places(
+                self._service.missed, tenant, decided, asked.caller.requester, asked.only_if_cached
+            )
+            return Pending(told(pending.answer), pending.flight, request, name)
