@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from seglam.cli import ask, compiling, console, doctor, explain, procedures, replay, review, savings, serve
+from seglam.cli import ask, compiling, console, doctor, explain, keys, procedures, replay, review, savings, serve
 from seglam.cli.exits import CliError, Exit, table
 from seglam.cli.output import json_line, visible
 from seglam.cli.packs import app as packs
@@ -35,6 +35,7 @@ Environment:
   SEGLAM_DATA_DIR, SEGLAM_ENGINE_DIR, SEGLAM_PROCEDURES                  store, engine, directories of YAML files
   SEGLAM_CHOICES                                                         how contested names are read, a line each
   SEGLAM_REGISTRY, SEGLAM_CONFIG_DIR                                     registry of packs; what is trusted
+  SEGLAM_API_KEY                                                         key that is sent to --server
   NO_COLOR                                                               no colour
   SEGLAM_DEBUG=1                                                         tracebacks
 """
@@ -55,8 +56,10 @@ app.command("explain")(explain.explain)
 app.command("compile")(compiling.compile_)
 app.add_typer(procedures.app, name="procedures")
 app.add_typer(review.app, name="review")
+app.add_typer(keys.app, name="keys")
 app.add_typer(packs.app, name="pack")
 app.command("console")(console.console)
+app.command("trace")(trace.trace)
 app.command("savings")(savings.savings)
 app.command("doctor")(doctor.doctor)
 

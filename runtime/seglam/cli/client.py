@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,15 @@ if TYPE_CHECKING:
 MARGIN_S = 30.0
 """What an exchange may take beyond the time that the server was asked to wait."""
 
-CODES = {400: Exit.USAGE, 401: Exit.MISSING, 404: Exit.DATA, 413: Exit.USAGE, 415: Exit.USAGE, 421: Exit.USAGE}
+CODES = {
+    400: Exit.USAGE,
+    401: Exit.MISSING,
+    403: Exit.NEGATIVE,
+    404: Exit.DATA,
+    413: Exit.USAGE,
+    415: Exit.USAGE,
+    421: Exit.USAGE,
+}
 """Exit codes by the status of a refusal."""
 
 
@@ -49,9 +58,17 @@ def get(server: str, path: str) -> dict[str, Any]:
     return _exchange("GET", server, path)
 
 
-def post(server: str, path: str, body: dict[str, str]) -> dict[str, Any]:
-    """`POST` of an object of texts to an address of the API."""
+def post(server: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """`POST` of an object to an address of the API."""
     return _exchange("POST", server, path, content=json.dumps(body))
+
+
+def _credentials() -> dict[str, str]:
+    """The API key that the environment gives."""
+    key = os.environ.get("SEGLAM_API_KEY", "").strip()
+    if key and (not key.isascii() or not key.isprintable() or " " in key):
+        raise CliError("SEGLAM_API_KEY holds no key", "give the text that `seglam keys create` printed", Exit.USAGE)
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def body_of(request: Request) -> str:
@@ -61,6 +78,11 @@ def body_of(request: Request) -> str:
     body: dict[str, object] = {"value": request.value} if request.text is None else {"text": request.text}
     inputs = {name: {"mediaType": item.media_type, "text": item.text} for name, item in request.inputs.items()}
     return dumps({**body, "inputs": inputs, "context": dict(request.context)})
+
+
+def delete(server: str, path: str) -> dict[str, Any]:
+    """`DELETE` of an address of the API."""
+    return _exchange("DELETE", server, path)
 
 
 def _exchange(
@@ -75,7 +97,7 @@ def _exchange(
     import httpx2
 
     url = server.rstrip("/") + path
-    sent = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
+    sent = {"Content-Type": "application/json", "Accept": "application/json", **_credentials(), **(headers or {})}
     try:
         reply = httpx2.request(method, url, content=content, headers=sent, timeout=wait_s + MARGIN_S)
     except httpx2.TimeoutException as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,6 +35,9 @@ Procedures = Annotated[
 Server = Annotated[
     str | None,
     typer.Option(metavar="URL", help="Ask a running server instead of opening the store here.", show_default=False),
+]
+Tenant = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of which tenant (default: default).", show_default=False)
 ]
 Recordings = Annotated[
     Path | None,
@@ -67,14 +70,16 @@ def service(settings: Settings) -> Iterator[Service]:
     """An embedded service, closed at the end."""
     from seglam.compiler import RecordingError, SettingsError
     from seglam.gateway.embedded import build_service
+    from seglam.gateway.ledger import LedgerAddressInvalid
+    from seglam.gateway.settings import SettingsInvalid
     from seglam.sandbox import EngineError
 
-    with _store_errors(), _telemetry():
+    with store_errors(), _telemetry():
         try:
             opened = build_service(settings, report)
         except EngineError as error:
             raise split(str(error), "run `make engine`", Exit.MISSING) from error
-        except SettingsError as error:
+        except (SettingsError, SettingsInvalid, LedgerAddressInvalid) as error:
             raise split(str(error), "correct the environment", Exit.USAGE) from error
         except RecordingError as error:
             raise split(str(error), "record it again or remove it", Exit.DATA) from error
@@ -89,15 +94,17 @@ def service(settings: Settings) -> Iterator[Service]:
 @contextmanager
 def store(data_dir: Path | None) -> Iterator[Store]:
     """The store of a data directory without anything around it, closed at the end."""
+    from seglam.gateway.ledger import Ledgerbase
     from seglam.gateway.store import Store
 
     settings = settings_of(data_dir=data_dir)
-    with _store_errors():
-        opened = Store(settings.store_path, report=report)
-        try:
-            yield opened
-        finally:
-            opened.close()
+    with store_errors(), _telemetry(), ExitStack() as kept:
+        keeping = Ledgerbase(settings.ledger_url) if settings.ledger_url else None
+        if keeping is not None:
+            kept.callback(keeping.close)
+        opened = Store(settings.store_path, report=report, keeping=keeping)
+        kept.callback(opened.close)
+        yield opened
 
 
 @contextmanager
@@ -130,7 +137,8 @@ def _telemetry() -> Iterator[None]:
 
 
 @contextmanager
-def _store_errors() -> Iterator[None]:
+def store_errors() -> Iterator[None]:
+    """Turn errors of the store and of the ledger's database into one line."""
     from seglam.gateway.store import StoreError
 
     try:

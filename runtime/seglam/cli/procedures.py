@@ -1,4 +1,4 @@
-"""`seglam procedures`: list, show, validate, test, export."""
+"""`seglam procedures`: list, show, validate, test, export, promote."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from seglam.cli import documents
+from seglam.cli import client, documents
 from seglam.cli.desk import find
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.files import atomic
-from seglam.cli.opening import DataDir, bench, store
+from seglam.cli.opening import DataDir, Server, Tenant, bench, store
 from seglam.cli.output import Json, Output, one_line, visible
 from seglam.cli.review import short
 from seglam.cli.tables import rows, table
@@ -162,3 +162,54 @@ def export(
         raise CliError(f"cannot be written ({error.strerror})", "choose another --dir", where=str(directory)) from error
     if not active:
         out.note("the store serves no procedure; nothing written")
+
+
+@app.command("promote")
+def promote(
+    name: Annotated[str, typer.Argument(help="The procedure that is served.", show_default=False)],
+    to: Annotated[
+        str, typer.Option("--to", metavar="TENANT", help="The tenant it is proposed to.", show_default=False)
+    ],
+    promoter: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="Who promotes it; a server knows that by your key.",
+                     show_default=False),
+    ] = None,
+    tenant: Tenant = None,
+    server: Server = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Propose a procedure of one tenant to another one, where a reviewer approves it or not.
+
+    Its origin and its authors stay; whoever promotes it becomes one of them, and so cannot approve it there.
+
+    \b
+    Example:
+      seglam procedures promote capital-of-country --to team-b --as eve
+    """
+    from urllib.parse import quote
+
+    out = Output(as_json)
+    if server is not None:
+        found = client.post(server, f"/v1/procedures/{quote(name, safe='')}/promote", {"to": to})
+    else:
+        if promoter is None:
+            raise CliError("nobody is named who promotes it", "name yourself with --as", Exit.USAGE)
+        found = _promoted(data_dir, name, tenant, to, promoter)
+    out.json(found)
+    out.say(f"{found['name']} ({short(found['digest'])}) is proposed to {found['to']}; a reviewer there decides")
+
+
+def _promoted(data_dir: Path | None, name: str, tenant: str | None, to: str, promoter: str) -> dict[str, str]:
+    from seglam.gateway.store import State
+
+    with store(data_dir) as opened:
+        source = opened.of(tenant or opened.tenant)
+        if source.tenant == to:
+            raise CliError(f"{name} is already a procedure of {to}", "name another tenant with --to", Exit.USAGE)
+        served = next((row for row in source.revisions(State.ACTIVE, name)), None)
+        row = None if served is None else source.promote(served.digest, to, promoter)
+    if row is None:
+        raise CliError(f"{source.tenant} serves no procedure {name!r}", "see `seglam procedures list`", Exit.DATA)
+    return {"name": row.name, "digest": row.digest, "to": to}

@@ -14,10 +14,11 @@ from seglam.gateway.access.limits import Limits
 from seglam.gateway.answers import AnswerLog, AnswerSettings
 from seglam.gateway.ledger import Ledgerbase
 from seglam.gateway.misses import Compiling
+from seglam.gateway.openai import UpstreamSettings
 from seglam.gateway.packs.admission import Admission
 from seglam.gateway.packs.watching import Watch
 from seglam.gateway.service import Service
-from seglam.gateway.settings import REQUIRED, Settings
+from seglam.gateway.settings import Settings
 from seglam.gateway.source import Source
 from seglam.gateway.store import Store
 from seglam.gateway.tenancy import Policy
@@ -40,6 +41,7 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
         SettingsInvalid, LedgerAddressInvalid: the access file or the ledger's address cannot be used.
         FileNotFoundError: a directory of procedures or recordings does not exist.
     """
+    required = settings.access_required
     if settings.recordings is not None and not settings.recordings.is_dir():
         raise FileNotFoundError(
             f"{settings.recordings} is no directory; recordings lie in its folders author, verifier"
@@ -74,13 +76,14 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
             report=report,
             release=resources.close,
             refused=admission.refused,
-            access=Access(rules, Keys(store.keeping, report), required=settings.access == REQUIRED),
+            access=Access(rules, Keys(store.keeping, report), required=required),
             answers=AnswerLog(AnswerSettings.of(settings.data_dir, settings.environ), report),
         )
         if store.imported():
             watch = Watch(service.recheck, admission, report)
             service.before_close(watch.close)
             watch.start()
+        service.upstream = UpstreamSettings.from_environ(settings.environ, passes=not settings.strict)
         service.described = _described(settings, compiling, service)
         resources.push(opened.pop_all())
     return service
@@ -113,6 +116,8 @@ def _compiler(settings: Settings, models: Models, sandbox: Sandbox, opened: Exit
 
 def _described(settings: Settings, compiling: str, service: Service) -> tuple[str, ...]:
     lines = [f"store: {settings.store_path}", f"compiler: {compiling}"]
+    if service.access.required:
+        lines.append("access: with an API key or a token only; `seglam keys create` makes the first key")
     lines += [f"procedures: {directory}" for directory in settings.procedures]
     lines.append(f"active: {len(service.index)} procedures")
     if settings.auto_approve is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -101,6 +102,17 @@ class Settings:
         )
 
     @property
+    def access_required(self) -> bool:
+        """Whether callers must prove who they are. `SettingsInvalid` where it would be open to other machines."""
+        loopback = self.host == "localhost" or _is_loopback(self.host)
+        if self.access == OPEN and not loopback:
+            raise SettingsInvalid(
+                f"SEGLAM_ACCESS is {OPEN}, but {self.host} is reached from other machines; "
+                f"set SEGLAM_ACCESS={REQUIRED} and make a key with `seglam keys create`, or listen on 127.0.0.1"
+            )
+        return self.access == REQUIRED or not loopback
+
+    @property
     def book(self) -> PriceBook:
         """The prices that hold."""
         return self.price_book or PriceBook(PriceList.of(self.prices))
@@ -131,6 +143,13 @@ def _lines(given: Environment, name: str) -> tuple[str, ...]:
         raise given.unusable(name, f"it cannot be read ({error}); name a text file") from error
     lines = (line.strip() for line in text.splitlines())
     return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _access(given: Environment) -> str | None:
