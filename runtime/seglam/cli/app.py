@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from seglam.cli import ask, compiling, console, doctor, explain, keys, procedures, replay, review, savings, serve
+from seglam.cli import ask, compiling, console, doctor, explain, keys, procedures, replay, review, savings, serve, trace
 from seglam.cli.exits import CliError, Exit, table
 from seglam.cli.output import json_line, visible
 from seglam.cli.packs import app as packs

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from seglam.gateway.running import Served, program_of
-from seglam.gateway.store import Change, Decision, Records, ReviewRow, RevisionRow, revision_of
+from seglam.gateway.store import Change, Decision, ImportRow, Records, ReviewRow, RevisionRow, revision_of
 from seglam.lookup import Index
 from seglam.procedures import Revision
 from seglam.telemetry import SpanReference
@@ -96,7 +96,13 @@ class Catalog:
 
     def _origin(self, revision: Revision) -> Served:
         row = self._store.revision(revision.digest)
-        return Served(program_of(revision), span_of(row), span_of(approval(self._store.reviews(revision.digest))))
+        brought = self._store.brought(revision.digest) if row is not None and row.origin == "pack" else None
+        return Served(
+            program_of(revision),
+            compiled=span_of(row),
+            reviewed=span_of(approval(self._store.reviews(revision.digest))),
+            imported=span_of(brought),
+        )
 
 
 def approval(reviews: Iterable[ReviewRow]) -> ReviewRow | None:
@@ -104,7 +110,7 @@ def approval(reviews: Iterable[ReviewRow]) -> ReviewRow | None:
     return next((row for row in reversed(list(reviews)) if row.decision == Decision.APPROVE), None)
 
 
-def span_of(row: RevisionRow | ReviewRow | None) -> SpanReference | None:
+def span_of(row: RevisionRow | ReviewRow | ImportRow | None) -> SpanReference | None:
     """The span that is kept with a row."""
     if row is None or row.trace_id is None or row.span_id is None:
         return None

@@ -84,7 +84,9 @@ def own_root(places: Places) -> list[TrustRoot]:
 
 
 def imported(places: Places, digest: str) -> list[dict[str, Any]]:
-    """What the store says about imports of a pack; nothing where no store is, or another process holds it."""
+    """What the store says about imports of a pack, each procedure with its last answers here; nothing where no store
+    is."""
+    from seglam.cli.trace import answers_of
     from seglam.gateway.store import StoreError
     from seglam.gateway.store.reading import imports
 
@@ -92,9 +94,13 @@ def imported(places: Places, digest: str) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     try:
-        return [row for row in imports(path) if row["digest"] == digest]
+        found = [row for row in imports(path) if row["digest"] == digest]
     except StoreError as error:
         raise CliError(str(error).removesuffix(f"; {error.remedy}"), error.remedy) from error
+    answers = answers_of(places, [procedure["digest"] for row in found for procedure in row["procedures"]])
+    for row in found:
+        row["procedures"] = [{**each, "answers": answers[each["digest"]]} for each in row["procedures"]]
+    return found
 
 
 def _say(out: Output, audited: Chain, where: str, imports: list[dict[str, Any]]) -> None:
@@ -132,6 +138,8 @@ def _say(out: Output, audited: Chain, where: str, imports: list[dict[str, Any]])
             out.say(f"  expired metadata was believed: {one_line(row['waiver'], WORDS)}")
         for procedure in row["procedures"]:
             out.say(f"  {procedure['state']:<12} {one_line(procedure['name'])} {procedure['digest'][:19]}")
+            for each in procedure["answers"][:SHOWN]:
+                out.say(f"    answer {each['id']} at {each['at'][:19]}: {each['outcome']}")
     ignored = [each for each in audited.statements if not each.passed]
     if ignored:
         out.say("\nNot counted", style="bold")

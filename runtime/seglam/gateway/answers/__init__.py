@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from seglam.gateway.answers.log import AnswerLog
+from seglam.gateway.answers.reading import Records
 from seglam.gateway.answers.records import Recorded, answer_id
 from seglam.gateway.answers.settings import AnswerSettings
 
-__all__ = ["AnswerLog", "AnswerSettings", "Recorded", "answer_id"]
+__all__ = ["AnswerLog", "AnswerSettings", "Recorded", "Records", "answer_id"]

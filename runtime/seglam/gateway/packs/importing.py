@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import rfc8785
 
+from seglam import telemetry
 from seglam.gateway.packs.deciding import facts_of
 from seglam.gateway.packs.library import Library
 from seglam.gateway.store import Admitted, Approval, ImportRow, Store, revision_of
@@ -99,14 +100,18 @@ def take(
     store.refuse_downgrade(row)
     if (known := _known(store, library, row)) is not None:
         return Imported(decision, known, 0, bench.engines, row.summary)
-    told("tests")
-    served = [revision_of(each) for each in store.active()] if decision.approval == "Pack" else []
-    tests = _tested(pack, bench, served)
-    told("summary")
-    library.keep(pack, packed.bundles)
-    row.summary = _summary(packed, decision, library, signer, policies)
-    told("procedures")
-    admitted = store.admit(row, pack.procedures(), traces_of(decision), _approval(pack, decision))
+    traces = traces_of(decision)
+    with telemetry.importing(pack.release.purl, pack.digest, importer, row.policy, traces.values()) as span:
+        told("tests")
+        served = [revision_of(each) for each in store.active()] if decision.approval == "Pack" else []
+        tests = _tested(pack, bench, served)
+        told("summary")
+        library.keep(pack, packed.bundles)
+        row.summary = _summary(packed, decision, library, signer, policies)
+        span.set_attribute(telemetry.names.STATEMENT, row.summary)
+        row.trace_id, row.span_id = telemetry.reference(span) or (None, None)
+        told("procedures")
+        admitted = store.admit(row, pack.procedures(), traces, _approval(pack, decision))
     return Imported(decision, admitted, tests, bench.engines, row.summary)
 
 

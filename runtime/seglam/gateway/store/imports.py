@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from seglam.gateway.store.revisions import Change, Decision, ReviewRefused, activate, put
 from seglam.gateway.store.tables import DEFAULT_TENANT, ImportRow, ReviewRow, RevisionRow, State, stamp
@@ -96,6 +96,12 @@ def refuse_downgrade(session: Session, row: ImportRow) -> None:
                 "downgrade",
                 f"{other.release} was imported before {row.release}; an older one is never imported after it",
             )
+
+
+def brought(session: Session, digest: str) -> ImportRow | None:
+    """The last import whose pack holds a revision."""
+    rows = session.exec(select(ImportRow).order_by(col(ImportRow.at).desc())).all()
+    return next((row for row in rows if any(digest == each["digest"] for each in json.loads(row.procedures))), None)
 
 
 def _served(session: Session, name: str) -> RevisionRow | None:

@@ -5,6 +5,7 @@
 | 1 | revisions, reviews, compilations, negative entries, counters |
 | 2 | imports |
 | 3 | tenants; the ledger in the place of the counters; keys |
+| 4 | traces of imports |
 
 Before version 3 one machine had one tenant, whatever its name: everything older is the default tenant's.
 """

@@ -96,6 +96,13 @@ class Records:
 
         return self._database.write(work)
 
+    def brought(self, digest: str) -> ImportRow | None:
+        """The import that brought a revision last; packs are the default tenant's."""
+        if self.tenant != DEFAULT_TENANT:
+            return None
+        with self._database.read() as session:
+            return imports.brought(session, digest)
+
     # Compilations
 
     def open_compilation(self, identity: str, fingerprint: str, missed: Missed, requester: str) -> CompilationRow:

@@ -8,8 +8,8 @@ from enum import StrEnum
 from sqlalchemy import ForeignKeyConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 3
-"""1 had no imports, 2 no tenants and counters without a replica; see `migrations`."""
+SCHEMA_VERSION = 4
+"""1 had no imports, 2 no tenants and counters without a replica, 3 no traces of imports; see `migrations`."""
 DEFAULT_TENANT = "default"
 """Whose everything is that older versions kept, and whose requests are that nobody identifies."""
 APPLICATION_ID = 0x5E61A3
@@ -196,3 +196,5 @@ class ImportRow(SQLModel, table=True):
     decision: str  # JSON: what the gate found, step by step
     summary: str  # digest of the bundle in which the importer says so
     at: str
+    trace_id: str | None = None  # of the import's span
+    span_id: str | None = None
