@@ -12,6 +12,7 @@ import httpx2
 from starlette.types import ASGIApp
 
 from seglam.gateway import Service, Settings, build_service
+from seglam.gateway.openai import UpstreamSettings
 from seglam.gateway.server import bind, server
 from seglam.procedures import ReasoningProcedure, Request, dump
 from tests.openai_server import Server
@@ -42,10 +43,16 @@ def running(
 
 
 @contextmanager
-def listening(service: Service, around: Callable[[ASGIApp], ASGIApp] | None = None) -> Iterator[httpx2.Client]:
-    """A client of the service's HTTP API, served in a thread; `around` puts it into another application."""
-    socket = bind("127.0.0.1", 0)
-    running_server = server(service, socket, around)
+def listening(
+    service: Service,
+    around: Callable[[ASGIApp], ASGIApp] | None = None,
+    *,
+    upstream: UpstreamSettings | None = None,
+    port: int = 0,
+) -> Iterator[httpx2.Client]:
+    """A client of the service's HTTP API, served in a thread; see `seglam.gateway.server.server`."""
+    socket = bind("127.0.0.1", port)
+    running_server = server(service, socket, around, upstream)
     thread = threading.Thread(target=running_server.run, kwargs={"sockets": [socket]})
     thread.start()
     try:

@@ -18,6 +18,7 @@ from seglam.gateway.answers import AnswerLog
 from seglam.gateway.catalog import Admits, Catalog
 from seglam.gateway.crew import Crew
 from seglam.gateway.misses import FAILED, Compiling, Flight, Misses
+from seglam.gateway.openai.upstream.settings import UpstreamSettings
 from seglam.gateway.outcomes import Answer, Outcome, Stage
 from seglam.gateway.reviewing import Reviews
 from seglam.gateway.running import Deoptimised
@@ -89,6 +90,7 @@ class Service:
     ) -> None:
         self.policy = policy = policy or Policy()
         self.described: tuple[str, ...] = ()
+        self.upstream = UpstreamSettings()
         self._release = release
         self._ending: list[Callable[[], None]] = []
         self.store = store

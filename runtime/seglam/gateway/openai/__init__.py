@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seglam.gateway.openai.routes import others, routes
-from seglam.gateway.openai.upstream import Upstream, UpstreamSettings
+from seglam.gateway.openai.mounting import add_openai
+from seglam.gateway.openai.upstream import UpstreamSettings
 
-__all__ = ["Upstream", "UpstreamSettings", "others", "routes"]
+__all__ = ["UpstreamSettings", "add_openai"]

@@ -14,7 +14,7 @@ from seglam.gateway.openai.wanted import Why
 
 Check = Callable[[Any], bool]
 
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 MAX_LABELS = 16
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from seglam import telemetry
 from seglam.gateway.access import Caller
 from seglam.gateway.access import Scope as Permission
+from seglam.gateway.asking import Answers, Asked, Reply
 from seglam.gateway.openai import chat, models, responses
 from seglam.gateway.openai.answered import Answered
 from seglam.gateway.openai.arriving import Arriving, arriving, whole
@@ -25,7 +26,6 @@ from seglam.gateway.openai.wanted import Passing, Wanted, Why
 from seglam.gateway.outcomes import Answer, Outcome
 from seglam.gateway.preferences import cache_status, only_if_cached
 from seglam.gateway.serving import ClientGone, Headers, Identify, send_bytes, send_json, unless_gone
-from seglam.gateway.web import Answers, Asked, Reply
 from seglam.web import Problem
 
 MAX_LIST = 8 << 20
@@ -180,6 +180,7 @@ class Asking(_Route):
             return
         if cached or asked.model == models.OWN:
             raise _missed(reply.answer, asked)
+        own.update(forwarded(reply.answer))
         # What follows from the miss is known as a rule when the model begins to answer, and is not waited for.
         await self.pass_on(self._api.path, headers, body, scope, receive, send, lambda: forwarded(_latest(reply)))
 
