@@ -33,6 +33,7 @@ EVERYTHING: Object = {
         "podAnnotations": {"a": "b"},
     },
     "tenants": {"identities": [{"subject": "system:serviceaccount:web:*", "tenant": "shop"}]},
+    "openai": {"passThrough": True, "models": ["gpt-5*", "o4*"], "secretName": "pass", "unstored": True},
 }
 DEFAULTS = """
 ClusterRole seglam-approver seglam-editor seglam-gateway seglam-operator seglam-restorer seglam-trust-editor
@@ -250,6 +251,12 @@ def test_the_internet_is_reached_by_the_gateway_and_only_for_a_model(
     assert {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"protocol": "TCP", "port": 8000}]} in egress(
         limited, "seglam-gateway"
     )
+    passing = egress(
+        render({"openai": {"passThrough": True, "baseUrl": "https://m/v1", "port": 8443}}), "seglam-gateway"
+    )
+    assert [rule["ports"] for rule in passing if open_to_all in rule["to"]] == [[{"protocol": "TCP", "port": 8443}]]
+    passing = egress(render({"openai": {"passThrough": True}, "model": {"cidrs": ["192.0.2.0/24"]}}), "seglam-gateway")
+    assert {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"protocol": "TCP", "port": 443}]} in passing
 
 
 def test_network_policies_can_be_left_out() -> None:
@@ -390,6 +397,10 @@ def test_settings_reach_the_processes() -> None:
     assert gateway["SEGLAM_ANONYMOUS_TENANT"] == "trial"
     assert gateway["OPENAI_BASE_URL"] == "https://models.example/v1"
     assert gateway["SEGLAM_COMPILE_TOKENS"] == "400000"
+    assert gateway["SEGLAM_PASS_THROUGH"] == gateway["SEGLAM_OPENAI_UNSTORED"] == "1"
+    assert gateway["SEGLAM_OPENAI_MODELS"] == "gpt-5*,o4*"
+    assert environment(render(), "seglam-gateway")["SEGLAM_PASS_THROUGH"] == "0"
+    assert "SEGLAM_UPSTREAM_KEY" not in gateway
     assert "OPENAI_API_KEY" not in {**gateway, **operator}
     tenants = yaml.safe_load(named(objects, "ConfigMap", "seglam-tenants")["data"]["tenants.yaml"])
     assert tenants == {"identities": [{"subject": "system:serviceaccount:web:*", "tenant": "shop"}]}
@@ -401,7 +412,10 @@ def test_the_processes_know_every_setting() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     objects = render(EVERYTHING)
     for name in ("seglam-operator", "seglam-gateway"):
-        unread = [each for each in environment(objects, name) if f'"{each}"' not in code]
+        known = [
+            f'"{each}"' in code or f'"{each.removeprefix("SEGLAM_")}"' in code for each in environment(objects, name)
+        ]
+        unread = [each for each, is_known in zip(environment(objects, name), known, strict=True) if not is_known]
         assert unread == [], name
 
 

@@ -54,15 +54,18 @@ class UpstreamSettings:
     body_bytes: int = 64 << 20
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str] | None = None, *, passes: bool = True) -> Self:
+    def from_environ(
+        cls, environ: Mapping[str, str] | None = None, *, passes: bool = True, auth: Auth | None = None
+    ) -> Self:
         """The settings that the environment gives. `SettingsInvalid` names what cannot be used.
 
         Args:
             passes: whether anything may pass to a model at all.
+            auth: what holds unless the environment says otherwise; None for what is said of `auth` above.
         """
         given, known = Environment.of(environ), cls()
         url, key = _where(given) if passes else ("", "")
-        auth: Auth = "configured" if key else "client"
+        auth = auth or ("configured" if key else "client")
         if given.text("SEGLAM_UPSTREAM_AUTH"):
             stated = given.one_of("SEGLAM_UPSTREAM_AUTH", ("configured", "client"))
             auth = "client" if stated == "client" else "configured"
