@@ -260,7 +260,7 @@ def test_exported_logs_have_the_trace_and_neither_secrets_nor_words_of_exception
     log.addHandler(Exporting(provider.get_logger("seglam"), values=False))
     with telemetry.request("default") as span:
         try:
-            raise ValueError("what a user sent")
+            raise ValueError(sent)
         except ValueError as error:
             log.exception("it failed with %s for k-0123456789, Bearer abcdefgh1234: %s", 7, error)
     [record] = [each.log_record for each in logs.get_finished_logs()]
