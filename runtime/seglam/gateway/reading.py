@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse, Response
 from seglam.gateway import describing, views
 from seglam.gateway.access import Caller, Scope
 from seglam.gateway.answering import Declined
+from seglam.gateway.answers.api import add_answers
+from seglam.gateway.answers.history import history
 from seglam.gateway.refusals import of_declined
 from seglam.gateway.service import Service
 from seglam.gateway.serving import Headers, Identify
@@ -66,6 +68,14 @@ def add_reading(app: FastAPI, service: Service, blocking: Blocking, caller: Allo
     async def revision(digest: str, http: HttpRequest) -> Response:
         who = await caller(http, Scope.READ)
         return JSONResponse(await blocking(views.revision, service.tenant(who.tenant), digest))
+
+    add_answers(
+        app,
+        service.answers,
+        caller,
+        blocking,
+        lambda found: history(service.store.path, found.tenant, found.revision, found.compilation).as_json(),
+    )
 
     @app.get("/v1/savings", summary="What the model did not have to do")
     async def savings(http: HttpRequest, since: str | None = None, until: str | None = None) -> Response:

@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seglam.gateway import describing
+from seglam.gateway.answers.api import add_answers
 from seglam.gateway.cluster.compilations import Compilations, ended
 from seglam.gateway.cluster.health import Readiness
 from seglam.gateway.cluster.metrics import Metrics
@@ -73,6 +73,8 @@ def _add_reading(
             raise Problem(404, "unknown-compilation", f"there is no compilation {name[:100]}")
         return JSONResponse(shown(found))
 
+    add_answers(app, service.answers, caller_of, blocking, service.behind)
+
     @app.get("/v1/procedures", summary="The procedures that are served")
     async def procedures(http: HttpRequest) -> Response:
         caller = await identify(Headers(http.scope["headers"]))
@@ -91,8 +93,9 @@ def _add_operations(app: FastAPI, readiness: Readiness, metrics: Metrics) -> Non
         return JSONResponse({"status": state, "missing": readiness.missing}, 200 if readiness.ready else 503)
 
     @app.get("/metrics", summary="Metrics for Prometheus")
-    async def exposition() -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    async def exposition(http: HttpRequest) -> Response:
+        text, media = metrics.exposition(http.headers.get("accept", ""))
+        return Response(text, headers={"Content-Type": media})
 
 
 def shown(found: ProcedureCompilation) -> dict[str, Any]:

@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client import Counter as Counted
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+
+from seglam.telemetry import SpanReference
 
 _BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -45,9 +48,16 @@ class Metrics:
         """Add gauges that are read when somebody asks."""
         self.registry.register(_Gauges(gauges))
 
-    def text(self) -> bytes:
-        """The exposition."""
-        return generate_latest(self.registry)
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """What is exposed and its media type: OpenMetrics, which has exemplars, for whoever takes it."""
+        encode, media = choose_encoder(accept)
+        return encode(self.registry), media
+
+    def hit(self, seconds: float, trace: str | None) -> None:
+        """A hit that took so many seconds; `trace` is the traceparent of its span, if it is recorded."""
+        span = SpanReference.parse(trace)
+        exemplar = None if span is None else {"trace_id": span.trace_id, "span_id": span.span_id}
+        self.hit_seconds.observe(seconds, exemplar)
 
 
 def gauge(name: str, words: str, value: float | Mapping[str, float], label: str = "") -> Metric:

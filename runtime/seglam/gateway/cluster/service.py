@@ -10,7 +10,7 @@ from typing import Any
 
 from seglam.gateway.access import Caller
 from seglam.gateway.answering import Answering, Started, Unanswered, observed
-from seglam.gateway.answers import AnswerLog
+from seglam.gateway.answers import AnswerLog, Recorded
 from seglam.gateway.asking import Asked, Reply
 from seglam.gateway.cluster.catalog import Catalog
 from seglam.gateway.cluster.metrics import Metrics, Tally
@@ -84,10 +84,22 @@ class ClusterService:
                 answer, waited = await self._missed(answering, decided, asked)
             else:
                 answer = decided
-                if answer.outcome is Outcome.HIT:
-                    self._metrics.hit_seconds.observe(perf_counter() - began)
             answer = told(answer)
+            if answer.outcome is Outcome.HIT:
+                self._metrics.hit(perf_counter() - began, answer.trace)
         return Reply(answer, waited)
+
+    @property
+    def answers(self) -> AnswerLog | None:
+        """Where answers are recorded."""
+        return self._answers
+
+    def behind(self, found: Recorded) -> dict[str, Any]:
+        """The spans in which the revision of an answer was compiled and activated, as `traceparent`; the rest is in the
+        resources that it names."""
+        active = self.catalog.active(found.tenant, found.revision) if found.revision else None
+        spans = {"compiled": active and active.compiled, "activated": active and active.activated}
+        return {name: span.traceparent if span else None for name, span in spans.items()}
 
     def _served(self, tenant: str, revision: Revision) -> Served:
         """How a tenant's revision is run, and the spans in which it was compiled and activated."""
