@@ -10,7 +10,7 @@ from typing import Any
 from seglam.procedures import ReasoningProcedure, Spec
 from seglam.procedures.difference import difference
 
-MOST_ROWS = 200
+MOST_ROWS = 100
 """Rows of one table; the API has all of them."""
 
 

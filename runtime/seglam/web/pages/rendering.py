@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -32,7 +32,8 @@ HEADERS: Mapping[str, str] = {
 class Pages:
     """Renders the templates of a package, beside those that all pages share.
 
-    Every value in a template is escaped and shown by `visible`, since packs, requests and models wrote them.
+    Every value in a template is escaped and shown by `visible`, since packs, requests and models wrote them. In an
+    attribute or a field to edit it stands as it is: `{{ value | e }}`.
 
     Args:
         package: whose directory `templates` holds them.
@@ -51,7 +52,7 @@ class Pages:
             finalize=_shown,
         )
         self._environment.globals.update(asset=address, title=title, links=links)
-        self._environment.filters.update(short=_short, moment=_moment, visible=visible)
+        self._environment.filters.update(listed=_listed, moment=_moment, short=_short, visible=visible)
 
     def render(
         self, template: str, session: Session | None, status: int = 200, /, *, here: str = "", **values: Any
@@ -90,9 +91,17 @@ def _shown(value: object) -> object:
 
 def _short(digest: str) -> Markup:
     """A digest's beginning, with the whole for who points at it."""
-    return Markup('<abbr class="digest" title="{}">{}</abbr>').format(digest, digest[: len("sha256:") + 12])
+    begins = visible(digest[: len("sha256:") + 12])
+    return Markup('<abbr class="digest" title="{}">{}</abbr>').format(
+        digest if digest.isascii() and digest.isprintable() else "", begins
+    )
 
 
 def _moment(time: str) -> Markup:
     """A time of the store, to the second."""
-    return Markup('<time datetime="{}">{}</time>').format(time, time[:19].replace("T", " "))
+    return Markup("<time>{}</time>").format(visible(time[:19].replace("T", " ")))
+
+
+def _listed(values: Iterable[object]) -> Markup:
+    """Several values in one line."""
+    return Markup(", ").join(visible(value, 400) for value in values)

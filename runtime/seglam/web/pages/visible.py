@@ -6,7 +6,7 @@ import unicodedata
 
 from markupsafe import Markup, escape
 
-LONGEST = 4_000
+LONGEST = 2_000
 """Characters of one value that a page shows; the API has the whole."""
 
 # Cc and Cf are control and format characters (bidirectional overrides among them), Cs lone surrogates, Co private use,

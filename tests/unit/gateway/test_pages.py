@@ -1,0 +1,327 @@
+"""The console's pages without a browser: who may see and send what, and that whatever they are given stays text.
+
+The desk is a double, so that every field can be hostile; tests/browser has the real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as some
+
+from seglam.gateway.answers.curve import Slice, Traffic
+from seglam.gateway.pages import Console
+from seglam.gateway.pages.board import Overview, Work
+from seglam.gateway.savings import PriceList, savings
+from seglam.gateway.trying import Side, Trial
+from seglam.procedures import Request
+from seglam.web import Problem
+from seglam.web.pages import LocalTokens, Sessions
+
+KEY = b"k" * 32
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "<svg onload=alert(1)>",
+    "[click](javascript:alert(1))",
+    "{{ 7 * 7 }}{% raw %}",
+    "</textarea></pre><script>",
+    "safe\u202egpj.exe\u2066",
+    "zero\u200bwidth\ufeff\u00ad",
+    "\x00\x1b[31m",
+    "x" * (1 << 20),
+)
+
+
+def revision(text: str, **changes: Any) -> dict[str, Any]:
+    """A revision as the API shows it, with a text in every field that somebody else writes."""
+    document = {
+        "apiVersion": "seglam.dev/v1alpha1",
+        "kind": "ReasoningProcedure",
+        "metadata": {"name": "doubled"},
+        "spec": {
+            "summary": (text[:200] or "x"),
+            "parameters": [{"name": "n", "type": "integer"}],
+            "returns": {"type": "integer"},
+            "match": {"patterns": [{"text": "double {n}"}]},
+            "code": f"def solve(n):\n    return 2 * n  # {text[:2000]!r}\n",
+        },
+    }
+    evidence = [
+        {
+            "gate": text,
+            "passed": False,
+            "summary": text,
+            "detail": {text: text, "contrasts": [{"at": text, "pair": [text, text], "verdict": text}], "list": [text]},
+        },
+        {
+            "gate": "match",
+            "passed": True,
+            "summary": text,
+            "detail": {"contrasts": [{"at": text, "pair": [text] * 2, "verdict": text}] * 500},
+        },
+        {
+            "gate": "differential",
+            "passed": True,
+            "summary": text,
+            "detail": {"readings": [{"reading": text, "fixedBy": text}]},
+        },
+    ]
+    return {
+        "digest": "sha256:" + "a" * 64,
+        "name": text,
+        "state": "Proposed",
+        "origin": text,
+        "authors": [text, "mallory"],
+        "replaces": None,
+        "created": text,
+        "changed": text,
+        "traceId": text,
+        "summary": text,
+        "evidence": evidence,
+        "document": document,
+        "reviews": [{"reviewer": text, "decision": text, "reason": text, "at": text, "traceId": None}],
+        "compilation": {
+            "request": {"text": text, "inputs": {text: {"mediaType": text, "text": text}}, "context": {text: text}},
+            "arguments": {text: text},
+            "answer": text,
+            "evidence": evidence,
+        },
+        **changes,
+    }
+
+
+class Hostile:
+    """A desk and a board whose every text is one text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.decided: list[tuple[str, ...]] = []
+
+    def waiting(self, tenant: str) -> list[Mapping[str, Any]]:
+        return [revision(self.text)] * 3
+
+    def revision(self, tenant: str, digest: str) -> Mapping[str, Any]:
+        if digest == "none":
+            raise Problem(404, "unknown-revision", self.text)
+        return revision(self.text)
+
+    def decide(self, tenant: str, digest: str, reviewer: str, decision: str, reason: str) -> None:
+        self.decided.append((tenant, digest, reviewer, decision, reason))
+
+    def attempt(self, tenant: str, digest: str, request: Request) -> Trial:
+        side = Side("hit", self.text, self.text, self.text, {self.text: self.text})
+        return Trial(side, side)
+
+    def traffic(self, tenant: str) -> Traffic:
+        return Traffic([Slice("2026-01-01T00:00:00Z", 3, 2, 1)], {self.text: 1}, {self.text: 1})
+
+    def overview(self, tenant: str) -> Overview:
+        totals = {("2026-01-01", self.text, "hits"): 2}
+        work = Work(self.text, self.text, self.text, self.text, self.text)
+        return Overview(self.traffic(tenant), savings(totals, PriceList()), [work], [], 1)
+
+
+class Read(HTMLParser):
+    """What a browser would make of a page: its elements with their attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+
+class Visitor:
+    """A client of the pages; `cookies` are kept as a browser keeps them."""
+
+    def __init__(self, desk: Hostile) -> None:
+        self.tokens = LocalTokens(KEY)
+        app = Console(desk, desk, Sessions(KEY, secure=False), self.tokens).app()
+        self._transport = httpx2.ASGITransport(app)
+        self.cookies: dict[str, str] = {}
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        async def send() -> httpx2.Response:
+            async with httpx2.AsyncClient(
+                transport=self._transport, base_url="http://localhost", cookies=self.cookies
+            ) as client:
+                return await client.request(method, path, **more)
+
+        answer = asyncio.run(send())
+        self.cookies.update(answer.cookies)
+        return answer
+
+    def sign_in(self, name: str = "ada", then: str = "") -> httpx2.Response:
+        return self.ask("POST", "/console/enter", data={"token": self.tokens.new(), "name": name, "then": then})
+
+    def csrf(self) -> str:
+        page = Read(self.ask("GET", "/console").text)
+        return next(str(attrs["value"]) for tag, attrs in page.elements if attrs.get("name") == "csrf")
+
+
+@pytest.fixture
+def desk() -> Hostile:
+    return Hostile("plain")
+
+
+@pytest.fixture
+def visitor(desk: Hostile) -> Visitor:
+    return Visitor(desk)
+
+
+PAGES = ("/console", "/console/operations", "/console/revisions/sha256:aa", "/console/revisions/none")
+OURS = frozenset({"htmx.min.js", "pages.css"})
+
+
+def check_inert(answer: httpx2.Response, text: str) -> None:
+    """Only elements, attributes and addresses of our own templates."""
+    page = Read(answer.text)
+    for tag, attributes in page.elements:
+        assert tag not in ("img", "svg", "iframe", "object", "embed", "style", "base") or attributes.get("src") == (
+            "/console/operations/curve.svg"
+        )
+        assert not [name for name in attributes if name.startswith("on") or name == "style" or name == "srcdoc"]
+        if tag == "script":
+            assert str(attributes["src"]).rpartition("/")[2] in OURS
+        assert not [
+            name for name, value in attributes.items() if name != "class" and "hidden-character" in (value or "")
+        ]
+        for name in ("href", "src", "action", "hx-post"):
+            address = attributes.get(name)
+            assert address is None or address.startswith(("/", "#")), address
+            assert address is None or not address.startswith("//")
+    for hidden in "\u202e\u2066\u200b\ufeff\u00ad\x00\x1b":
+        assert hidden not in answer.text
+    assert "49" not in answer.text or "{{ 7 * 7 }}" not in text
+    assert len(answer.content) < 300_000
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
+def test_hostile_text_in_every_field_is_inert(text: str) -> None:
+    visitor = Visitor(Hostile(text))
+    visitor.sign_in()
+    for path in PAGES:
+        check_inert(visitor.ask("GET", path), text)
+    form = {"csrf": visitor.csrf(), "text": "double 2"}
+    for headers in ({}, {"HX-Request": "true"}):
+        check_inert(visitor.ask("POST", "/console/revisions/x/trials", data=form, headers=headers), text)
+
+
+@settings(max_examples=10, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+@given(some.text(some.characters(exclude_categories=["Cs"]), max_size=60))
+def test_any_text_is_inert(text: str) -> None:
+    visitor = Visitor(Hostile(text))
+    visitor.sign_in()
+    for path in PAGES:
+        check_inert(visitor.ask("GET", path), text)
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/console/operations/curve.svg"])
+def test_nothing_is_shown_to_strangers(visitor: Visitor, path: str) -> None:
+    answer = visitor.ask("GET", path)
+    assert answer.status_code == 401
+    assert "plain" not in answer.text
+    visitor.cookies["seglam"] = "forged.value.here"
+    assert visitor.ask("GET", path).status_code == 401
+
+
+def test_each_page_says_that_it_is_not_kept_framed_or_scripted(visitor: Visitor) -> None:
+    visitor.sign_in()
+    for path in (*PAGES, "/console/enter", "/console/nothing"):
+        headers = visitor.ask("GET", path).headers
+        assert headers["cache-control"] == "no-store"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["x-content-type-options"] == "nosniff"
+    picture = visitor.ask("GET", "/console/operations/curve.svg")
+    assert "<script" not in picture.text
+    assert "sandbox" in picture.headers["content-security-policy"]
+
+
+def test_assets_are_named_by_what_they_hold(visitor: Visitor) -> None:
+    sheet = next(
+        attrs["href"] for tag, attrs in Read(visitor.ask("GET", "/console/enter").text).elements if tag == "link"
+    )
+    answer = visitor.ask("GET", str(sheet))
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+    assert visitor.ask("GET", "/assets/0000/pages.css").status_code == 404
+    assert visitor.ask("GET", "/assets/0000/../../secrets").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "then", ["//evil.example/x", "https://evil.example", "/\\evil.example", "javascript:alert(1)", ""]
+)
+def test_signing_in_leads_nowhere_else(visitor: Visitor, then: str) -> None:
+    answer = visitor.sign_in(then=then)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console")
+
+
+def test_signing_in_leads_to_where_one_was(visitor: Visitor) -> None:
+    asked = visitor.ask("GET", "/console/revisions/sha256:aa")
+    then = next(attrs["value"] for tag, attrs in Read(asked.text).elements if attrs.get("name") == "then")
+    assert visitor.sign_in(then=str(then)).headers["location"] == "/console/revisions/sha256:aa"
+
+
+def test_a_token_lets_in_once(visitor: Visitor) -> None:
+    form = {"token": visitor.tokens.new(), "name": "ada"}
+    assert visitor.ask("POST", "/console/enter", data=form).status_code == 303
+    visitor.cookies.clear()
+    again = visitor.ask("POST", "/console/enter", data=form)
+    assert again.status_code == 403
+    assert "set-cookie" not in again.headers
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 201, "a\u202eb", "a\nb"])
+def test_a_name_that_cannot_be_read_signs_nobody_in(visitor: Visitor, name: str) -> None:
+    assert visitor.sign_in(name).status_code == 400
+    assert visitor.cookies == {}
+
+
+FORM = {"decision": "approve", "reason": "read"}
+DECIDE = "/console/revisions/sha256:aa/decisions"
+
+
+def test_a_decision_is_the_readers_own(visitor: Visitor, desk: Hostile) -> None:
+    visitor.sign_in("ada")
+    answer = visitor.ask("POST", DECIDE, data={**FORM, "csrf": visitor.csrf(), "reviewer": "bob"})
+    assert answer.status_code == 303
+    assert desk.decided == [("default", "sha256:aa", "ada", "approve", "read")]
+
+
+def test_a_form_that_is_not_ours_decides_nothing(visitor: Visitor, desk: Hostile) -> None:
+    visitor.sign_in()
+    csrf = visitor.csrf()
+    other = Visitor(desk)
+    other.sign_in("eve")
+    for form, headers, status in (
+        (FORM, {}, 403),
+        ({**FORM, "csrf": "wrong"}, {}, 403),
+        ({**FORM, "csrf": other.csrf()}, {}, 403),
+        ({**FORM, "csrf": csrf}, {"Sec-Fetch-Site": "cross-site"}, 403),
+        ({**FORM, "csrf": csrf}, {"Sec-Fetch-Site": "same-site"}, 403),
+        ({**FORM, "csrf": csrf}, {"Content-Type": "text/plain"}, 415),
+        ({**FORM, "csrf": csrf, "reason": "x" * 200_000}, {}, 413),
+        ({**FORM, "csrf": csrf, "reason": " "}, {}, 400),
+    ):
+        assert visitor.ask("POST", DECIDE, data=form, headers=headers).status_code == status, (form, headers)
+    assert visitor.ask("GET", DECIDE).status_code == 405
+    assert desk.decided == []
+
+
+def test_signing_out_ends_the_cookie(visitor: Visitor) -> None:
+    visitor.sign_in()
+    answer = visitor.ask("POST", "/console/leave", data={"csrf": visitor.csrf()})
+    assert 'seglam=""' in answer.headers["set-cookie"]
+    assert "max-age=0" in answer.headers["set-cookie"].lower()
