@@ -21,9 +21,11 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from benchmarks.machine import circumstances
 from benchmarks.report import Report
-from seglam.cluster import Client, Selection, from_kubeconfig
+from seglam.cluster import Client, Selection, Watch, from_kubeconfig
 from seglam.cluster.kinds import NAMESPACE
 from seglam.resources import names
 from seglam.resources.names import PROCEDURE_REVIEW, PROCEDURE_REVISION, REASONING_PROCEDURE
@@ -67,8 +69,36 @@ def _word(number: int) -> str:
             return f"mark{letters}"
 
 
+class _Condition(msgspec.Struct):
+    type: str
+    status: str
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    observed_generation: int = 0
+    conditions: list[_Condition] = []
+
+
+class _Meta(msgspec.Struct):
+    generation: int = 0
+
+
+class _Object(msgspec.Struct):
+    """What is looked at of a procedure or a revision."""
+
+    metadata: _Meta
+    status: _Status = _Status()
+
+    def has(self, kind: str) -> bool:
+        """Whether a condition is true."""
+        return any(each.type == kind and each.status == "True" for each in self.status.conditions)
+
+
+_OBJECT = msgspec.json.Decoder(_Object)
+
+
 class Scale:
-    """One run against one cluster."""
+    """One run against one cluster. Watches tell how far it is: lists of everything would be most of the API's work."""
 
     def __init__(self, client: Client, alice: Client, bob: Client, namespace: str, kubectl: list[str]) -> None:
         self._client = client
@@ -76,7 +106,21 @@ class Scale:
         self._bob = bob
         self._namespace = namespace
         self._kubectl = kubectl
+        self._procedures, self._revisions = (
+            Watch(client, kind, _OBJECT.decode, selection=Selection(namespace))
+            for kind in (REASONING_PROCEDURE, PROCEDURE_REVISION)
+        )
         self.report = Report("cluster-scale")
+
+    async def watched(self, count: int, kib: int) -> None:
+        """Everything, while the watches run."""
+        watches = [asyncio.create_task(each.run()) for each in (self._procedures, self._revisions)]
+        try:
+            await self.run(count, kib)
+        finally:
+            for task in watches:
+                task.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
 
     async def run(self, count: int, kib: int) -> None:
         """Everything, in order; the report grows on the way."""
@@ -136,33 +180,25 @@ class Scale:
             "delete", "pods", "-n", SYSTEM, "--grace-period=0", "--force", "--wait=false", "--ignore-not-found", *gone
         )
         self._run("rollout", "status", "deployment/seglam-operator", "-n", SYSTEM, "--timeout=120s")
-        await self._until("operator restarted, all reconciled", began, self._reconciled, count)
+        await self._until("operator restarted, all reconciled", began, self._reconciled, count, pause=1.0)
 
-    async def _until(self, what: str, began: float, number: Callable[[], Awaitable[int]], count: int) -> None:
+    async def _until(self, what: str, began: float, number: Callable[[], int], count: int, pause: float = 0.1) -> None:
         said = time.monotonic()
-        while True:
-            looked = time.monotonic()
-            if (reached := await number()) >= count:
-                break
+        while (reached := number()) < count:
             if time.monotonic() - said > 20:
                 said = time.monotonic()
                 print(f"{what}: {reached} after {said - began:.0f} s", file=sys.stderr, flush=True)
-            # A look reads every object: it must not be most of what the API server has to do.
-            await asyncio.sleep(max(0.5, 10 * (time.monotonic() - looked)))
+            await asyncio.sleep(pause)
         self._add(what, time.monotonic() - began)
 
-    async def _verified(self) -> int:
-        found = (await self._client.list(PROCEDURE_REVISION, Selection(self._namespace))).items
-        return sum(_true(each, "Verified") for each in found)
+    def _verified(self) -> int:
+        return sum(each.has("Verified") for each in self._revisions)
 
-    async def _ready(self) -> int:
-        found = (await self._client.list(REASONING_PROCEDURE, Selection(self._namespace))).items
-        return sum(
-            _true(each, "Ready") and each["status"].get("observedGeneration") == each["metadata"]["generation"]
-            for each in found
-        )
+    def _ready(self) -> int:
+        found = self._procedures
+        return sum(each.has("Ready") and each.status.observed_generation == each.metadata.generation for each in found)
 
-    async def _reconciled(self) -> int:
+    def _reconciled(self) -> int:
         """Procedures that the leader has reconciled since it started, as its metrics say."""
         return max(
             _metric(text, 'seglam_operator_reconcile_total{kind="ReasoningProcedure"') for text in self._metrics()
@@ -218,11 +254,6 @@ class Scale:
         return subprocess.run([*self._kubectl, *command], capture_output=True, text=True, check=True).stdout
 
 
-def _true(resource: dict[str, Any], kind: str) -> bool:
-    conditions = resource.get("status", {}).get("conditions", [])
-    return any(each["type"] == kind and each["status"] == "True" for each in conditions)
-
-
 def _metric(text: str, prefix: str) -> int:
     return int(sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(prefix)))
 
@@ -241,7 +272,7 @@ async def measure(kubeconfig: Path, context: str, namespace: str, count: int, ki
         await client.apply(NAMESPACE, body, manager="seglam-benchmark")
         scale = Scale(client, alice, bob, namespace, kubectl)
         try:
-            await scale.run(count, kib)
+            await scale.watched(count, kib)
         finally:
             await client.delete(NAMESPACE, namespace)
         return scale.report
