@@ -70,7 +70,6 @@ def service(settings: Settings) -> Iterator[Service]:
     """An embedded service, closed at the end."""
     from seglam.compiler import RecordingError, SettingsError
     from seglam.gateway.embedded import build_service
-    from seglam.gateway.ledger import LedgerAddressInvalid
     from seglam.gateway.settings import SettingsInvalid
     from seglam.sandbox import EngineError
 
@@ -79,7 +78,7 @@ def service(settings: Settings) -> Iterator[Service]:
             opened = build_service(settings, report)
         except EngineError as error:
             raise split(str(error), "run `make engine`", Exit.MISSING) from error
-        except (SettingsError, SettingsInvalid, LedgerAddressInvalid) as error:
+        except (SettingsError, SettingsInvalid) as error:
             raise split(str(error), "correct the environment", Exit.USAGE) from error
         except RecordingError as error:
             raise split(str(error), "record it again or remove it", Exit.DATA) from error

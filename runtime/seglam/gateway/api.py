@@ -11,9 +11,10 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
 from seglam.gateway.access.api import add_keys
+from seglam.gateway.access.routes import allowed
 from seglam.gateway.deciding import add_deciding
 from seglam.gateway.openai import UpstreamSettings, add_openai
-from seglam.gateway.reading import add_reading, allowed
+from seglam.gateway.reading import add_reading
 from seglam.gateway.refusals import of_review, of_store
 from seglam.gateway.service import Service
 from seglam.gateway.serving import Identify

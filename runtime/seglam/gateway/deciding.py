@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse, Response
 
 from seglam.gateway import views
 from seglam.gateway.access import Caller, Scope
+from seglam.gateway.access.routes import Allowed
 from seglam.gateway.bodies import read_json, text_member
-from seglam.gateway.reading import Allowed
 from seglam.gateway.reviewing import decision_of
 from seglam.gateway.service import Service
 from seglam.gateway.store import ReviewRefused

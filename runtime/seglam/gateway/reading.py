@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import date
-
 from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
 from seglam.gateway import describing, views
-from seglam.gateway.access import Caller, Scope
+from seglam.gateway.access import Scope
+from seglam.gateway.access.routes import Allowed, period
 from seglam.gateway.answering import Declined
 from seglam.gateway.answers.api import add_answers
 from seglam.gateway.answers.history import history
 from seglam.gateway.refusals import of_declined
 from seglam.gateway.service import Service
-from seglam.gateway.serving import Headers, Identify
 from seglam.gateway.web import Blocking
 from seglam.web import Problem
-
-Allowed = Callable[[HttpRequest, Scope], Awaitable[Caller]]
-
-
-def allowed(identify: Identify) -> Allowed:
-    """Who asks, if they have a scope; `Problem` else."""
-
-    async def caller(http: HttpRequest, scope: Scope) -> Caller:
-        found = await identify(Headers(http.scope["headers"]))
-        found.need(scope)
-        return found
-
-    return caller
 
 
 def add_reading(app: FastAPI, service: Service, blocking: Blocking, caller: Allowed) -> None:
@@ -82,16 +66,3 @@ def add_reading(app: FastAPI, service: Service, blocking: Blocking, caller: Allo
         who = await caller(http, Scope.READ)
         first, last = period(since, until)
         return JSONResponse(await blocking(service.savings, who.tenant, first, last))
-
-
-def period(since: str | None, until: str | None) -> tuple[str | None, str | None]:
-    """First and last day as the ledger writes them; `Problem` 400 for what is none."""
-    days = []
-    for name, text in (("since", since), ("until", until)):
-        try:
-            days.append(None if text is None else date.fromisoformat(text).isoformat())
-        except ValueError:
-            raise Problem(400, "bad-request", f"{name} is no day; write it as 2026-01-31") from None
-    if None not in days and str(days[0]) > str(days[1]):
-        raise Problem(400, "bad-request", "since is after until")
-    return days[0], days[1]

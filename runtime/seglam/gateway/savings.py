@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from seglam.gateway.ledger.prices import CHARACTERS_PER_TOKEN, PriceList, Prices
+from seglam.gateway.ledger.prices import CHARACTERS_PER_TOKEN, PriceBook, PriceList, Prices
 
-__all__ = ["CHARACTERS_PER_TOKEN", "PriceList", "Prices", "savings"]
+__all__ = ["CHARACTERS_PER_TOKEN", "PriceBook", "PriceList", "Prices", "savings"]
 
 Counts = Mapping[str, int]
 _NOTHING = {name: Decimal(0) for name in ("modelCalls", "inputTokens", "outputTokens", "seconds", "money")}

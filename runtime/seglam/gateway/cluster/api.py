@@ -7,18 +7,29 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from seglam.gateway import describing
+from seglam.gateway.access import Scope
+from seglam.gateway.access.api import add_keys
+from seglam.gateway.access.keys import Keys
+from seglam.gateway.access.routes import Allowed, allowed, period
 from seglam.gateway.answers.api import add_answers
 from seglam.gateway.cluster.compilations import Compilations, ended
 from seglam.gateway.cluster.health import Readiness
 from seglam.gateway.cluster.metrics import Metrics
 from seglam.gateway.cluster.service import ClusterService
-from seglam.gateway.serving import Headers, Identify
-from seglam.gateway.web import add_requests, new_app
+from seglam.gateway.faults import StoreError
+from seglam.gateway.openai import UpstreamSettings, add_openai
+from seglam.gateway.refusals import of_store
+from seglam.gateway.serving import Identify
+from seglam.gateway.web import add_requests, new_app, threads
 from seglam.resources import ProcedureCompilation
 from seglam.web import Problem
+
+LEDGER_THREADS = 4
+"""For what asks the ledger's database: savings and keys."""
 
 
 def create_app(
@@ -27,16 +38,24 @@ def create_app(
     identify: Identify,
     readiness: Readiness,
     metrics: Metrics,
+    upstream: UpstreamSettings,
+    keys: Keys | None = None,
 ) -> FastAPI:
     """The application.
 
     Args:
         identify: who asks; raises `Problem` for whom it does not know.
+        upstream: the model behind the OpenAI API.
+        keys: API keys; None where there is no database for them.
     """
     app = new_app()
     app.state.ending = []
     app.state.hot = add_requests(app, service, identify)
-    _add_reading(app, service, compilations, identify)
+    add_openai(app, service, identify, upstream, one_tenant=False)
+    _add_errors(app)
+    _add_reading(app, service, compilations, allowed(identify))
+    if keys is not None:
+        add_keys(app, keys, identify, threads(LEDGER_THREADS))
     _add_operations(app, readiness, metrics)
     return app
 
@@ -48,7 +67,7 @@ class Parting:
         self._app = app
         self._readiness = readiness
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
 
         async def last(message: Message) -> None:
@@ -59,15 +78,23 @@ class Parting:
         await self._app(scope, receive, last if scope["type"] == "http" else send)
 
 
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(StoreError)
+    async def ledger(_: HttpRequest, error: StoreError) -> Response:
+        return of_store(error).response({"Retry-After": "5"})
+
+
 def _add_reading(
     app: FastAPI,
     service: ClusterService,
     compilations: Compilations,
-    identify: Identify,
+    caller_of: Allowed,
 ) -> None:
+    blocking = threads(LEDGER_THREADS)
+
     @app.get("/v1/compilations/{name}", summary="How far the compilation of a missed type is")
     async def compilation(name: str, http: HttpRequest) -> Response:
-        caller = await identify(Headers(http.scope["headers"]))
+        caller = await caller_of(http, Scope.READ)
         found = compilations.get(caller.tenant, name)
         if found is None:
             raise Problem(404, "unknown-compilation", f"there is no compilation {name[:100]}")
@@ -77,13 +104,14 @@ def _add_reading(
 
     @app.get("/v1/procedures", summary="The procedures that are served")
     async def procedures(http: HttpRequest) -> Response:
-        caller = await identify(Headers(http.scope["headers"]))
+        caller = await caller_of(http, Scope.READ)
         return JSONResponse(describing.procedures(service.catalog.index(caller.tenant)))
 
     @app.get("/v1/savings", summary="What the model did not have to do")
-    async def savings(http: HttpRequest) -> Response:
-        caller = await identify(Headers(http.scope["headers"]))
-        return JSONResponse(service.savings(caller.tenant))
+    async def savings(http: HttpRequest, since: str | None = None, until: str | None = None) -> Response:
+        caller = await caller_of(http, Scope.READ)
+        first, last = period(since, until)
+        return JSONResponse(await blocking(service.savings, caller.tenant, first, last))
 
 
 def _add_operations(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client import Counter as Counted
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
+from seglam.gateway.ledger import Account, Ledger, today
+from seglam.gateway.ledger.ledger import Key
 from seglam.telemetry import SpanReference
 
+MAX_TALLIES = 10_000
 _BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -80,19 +82,24 @@ class _Gauges:
 
 
 class Tally:
-    """Counts of one tenant since this process began, by day and procedure; they are counted in the metrics as well."""
+    """Counts of one tenant, which are counted in the metrics as well: in the ledger, or without one in this process's
+    memory since it began, by day and procedure."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, account: Account | None = None) -> None:
         self._metrics = metrics
-        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._account = account
+        self._counts: Counter[Key] = Counter()
         self._lock = threading.Lock()
 
     def add(self, counts: Mapping[str, int], procedure: str = "") -> None:
         """Add to counters; see `seglam.gateway.answering.Counting`."""
-        day = datetime.now(UTC).date().isoformat()
-        with self._lock:
-            for name, count in counts.items():
-                self._counts[(day, procedure, name)] += count
+        if self._account is not None:
+            self._account.add(counts, procedure)
+        else:
+            day = today()
+            with self._lock:
+                for name, count in counts.items():
+                    self._counts[(day, procedure, name)] += count
         for name, count in counts.items():
             if name == "hits":
                 self._metrics.hits.inc(count)
@@ -100,8 +107,42 @@ class Tally:
                 self._metrics.errors.inc(count)
             elif name.startswith("misses:"):
                 self._metrics.misses.labels(name.removeprefix("misses:")).inc(count)
+            elif name in ("input_tokens", "output_tokens"):
+                self._metrics.tokens.inc(count)
 
-    def totals(self) -> dict[tuple[str, str, str], int]:
-        """All counts."""
+    def totals(self, since: str | None = None, until: str | None = None) -> dict[Key, int]:
+        """Counts between two days; asks the ledger where there is one, and then blocks."""
+        if self._account is not None:
+            return self._account.totals(since, until)
         with self._lock:
-            return dict(self._counts)
+            counts = dict(self._counts)
+        return {
+            key: count
+            for key, count in counts.items()
+            if (since is None or since <= key[0]) and (until is None or key[0] <= until)
+        }
+
+
+class Tallies:
+    """The tallies of all tenants.
+
+    Args:
+        ledger: None where none is configured.
+    """
+
+    def __init__(self, metrics: Metrics, ledger: Ledger | None = None) -> None:
+        self.ledger = ledger
+        self._metrics = metrics
+        self._of: dict[str, Tally] = {}
+        self._lock = threading.Lock()
+
+    def of(self, tenant: str) -> Tally:
+        """A tenant's tally."""
+        found = self._of.get(tenant)
+        if found is None:
+            with self._lock:
+                while len(self._of) >= MAX_TALLIES:
+                    self._of.pop(next(iter(self._of)))
+                account = None if self.ledger is None else self.ledger.of(tenant)
+                found = self._of.setdefault(tenant, Tally(self._metrics, account))
+        return found

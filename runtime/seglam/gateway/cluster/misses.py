@@ -73,6 +73,7 @@ class Misses:
         host: address of this pod, under which Jobs find the text.
         strict: never compile.
         counted: called for each attempt that was started.
+        held_back: why nothing is compiled for a tenant's type now, given why the request missed; blocks.
         ending: set once the process is to end, when nobody is to wait any more.
     """
 
@@ -88,6 +89,7 @@ class Misses:
         strict: bool = False,
         counted: Callable[[], None] = lambda: None,
         ending: asyncio.Event | None = None,
+        held_back: Callable[[str, str, str], Declined | None] = lambda tenant, fingerprint, explanation: None,
     ) -> None:
         self._client = client
         self._compilations = compilations
@@ -98,6 +100,7 @@ class Misses:
         self._strict = strict
         self._counted = counted
         self._ending = ending or asyncio.Event()
+        self._held_back = held_back
         self._slots = asyncio.Semaphore(SLOTS)
         self._flights: dict[tuple[str, str], asyncio.Task[Started | Declined]] = {}
 
@@ -121,6 +124,12 @@ class Misses:
             return step
         if step is Step.JOIN:
             return Started(wanted.name, started=False)
+        why = missed.miss.explanation
+        held_back: Declined | None = await self._blocking(self._held_back, tenant, wanted.fingerprint, why)
+        if held_back is not None:
+            return held_back
+        if (flight := self._flights.get(key)) is not None:  # somebody was quicker meanwhile
+            return _joined(await asyncio.shield(flight))
         flight = asyncio.create_task(self._fly(wanted))
         self._flights[key] = flight
         flight.add_done_callback(lambda _: self._flights.pop(key, None))

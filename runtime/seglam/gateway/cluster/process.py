@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,10 @@ from prometheus_client.core import Metric
 
 from seglam.cluster import Change, Client
 from seglam.cluster.kinds import ENDPOINT_SLICE
+from seglam.gateway.access import Caller
+from seglam.gateway.access.door import Door
+from seglam.gateway.access.file import USUAL, Rules
+from seglam.gateway.access.keys import Keys
 from seglam.gateway.answers import AnswerLog, AnswerSettings
 from seglam.gateway.cluster import certificates, compilations
 from seglam.gateway.cluster.api import Parting, create_app
@@ -24,21 +28,23 @@ from seglam.gateway.cluster.compilations import Compilations, ended
 from seglam.gateway.cluster.decoding import announced, endpoint_slice
 from seglam.gateway.cluster.feeds import Feed
 from seglam.gateway.cluster.health import Readiness
-from seglam.gateway.cluster.identity import identification
 from seglam.gateway.cluster.internal.app import create_app as create_internal_app
 from seglam.gateway.cluster.internal.forwarding import Verification
 from seglam.gateway.cluster.internal.jobs import Jobs
-from seglam.gateway.cluster.internal.model import Model
+from seglam.gateway.cluster.internal.model import Model, Used
 from seglam.gateway.cluster.internal.spans import Spans
 from seglam.gateway.cluster.keys import cluster_keyring
-from seglam.gateway.cluster.metrics import Metrics, gauge
+from seglam.gateway.cluster.metrics import Metrics, Tallies, gauge
 from seglam.gateway.cluster.misses import Misses
+from seglam.gateway.cluster.restraint import Restraint
 from seglam.gateway.cluster.runners import Endpoints, Runners
 from seglam.gateway.cluster.servers import listening, server
 from seglam.gateway.cluster.service import ClusterService
 from seglam.gateway.cluster.settings import Settings
-from seglam.gateway.cluster.tenants import Tenants
 from seglam.gateway.cluster.texts import Texts
+from seglam.gateway.faults import StoreError
+from seglam.gateway.ledger import Ledger, Ledgerbase
+from seglam.gateway.ledger.prices import PriceBook
 from seglam.gateway.serving import Dispatch
 from seglam.gateway.serving.places import Places
 from seglam.gateway.web import threads
@@ -53,6 +59,7 @@ from seglam.resources.names import (
 )
 from seglam.telemetry.collector import collector
 
+ANONYMOUS = "system:anonymous"
 HIT_THREADS = 64
 MISS_THREADS = 16
 """Apart from those of hits, which nothing that waits for a disk may hold up."""
@@ -69,6 +76,7 @@ class Gateway:
 
     Raises:
         SettingsInvalid: the file of tenants cannot be used.
+        LedgerAddressInvalid: the ledger's address cannot be used.
         TLSError: there is no certificate that can be used.
         OSError: an address cannot be listened on, or the data directory cannot be written.
     """
@@ -81,7 +89,12 @@ class Gateway:
         self.compilations = Compilations()
         self.keyring = cluster_keyring(client)
         self.answers = AnswerLog(AnswerSettings.of(settings.data_dir, os.environ))
-        self._tenants = Tenants(settings.tenants_file)
+        self._rules = Rules(settings.tenants_file, cluster=True)
+        self._ledgerbase = Ledgerbase(settings.ledger_url) if settings.ledger_url else None
+        self._ledger = None if self._ledgerbase is None else Ledger(self._ledgerbase, report=_log.warning)
+        self._api_keys = None if self._ledgerbase is None else Keys(self._ledgerbase, _log.warning)
+        self._tallies = Tallies(self.metrics, self._ledger)
+        self._prices = settings.price_book or PriceBook()
         self._texts = Texts(settings.data_dir / "texts.sqlite3", ttl_s=settings.miss_ttl_s, limit=settings.miss_bytes)
         self._runners = Runners(self.catalog, self.endpoints, settings.tls_dir, self.metrics.runner_failures.inc)
         self._beside = threads(MISS_THREADS)
@@ -99,6 +112,7 @@ class Gateway:
             client, PROCEDURE_COMPILATION, compilations.decode, self._hear_of_compilations, threaded=False
         )
         self._forgetting: set[asyncio.Task[None]] = set()
+        self._ending: list[Callable[[], Awaitable[None]]] = []
         self.readiness = Readiness(
             {
                 "revisions": self.revisions.applied,
@@ -117,6 +131,12 @@ class Gateway:
             strict=settings.strict,
             counted=self.metrics.started.inc,
             ending=self.readiness.draining,
+            held_back=Restraint(
+                settings.hotness,
+                lambda tenant: self._rules.limits_of(tenant).budget,
+                self._prices,
+                lambda tenant, since: self._tallies.of(tenant).totals(since),
+            ).held_back,
         )
         self.metrics.watch(self._gauges)
         self.public = listening(settings.host, settings.port)
@@ -141,6 +161,8 @@ class Gateway:
                 await asyncio.gather(*serving)
                 await self._misses.close()
                 await asyncio.gather(*self._forgetting)
+                for end in self._ending:
+                    await end()
             finally:
                 for task in (background, stopping, *serving):
                     task.cancel()
@@ -148,8 +170,20 @@ class Gateway:
                 self._runners.close()
                 self._texts.close()
                 await asyncio.to_thread(self.answers.close)
+                await asyncio.to_thread(self._close_ledger)
         if isinstance(ended[0], Exception):
             raise ended[0]
+
+    def _close_ledger(self) -> None:
+        """Write the last counts; what the database does not take now is lost, and the log says so."""
+        if self._ledgerbase is None or self._ledger is None or self._api_keys is None:
+            return
+        self._api_keys.close()
+        try:
+            self._ledger.close()
+        except StoreError as error:
+            _log.error("the last counts are lost: %s", error)
+        self._ledgerbase.close()
 
     async def _background(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -157,7 +191,9 @@ class Gateway:
             tasks.create_task(self.slices.run())
             tasks.create_task(self.announcements.run())
             tasks.create_task(self.keyring.run())
-            tasks.create_task(self._tenants.run())
+            tasks.create_task(self._rules.run())
+            if self._api_keys is not None:
+                tasks.create_task(asyncio.to_thread(self._api_keys.start))
             tasks.create_task(self._prune())
             tasks.create_task(self._settle())
 
@@ -183,11 +219,27 @@ class Gateway:
 
     def _public_server(self) -> uvicorn.Server:
         settings = self.settings
-        identify = identification(self.keyring, self._tenants, settings.audience, settings.anonymous_tenant)
-        service = ClusterService(
-            self.catalog, self._runners, self._misses, self.metrics, Places(HIT_THREADS), self.answers
+        anonymous = settings.anonymous_tenant
+        identify = Door(
+            self._rules,
+            self._api_keys,
+            stranger=None if anonymous is None else lambda _: Caller(anonymous, ANONYMOUS, USUAL),
+            cluster=(self.keyring, settings.audience),
         )
-        app = create_app(service, self.compilations, identify, self.readiness, self.metrics)
+        service = ClusterService(
+            self.catalog,
+            self._runners,
+            self._misses,
+            self.metrics,
+            Places(HIT_THREADS),
+            self.answers,
+            tallies=self._tallies,
+            prices=self._prices,
+        )
+        app = create_app(
+            service, self.compilations, identify, self.readiness, self.metrics, settings.openai, self._api_keys
+        )
+        self._ending.extend(app.state.ending)
         return server(Parting(Dispatch(app.state.hot, app), self.readiness), settings.grace_s)
 
     def _internal_server(self, session: aiohttp.ClientSession) -> uvicorn.Server:
@@ -199,12 +251,22 @@ class Gateway:
             runner_server_name(None),
             session,
         )
-        model = Model(settings.upstream, self._texts, self._beside, session, self.metrics.tokens.inc)
+        model = Model(settings.upstream, self._texts, self._beside, session, self._count_call)
         spans = Spans(collector(), self.compilations.traceparent, session)
         app = create_internal_app(
             jobs, self._texts, self.catalog, verification, model, self.metrics, self._beside, spans
         )
         return server(app, settings.grace_s, certificates.for_server(settings.tls_dir))
+
+    def _count_call(self, tenant: str, used: Used) -> None:
+        """A compile Job's call of the model, on its tenant's account."""
+        counts = {
+            "model_calls": 1,
+            "input_tokens": used.input_tokens,
+            "output_tokens": used.output_tokens,
+            "model_ms": used.elapsed_ms,
+        }
+        self._tallies.of(tenant).add({name: count for name, count in counts.items() if count})
 
     def _gauges(self) -> Iterator[Metric]:
         feeds: dict[str, Feed[Any]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from functools import partial
 from time import perf_counter
@@ -13,18 +12,16 @@ from seglam.gateway.answering import Answering, Started, Unanswered, observed
 from seglam.gateway.answers import AnswerLog, Recorded
 from seglam.gateway.asking import Asked, Reply
 from seglam.gateway.cluster.catalog import Catalog
-from seglam.gateway.cluster.metrics import Metrics, Tally
+from seglam.gateway.cluster.metrics import Metrics, Tallies
 from seglam.gateway.cluster.misses import Misses
 from seglam.gateway.outcomes import Answer, Outcome
 from seglam.gateway.running import Runner, Running, Served, program_of
-from seglam.gateway.savings import PriceList, savings
+from seglam.gateway.savings import PriceBook, savings
 from seglam.gateway.serving.detached import Detached, Told
 from seglam.gateway.serving.places import Places
 from seglam.lookup import Hit, Miss
 from seglam.procedures import Request, Revision
 from seglam.procedures.values import ValueProblem
-
-MAX_TALLIES = 10_000
 
 
 class ClusterService:
@@ -36,6 +33,7 @@ class ClusterService:
     Args:
         hits: threads for what the hit path does, which nothing else may take.
         answers: where answers are recorded.
+        tallies: what is counted; by default in memory.
     """
 
     def __init__(
@@ -46,6 +44,9 @@ class ClusterService:
         metrics: Metrics,
         hits: Places,
         answers: AnswerLog | None = None,
+        *,
+        tallies: Tallies | None = None,
+        prices: PriceBook | None = None,
     ) -> None:
         self.catalog = catalog
         self._misses = misses
@@ -54,8 +55,8 @@ class ClusterService:
         self._detached = Detached()
         self._answers = answers
         self._running = running
-        self._tallies: dict[str, Tally] = {}
-        self._lock = threading.Lock()
+        self._tallies = tallies or Tallies(metrics)
+        self._prices = prices or PriceBook()
 
     async def answer(self, asked: Asked) -> Reply:
         """Answer a request."""
@@ -65,7 +66,7 @@ class ClusterService:
 
     async def _answered(self, asked: Asked, missed: Told | None = None) -> Reply:
         identity, tenant = uuid.uuid4().hex, asked.caller.tenant
-        answering = Answering(Runner(self._running, partial(self._served, tenant)), self._tally(tenant))
+        answering = Answering(Runner(self._running, partial(self._served, tenant)), self._tallies.of(tenant))
         with observed(asked.request, identity, tenant, asked.headers, log=self._answers, source=asked.source) as told:
             index, began = self.catalog.index(tenant), perf_counter()
             decided: Answer | Unanswered = await self._hits.within(
@@ -112,9 +113,12 @@ class ClusterService:
         """What the lookup decides."""
         return await self._hits(self.catalog.index(caller.tenant).find, request)
 
-    def savings(self, tenant: str) -> dict[str, Any]:
-        """What the model did not have to do since this replica began; see `seglam.gateway.savings`."""
-        return {**savings(self._tally(tenant).totals(), PriceList()), "scope": "this replica since its start"}
+    def savings(self, tenant: str, since: str | None = None, until: str | None = None) -> dict[str, Any]:
+        """What the model did not have to do for a tenant between two days; see `seglam.gateway.savings`. Blocks where
+        there is a ledger; without one it is what this replica knows since it began."""
+        scope = "this replica since its start" if self._tallies.ledger is None else "all replicas"
+        totals = self._tallies.of(tenant).totals(since, until)
+        return {**savings(totals, self._prices.of(tenant)), "scope": scope}
 
     async def _missed(self, answering: Answering, unanswered: Unanswered, asked: Asked) -> tuple[Answer, int]:
         """What a miss leads to, and the seconds that its caller was ready to wait for that."""
@@ -127,12 +131,3 @@ class ClusterService:
             waited = asked.wait_s
             following = await self._misses.followed(following, asked.caller.tenant, waited)
         return answering.followed(unanswered, following), waited
-
-    def _tally(self, tenant: str) -> Tally:
-        found = self._tallies.get(tenant)
-        if found is None:
-            with self._lock:
-                while len(self._tallies) >= MAX_TALLIES:
-                    self._tallies.pop(next(iter(self._tallies)))
-                found = self._tallies.setdefault(tenant, Tally(self._metrics))
-        return found

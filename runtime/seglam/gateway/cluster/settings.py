@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from seglam.gateway.ledger.prices import PriceBook
+from seglam.gateway.openai.upstream.settings import UpstreamSettings
+from seglam.gateway.settings import price_book
 from seglam.web.environment import Environment, SettingsInvalid
 
 __all__ = ["AUDIENCE", "DEFAULT_UPSTREAM", "JOB_AUDIENCE", "Settings", "SettingsInvalid", "Upstream"]
@@ -52,13 +55,19 @@ class Settings:
         compile_namespace, compile_account: where Jobs run, and as whom. `SEGLAM_COMPILE_NAMESPACE`,
             `SEGLAM_COMPILE_ACCOUNT`.
         verification_namespace: where code is run that nobody has approved. `SEGLAM_VERIFICATION_NAMESPACE`.
+        ledger_url: PostgreSQL database of savings and API keys; without one savings are what this replica knows, and
+            there are no keys. `SEGLAM_LEDGER_URL`.
+        price_book: prices by day and tenant, from the file `SEGLAM_PRICES`.
+        hotness: from which miss of a type in a day on it is compiled. `SEGLAM_HOTNESS`.
         strict: never compile. `SEGLAM_STRICT=1`.
         miss_ttl_s, miss_bytes: how long texts of misses are kept, and how many bytes. `SEGLAM_MISS_TTL_SECONDS`,
             `SEGLAM_MISS_MIB`.
         drain_s: how long requests are still taken after SIGTERM, until every balancer knows. `SEGLAM_DRAIN_SECONDS`.
         grace_s: how long what is at work may then take. `SEGLAM_GRACE_SECONDS`.
-        upstream: the model; `OPENAI_BASE_URL`, `OPENAI_API_KEY`, `SEGLAM_MODEL`, `SEGLAM_VERIFIER_MODEL`,
-            `SEGLAM_COMPILE_TOKENS`.
+        upstream: the model for compile Jobs; `OPENAI_BASE_URL`, `OPENAI_API_KEY`, `SEGLAM_MODEL`,
+            `SEGLAM_VERIFIER_MODEL`, `SEGLAM_COMPILE_TOKENS`.
+        openai: the model behind the OpenAI API, see there. Nothing passes to it unless `SEGLAM_PASS_THROUGH=1`, since
+            every caller then spends its key.
     """
 
     pod_ip: str = "127.0.0.1"
@@ -73,12 +82,16 @@ class Settings:
     compile_namespace: str = "seglam-compile"
     compile_account: str = "seglam-compile"
     verification_namespace: str = "seglam-verification"
+    ledger_url: str = field(default="", repr=False)
+    price_book: PriceBook | None = None
+    hotness: int = 1
     strict: bool = False
     miss_ttl_s: int = 3600
     miss_bytes: int = 256 << 20
     drain_s: float = 5.0
     grace_s: float = 30.0
     upstream: Upstream = field(default_factory=Upstream)
+    openai: UpstreamSettings = field(default_factory=UpstreamSettings)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -99,12 +112,18 @@ class Settings:
             compile_namespace=given.text("COMPILE_NAMESPACE", known.compile_namespace),
             compile_account=given.text("COMPILE_ACCOUNT", known.compile_account),
             verification_namespace=given.text("VERIFICATION_NAMESPACE", known.verification_namespace),
+            ledger_url=given.text("LEDGER_URL"),
+            price_book=price_book(given),
+            hotness=given.whole("HOTNESS", known.hotness, least=1),
             strict=given.switch("STRICT"),
             miss_ttl_s=given.whole("MISS_TTL_SECONDS", known.miss_ttl_s, least=1, most=1 << 40),
             miss_bytes=given.whole("MISS_MIB", known.miss_bytes >> 20, least=1, most=1 << 40) << 20,
             drain_s=given.seconds("DRAIN_SECONDS", known.drain_s),
             grace_s=given.seconds("GRACE_SECONDS", known.grace_s),
             upstream=_upstream(given),
+            openai=UpstreamSettings.from_environ(
+                given.given, passes=given.switch("PASS_THROUGH") and not given.switch("STRICT"), auth="configured"
+            ),
         )
 
 

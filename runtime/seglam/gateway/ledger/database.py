@@ -14,6 +14,7 @@ from sqlmodel import Session, create_engine
 
 from seglam.gateway.faults import newer_ledger, unreachable
 from seglam.gateway.ledger.tables import LEDGER, SCHEMA, VERSION
+from seglam.web.environment import SettingsInvalid
 
 T = TypeVar("T")
 WAIT_S = 5
@@ -32,7 +33,7 @@ class Keeping(Protocol):
         """A session that sees one consistent state and cannot write. `StoreError` if there is none."""
 
 
-class LedgerAddressInvalid(ValueError):
+class LedgerAddressInvalid(SettingsInvalid):
     """`SEGLAM_LEDGER_URL` names no database that can be used; the message never holds its password."""
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from seglam.gateway.access.file import Rules
 from seglam.gateway.cluster.internal.jobs import owns
 from seglam.gateway.cluster.settings import Settings, SettingsInvalid
-from seglam.gateway.cluster.tenants import Tenants
 
 NAME = "rpc-0123456789abcdef0123"
 
@@ -19,7 +19,7 @@ def write(file: Path, text: str) -> Path:
 
 
 def test_a_service_account_belongs_to_its_namespace(tmp_path: Path) -> None:
-    tenants = Tenants(tmp_path / "absent.yaml")
+    tenants = Rules(tmp_path / "absent.yaml", cluster=True)
     assert tenants.tenant_of("system:serviceaccount:team:alice") == "team"
     for subject in ("alice", "system:serviceaccount:", "system:serviceaccounts:team:alice", ""):
         assert tenants.tenant_of(subject) is None
@@ -33,7 +33,7 @@ def test_the_first_entry_that_matches_wins_over_the_namespace(tmp_path: Path) ->
         "- {subject: 'system:serviceaccount:ci:*', tenant: ci-tenant}\n"
         "- {subject: alice@example.com, tenant: people}\n",
     )
-    tenants = Tenants(file)
+    tenants = Rules(file, cluster=True)
     assert tenants.tenant_of("system:serviceaccount:ci:runner-7") == "team"
     assert tenants.tenant_of("system:serviceaccount:ci:other") == "ci-tenant"
     assert tenants.tenant_of("alice@example.com") == "people"
@@ -47,14 +47,14 @@ def test_the_first_entry_that_matches_wins_over_the_namespace(tmp_path: Path) ->
 def test_a_faulty_file_stops_the_start_and_later_leaves_the_last_good_one(tmp_path: Path, text: str) -> None:
     file = write(tmp_path / "tenants.yaml", text)
     with pytest.raises(SettingsInvalid, match=r"tenants\.yaml"):
-        Tenants(file)
-    tenants = Tenants(write(file, "identities: [{subject: alice, tenant: team}]"))
+        Rules(file, cluster=True)
+    tenants = Rules(write(file, "identities: [{subject: alice, tenant: team}]"), cluster=True)
     write(file, text)
     with pytest.raises(SettingsInvalid):
-        tenants._read()
+        tenants.reread()
     assert tenants.tenant_of("alice") == "team"
     write(file, "identities: []")
-    tenants._read()
+    tenants.reread()
     assert tenants.tenant_of("alice") is None
 
 

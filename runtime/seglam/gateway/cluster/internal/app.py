@@ -79,9 +79,9 @@ def create_app(
 
     @app.post(PREFIX + "/model/chat/completions", summary="Ask the model, within the compilation's budget")
     async def completions(name: str, http: HttpRequest) -> Response:
-        await admitted(http, name)
+        kept = await admitted(http, name)
         trace = telemetry.trace_headers(http.headers.raw)
-        return _response(await model.complete(name, await _body(http), trace))
+        return _response(await model.complete(name, kept.tenant, await _body(http), trace))
 
     @app.post(PREFIX + "/telemetry/v1/traces", summary="What the Job recorded of its compilation, for the collector")
     async def traces(name: str, http: HttpRequest) -> Response:

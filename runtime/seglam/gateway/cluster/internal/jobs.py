@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from fastapi import Request as HttpRequest
 
-from seglam.gateway.cluster.identity import bearer, checked, unauthorized
+from seglam.gateway.access.door import bearer, checked, unauthorized
 from seglam.gateway.cluster.settings import JOB_AUDIENCE
 from seglam.gateway.serving import Headers
 from seglam.web import Problem

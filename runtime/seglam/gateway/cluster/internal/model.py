@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -25,11 +27,25 @@ BYTES_PER_TOKEN = 3
 """A cautious guess of what a prompt takes, until the endpoint has counted it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What one call used."""
+
+    input_tokens: int
+    output_tokens: int
+    elapsed_ms: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All tokens."""
+        return self.input_tokens + self.output_tokens
+
+
 class Model:
     """Forwards calls of an OpenAI-compatible API.
 
     Args:
-        counted: called with the tokens that each call used.
+        counted: called with the tenant of each call and what it used.
     """
 
     def __init__(
@@ -38,7 +54,7 @@ class Model:
         texts: Texts,
         blocking: Blocking,
         session: aiohttp.ClientSession,
-        counted: Callable[[int], None] = lambda _: None,
+        counted: Callable[[str, Used], None] = lambda tenant, used: None,
     ) -> None:
         self._upstream = upstream
         self._texts = texts
@@ -50,7 +66,9 @@ class Model:
         """The list of models, as the upstream gives it."""
         return await self._call("GET", "/models", None)
 
-    async def complete(self, name: str, body: bytes, trace: Mapping[str, str] = MappingProxyType({})) -> Forwarded:
+    async def complete(
+        self, name: str, tenant: str, body: bytes, trace: Mapping[str, str] = MappingProxyType({})
+    ) -> Forwarded:
         """One chat completion for a compilation, whose tokens come out of the compilation's budget. `trace` holds the
         Job's W3C headers, which go on to the model.
 
@@ -62,14 +80,14 @@ class Model:
             used = await self._blocking(self._texts.spent, name)
             words = f"{used} of the compilation's {self._upstream.tokens} tokens are used"
             raise Problem(403, "budget", f"{words}, and this call may take {reserved}")
-        used = 0
+        used, began = Used(0, 0), time.monotonic()
         try:
             reply = await self._call("POST", "/chat/completions", body, trace)
             used = _used(reply, reserved)
             return reply
         finally:
-            self._counted(used)
-            await self._blocking(self._texts.spend, name, used - reserved, self._upstream.tokens)
+            self._counted(tenant, replace(used, elapsed_ms=round((time.monotonic() - began) * 1000)))
+            await self._blocking(self._texts.spend, name, used.tokens - reserved, self._upstream.tokens)
 
     def _checked(self, body: bytes) -> Mapping[str, Any]:
         try:
@@ -111,12 +129,17 @@ def _estimate(asked: Mapping[str, Any], body: bytes) -> int:
     return math.ceil(len(body) / BYTES_PER_TOKEN) + (min(limits) if limits else REPLY_TOKENS)
 
 
-def _used(reply: Forwarded, reserved: int) -> int:
-    """Tokens that a call took: what the endpoint counted, none for a refusal, what was set aside if it is silent."""
+def _used(reply: Forwarded, reserved: int) -> Used:
+    """What a call took: as the endpoint counted it, none for a refusal, what was set aside if it is silent."""
     if reply.status >= 400:
-        return 0
+        return Used(0, 0)
     try:
-        counted = msgspec.json.decode(reply.body)["usage"]["total_tokens"]
+        usage = msgspec.json.decode(reply.body)["usage"]
+        total = usage["total_tokens"]
     except (msgspec.DecodeError, KeyError, TypeError, IndexError):
-        return reserved
-    return counted if isinstance(counted, int) and counted >= 0 else reserved
+        return Used(reserved, 0)
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        return Used(reserved, 0)
+    output = usage.get("completion_tokens", 0)
+    output = output if isinstance(output, int) and 0 <= output <= total else 0
+    return Used(total - output, output)
