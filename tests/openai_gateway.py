@@ -58,7 +58,8 @@ def model(request: dict[str, Any]) -> Reply:
             return problem(500, "broken")
         case "silent":
             return Reply(body=b"{}", cut=True)
-    asked = prompt_of(request) if "messages" in request else str(request["input"])
+    given = request.get("input", "")
+    asked = prompt_of(request) if "messages" in request else given if isinstance(given, str) else given[-1]["content"]
     if not request.get("stream"):
         if "input" in request:
             return Reply(RESPONSE % asked.encode())
