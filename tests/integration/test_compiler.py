@@ -139,7 +139,10 @@ def test_only_what_is_new_is_asked_about(bench: Bench) -> None:
     assert old.document is not None
     made = compiled(bench, [EXTENSION], request="add 5 and 6", active=[old.document])
     asked = made.evidence[-2].detail["contrasts"]
-    assert [each["pair"] for each in asked] == [["add {a} and {b}", "put together {a} and {b}"]]
+    assert [each["pair"] for each in asked] == [
+        ["what is the sum of {a} and {b}", "add {a} and {b}"],
+        ["add {a} and {b}", "put together {a} and {b}"],
+    ]
 
 
 def test_an_alternative_that_is_not_the_same_is_taken_out(bench: Bench) -> None:

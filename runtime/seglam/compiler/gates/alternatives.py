@@ -2,6 +2,8 @@
 
 Each optional part and each alternative of a pattern or of a rule of the procedure's own, and each further name of a
 vocabulary's value, becomes a pair of sentences that differ in nothing else. Shared rules were reviewed as a whole.
+Each further pattern becomes a pair with a sentence that the procedure is known for, since a whole sentence may ask
+something else without a single choice in it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ _HOLE = "zzholezz"
 class Question:
     """A pair of sentences, and what is taken out unless they mean the same.
 
-    `pattern` and `rule` say where the contrast's choice is; a question about a vocabulary has neither.
+    `pattern` and `rule` say where the contrast's choice is; a question about a vocabulary has neither, and one about a
+    whole pattern has no contrast.
     """
 
     left: str
@@ -46,6 +49,18 @@ class Question:
         """The two sentences."""
         return self.left, self.right
 
+    def rejected(self, verdict: str | None) -> bool:
+        """Whether the verdict takes the alternative out. A choice goes unless it is known to change nothing.
+
+        A whole pattern goes if it asks something else: where nobody can tell, gates that run it have to.
+        """
+        return verdict == "different" if self.whole else verdict != "same"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is about a pattern as a whole."""
+        return self.contrast is None and self.pattern is not None
+
     @property
     def shown(self) -> str:
         """Where the alternative is."""
@@ -59,7 +74,7 @@ def questions(document: ReasoningProcedure, request: Request, base: Spec | None 
     revision = Revision.of(document)
     rules = {rule.name: rule.text for rule in document.spec.rules or ()}
     settled = {pattern.text for pattern in (base.match.patterns if base else None) or ()}
-    found: list[Question] = []
+    found = list(_of_patterns(document, revision, request, base))
     for number, pattern in enumerate(document.spec.match.patterns or ()):
         if pattern.text not in settled:
             tree = parse(pattern.text, rules)
@@ -74,6 +89,28 @@ def questions(document: ReasoningProcedure, request: Request, base: Spec | None 
             found += _of_rule(revision, rule, old_rules.get(rule.name))
     found += _of_vocabularies(revision, base)
     return found
+
+
+def _of_patterns(
+    document: ReasoningProcedure, revision: Revision, request: Request, base: Spec | None
+) -> Iterator[Question]:
+    """Each new pattern's plain sentence against a known one: the base's first, else the request's own wording."""
+    rules = {rule.name: rule.text for rule in document.spec.rules or ()}
+    settled = [pattern.text for pattern in (base.match.patterns if base else None) or ()]
+    known: str | None = None
+    if settled:
+        known = plain_sentence(parse(settled[0], rules), masks(revision)).text
+    written = []
+    for number, pattern in enumerate(document.spec.match.patterns or ()):
+        if pattern.text not in settled:
+            tree = parse(pattern.text, rules)
+            taken = taken_by(revision, tree, request)
+            written.append((number, plain_sentence(tree, masks(revision), taken.path if taken else None).text))
+            if known is None and taken is not None:
+                known = written[-1][1]
+    for number, sentence in written:
+        if known is not None and sentence != known:
+            yield Question(known, sentence, pattern=number)
 
 
 def masks(revision: Revision) -> dict[str, Sample]:
@@ -185,7 +222,11 @@ def without(document: ReasoningProcedure, rejected: Sequence[Question]) -> tuple
     """The document without rejected alternatives, and what was changed, in words."""
     said: list[str] = []
     patterns: list[Pattern] = []
+    whole = {q.pattern for q in rejected if q.whole}
     for number, pattern in enumerate(document.spec.match.patterns or ()):
+        if number in whole:
+            said.append(f"pattern {pattern.text!r} asks something else")
+            continue
         gone = [q.contrast for q in rejected if q.pattern == number and q.contrast is not None]
         left = reject(pattern.text, gone) if gone else pattern.text
         if left != pattern.text:

@@ -99,14 +99,14 @@ def _binds(document: ReasoningProcedure, request: Request) -> bool:
 def _prune(
     document: ReasoningProcedure, request: Request, judge: Judge, base: Spec | None, findings: _Findings
 ) -> ReasoningProcedure:
-    """Take out every alternative that is not found to mean the same as what it stands for."""
+    """Take out every alternative that is not found to mean the same as what it stands for, and alien patterns."""
     asked = questions(document, request, base)
     pairs = list(dict.fromkeys(question.pair for question in asked))
     verdicts: dict[tuple[str, str], str] = {}
     for at in range(0, min(len(pairs), MAX_PAIRS), PAIRS_AT_ONCE):
         some = pairs[at : min(at + PAIRS_AT_ONCE, MAX_PAIRS)]
         verdicts |= zip(some, judge(some), strict=True)
-    rejected = [question for question in asked if verdicts.get(question.pair) != "same"]
+    rejected = [question for question in asked if question.rejected(verdicts.get(question.pair))]
     findings.detail["contrasts"] = [
         {"at": question.shown, "pair": list(question.pair), "verdict": verdicts.get(question.pair, "not asked")}
         for question in asked
