@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from time import perf_counter
 from typing import Any
 
@@ -27,8 +28,10 @@ from examples.streams.lines import Line  # noqa: E402
 from examples.streams.mixture import FAMILIES, FIRST_MEASURED_SEED, stream  # noqa: E402
 from examples.streams.scores import score  # noqa: E402
 from seglam.cli import report, tables  # noqa: E402
+from seglam.cli.console import KEY, entrance  # noqa: E402
 from seglam.cli.output import Output, one_line, visible  # noqa: E402
 from seglam.cli.report import NO_CALLS, Calls, Record, Verdict, judge  # noqa: E402
+from seglam.web.pages import LocalTokens, key_in  # noqa: E402
 
 CHOICES = ROOT / "examples" / "choices.txt"
 """How this team reads names that are contested elsewhere; SEGLAM_CHOICES names another file."""
@@ -70,6 +73,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--keep", type=Path, metavar="DIRECTORY", help="keep the store here instead of throwing it away"
     )
+    parser.add_argument("--stay", action="store_true", help="keep the service and its console until Ctrl-C")
     parser.add_argument(
         "--model-seconds", type=float, default=MODEL_S, help="assumed time of a model call where none is set"
     )
@@ -99,10 +103,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             directory.mkdir(parents=True, exist_ok=True)
             with serving(directory, served, {"SEGLAM_CHOICES": str(CHOICES), **os.environ}) as (client, described):
                 _introduce(out, options, described, live)
+                _console(out, client, directory, "watch it")
                 began = perf_counter()
                 run = send(out, client, options)
                 took = perf_counter() - began
                 conclude(out, client, run, options, live, took)
+                if options.stay:
+                    _console(out, client, directory, "the service stays until Ctrl-C")
+                    _stay()
     except ServiceFailed as error:
         sys.stderr.write(f"demo: {visible(str(error))}\n")
         return 3
@@ -125,6 +133,18 @@ def _introduce(out: Output, options: argparse.Namespace, described: Sequence[str
     if not live:
         out.say("  model:  none is set; completions recorded in this repository stand in for one")
     out.say("")
+
+
+def _console(out: Output, client: Client, directory: Path, words: str) -> None:
+    link = entrance(client.url, LocalTokens(key_in(directory / KEY)))
+    out.say(f"  {words}: {link}&then=/console/operations")
+
+
+def _stay() -> None:
+    try:
+        Event().wait()
+    except KeyboardInterrupt:
+        return
 
 
 def send(out: Output, client: Client, options: argparse.Namespace) -> Run:

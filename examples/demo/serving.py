@@ -65,6 +65,11 @@ class Client:
         self._http = http
         self._log = log
 
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return str(self._http.base_url).rstrip("/")
+
     def ask(self, body: dict[str, Any]) -> dict[str, Any]:
         """`POST /v1/requests`; a miss waits for its compilation."""
         return self._json("POST", "/v1/requests", body, {"Prefer": f"wait={WAIT_S}", "Seglam-User": "demo"})
