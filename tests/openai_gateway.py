@@ -26,7 +26,7 @@ def documents() -> list[ReasoningProcedure]:
         "name": "form",
         "type": "text",
         "origin": "context",
-        "key": "responseFormat",
+        "key": "response_format",
         "oneOf": ['{"type":"json_object"}'],
     }
     return [

@@ -12,7 +12,7 @@ from typing import Any
 from seglam.procedures.document import Example
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
-BINDING = ("system", "responseFormat")
+BINDING = ("system", "response_format")
 """Entries of the context that change what any request means: a system prompt, and the form that an answer must have. A
 request that has one is answered only by a procedure that declares it, with `oneOf`."""
 

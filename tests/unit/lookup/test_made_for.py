@@ -34,7 +34,7 @@ def find(*revisions: Revision, text: str = "double 4", **context: str) -> Hit | 
     return index.find(Request(text=text, context=context))
 
 
-@pytest.mark.parametrize("key", ["system", "responseFormat"])
+@pytest.mark.parametrize("key", ["system", "response_format"])
 def test_a_procedure_that_declares_nothing_is_not_asked(key: str) -> None:
     found = find(revision(), **{key: TERSE})
     assert isinstance(found, Miss)
@@ -43,7 +43,7 @@ def test_a_procedure_that_declares_nothing_is_not_asked(key: str) -> None:
     assert isinstance(find(revision(), now="2026-01-01T00:00:00Z", locale="en-US"), Hit)
 
 
-@pytest.mark.parametrize("key", ["system", "responseFormat"])
+@pytest.mark.parametrize("key", ["system", "response_format"])
 def test_only_the_declared_value_binds(key: str) -> None:
     declared = made_for("declared", key, TERSE, "Be short.")
     found = find(declared, **{key: TERSE})
@@ -51,7 +51,7 @@ def test_only_the_declared_value_binds(key: str) -> None:
     assert found.binding.arguments == {"n": "4", "given": TERSE}
     assert isinstance(find(declared, **{key: TERSE.lower()}), Miss)
     assert isinstance(find(declared), Miss)
-    other = {"system": "responseFormat", "responseFormat": "system"}[key]
+    other = {"system": "response_format", "response_format": "system"}[key]
     assert isinstance(find(declared, **{key: TERSE, other: TERSE}), Miss)
 
 
@@ -89,7 +89,7 @@ def test_a_newcomer_keeps_what_it_shares_with_procedures_for_other_prompts() -> 
 def test_types_are_told_apart_by_the_prompt() -> None:
     prints = {
         fingerprint(Request(text="double 4", context=context))
-        for context in ({}, {"system": TERSE}, {"system": "Be polite."}, {"responseFormat": TERSE})
+        for context in ({}, {"system": TERSE}, {"system": "Be polite."}, {"response_format": TERSE})
     }
     assert len(prints) == 4
     assert fingerprint(Request(text="double 4")) == fingerprint(Request(text="double 5"))

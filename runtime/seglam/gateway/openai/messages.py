@@ -86,7 +86,7 @@ def request_of(heard: Said, form: object) -> tuple[Request, bool]:
     if heard.instructions:
         context["system"], full = context_value(heard.instructions)
     if form is not None:
-        context["responseFormat"], whole = context_value(canonical(form))
+        context["response_format"], whole = context_value(canonical(form))
         full = full and whole
     return Request(text=heard.user, context=context), full
 

@@ -272,13 +272,13 @@ def test_one_form_has_one_value_in_both_apis() -> None:
         chatting(response_format={"type": "json_schema", "json_schema": turned}),
         responding(text={"format": {"type": "json_schema", **stated}}),
     ]
-    contexts = {wanted(form).request.context["responseFormat"] for form in forms}
+    contexts = {wanted(form).request.context["response_format"] for form in forms}
     assert len(contexts) == 1
     assert json.loads(contexts.pop()) == {"type": "json_schema", **stated}
     other = chatting(response_format={"type": "json_schema", "json_schema": {**stated, "strict": False}})
     assert wanted(other).request.context != wanted(forms[0]).request.context
     plain = chatting(response_format={"type": "json_object"})
-    assert wanted(plain).request.context == {"responseFormat": '{"type":"json_object"}'}
+    assert wanted(plain).request.context == {"response_format": '{"type":"json_object"}'}
 
 
 @pytest.mark.parametrize(
