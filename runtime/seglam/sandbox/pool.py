@@ -1,4 +1,5 @@
-"""Instances that wait for work: warm ones by tenant and program under a memory budget, and spare ones never used."""
+"""Instances that wait for work: warm ones by tenant and program, each tenant's under a budget, and spare ones never
+used."""
 
 from __future__ import annotations
 
@@ -47,26 +48,45 @@ class Prepared:
         return self.calls >= SWIFT_CALLS and self.most * SWIFT_MARGIN <= steps
 
 
+class _Share:
+    """One tenant's idle instances by digest, least recently used first, and what they are charged."""
+
+    __slots__ = ("charged", "idle")
+
+    def __init__(self) -> None:
+        self.idle: OrderedDict[str, list[Prepared]] = OrderedDict()
+        self.charged = 0
+
+
 class WarmPool:
-    """Idle warm instances, least recently used evicted first. Instances at work count too but cannot be evicted."""
+    """Idle warm instances, least recently used evicted first. Instances at work count too but cannot be evicted.
+
+    The budget is each tenant's own: what one tenant runs never evicts what another would find warm, which would tell it
+    what others do. The memory of all is thus bounded by the number of tenants.
+    """
 
     def __init__(self, budget_bytes: int) -> None:
         self._budget = budget_bytes
-        self._idle: OrderedDict[Key, list[Prepared]] = OrderedDict()
+        self._shares: dict[str, _Share] = {}
         self._lock = threading.Lock()
-        self.charged = 0
         self.evicted = 0
         self.idle = 0
         self.calls = 0
         self.hits = 0
+
+    @property
+    def charged(self) -> int:
+        """Bytes that idle instances of all tenants are charged."""
+        return sum(share.charged for share in list(self._shares.values()))
 
     def take(self, tenant: str, program: Program, steps: int | None = None) -> Prepared | None:
         """An idle instance of this program, now the caller's, or None. With `steps` only a swift one, and one that is
         not taken then is no call."""
         with self._lock:
             self.calls += steps is None
-            found = self._idle.get((tenant, program.digest))
-            if not found:
+            share = self._shares.get(tenant)
+            found = None if share is None else share.idle.get(program.digest)
+            if share is None or not found:
                 return None
             for position, warm in enumerate(reversed(found), 1):
                 if (warm.program is program or warm.program == program) and (steps is None or warm.swift(steps)):
@@ -77,32 +97,36 @@ class WarmPool:
             self.calls += steps is not None
             self.hits += 1
             self.idle -= 1
-            self.charged -= warm.charge
+            share.charged -= warm.charge
             return warm
 
     def give(self, warm: Prepared) -> None:
-        """Put an instance back; others are closed if the budget does not hold them all."""
+        """Put an instance back; others of its tenant are closed if the budget does not hold them all."""
+        tenant, digest = warm.key
         with self._lock:
-            self._idle.setdefault(warm.key, []).append(warm)
-            self._idle.move_to_end(warm.key)
+            share = self._shares.get(tenant)
+            if share is None:
+                share = self._shares[tenant] = _Share()
+            share.idle.setdefault(digest, []).append(warm)
+            share.idle.move_to_end(digest)
             self.idle += 1
-            self.charged += warm.charge
-            if self.charged <= self._budget:
+            share.charged += warm.charge
+            if share.charged <= self._budget:
                 return
-            evicted = self._over_budget()
+            evicted = self._over_budget(share)
         for each in evicted:
             each.instance.close()
 
-    def _over_budget(self) -> list[Prepared]:
+    def _over_budget(self, share: _Share) -> list[Prepared]:
         evicted = []
-        while self.charged > self._budget and self._idle:
-            key, instances = next(iter(self._idle.items()))
+        while share.charged > self._budget and share.idle:
+            digest, instances = next(iter(share.idle.items()))
             if not instances:  # all of this program are at work, or were evicted
-                del self._idle[key]
+                del share.idle[digest]
                 continue
             warm = instances.pop(0)
             self.idle -= 1
-            self.charged -= warm.charge
+            share.charged -= warm.charge
             self.evicted += 1
             evicted.append(warm)
         return evicted
@@ -111,10 +135,10 @@ class WarmPool:
         """Close every idle instance, and from now on each that comes back."""
         with self._lock:
             self._budget = 0
-            closing = [warm for instances in self._idle.values() for warm in instances]
-            self._idle.clear()
+            shares = list(self._shares.values())
+            closing = [warm for share in shares for instances in share.idle.values() for warm in instances]
+            self._shares.clear()
             self.idle = 0
-            self.charged = 0
         for warm in closing:
             warm.instance.close()
 

@@ -41,7 +41,8 @@ class Sandbox:
 
     Args:
         engine: the loaded engine.
-        budget_mib: memory that idle warm instances may take together; the least recently used are closed beyond it.
+        budget_mib: memory that the idle warm instances of one tenant may take; the least recently used are closed
+            beyond it.
     """
 
     def __init__(self, engine: Engine, *, budget_mib: int = 512) -> None:
@@ -51,7 +52,7 @@ class Sandbox:
         self._inspector: Instance | None = None
         self._lock = threading.Lock()  # of the counters and the inspector
         self._calls = self._made = self._discarded = 0
-        self._slow: dict[str, None] = {}  # digests that were thought swift and are not
+        self._slow: dict[tuple[str, str], None] = {}  # a tenant's digests that were thought swift and are not
         self._closed = False
 
     def run(
@@ -70,7 +71,7 @@ class Sandbox:
         than it had: then nothing is known of its outcome. Code has no effects, so the same call may be made again.
         """
         self._check_open()
-        if program.digest in self._slow or (held := self._warm.take(tenant, program, steps)) is None:
+        if (tenant, program.digest) in self._slow or (held := self._warm.take(tenant, program, steps)) is None:
             return None
         started = perf_counter()
         reply, fuel = self._call(held, arguments, min(steps, program.fuel))
@@ -85,7 +86,7 @@ class Sandbox:
             with self._lock:
                 while len(self._slow) >= MOST_SLOW:
                     self._slow.pop(next(iter(self._slow)))
-                self._slow[program.digest] = None
+                self._slow[(tenant, program.digest)] = None
             return None
         return Run(reply.answer, reply.fault, reply.stdout, fuel, elapsed, self.engine.digest, Mode.WARM)
 
