@@ -80,6 +80,8 @@ def author_prompt(
         choices=choices,
         reason=missed.miss.explanation,
         context=sorted(missed.request.context.items()),
+        alike=missed.alike,
+        alike_mark=_mark("\n".join(missed.alike)),
         mark=_mark(missed.request),
         **_request(missed.request),
     )

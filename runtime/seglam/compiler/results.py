@@ -83,11 +83,16 @@ class Negative:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A request that missed, and why."""
+    """A request that missed, and why.
+
+    `alike` are texts of other requests of the tenant that missed lately and may be of the same type: several people's
+    words teach more than one sentence. The author sees them; nothing is decided by them.
+    """
 
     request: Request
     miss: Miss
     tenant: str = "default"
+    alike: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

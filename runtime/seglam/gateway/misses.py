@@ -16,6 +16,7 @@ from typing import Protocol
 
 from seglam import telemetry
 from seglam.compiler import Compilation, Missed, NegativeIndex, Outcome
+from seglam.gateway.alike import Recent
 from seglam.gateway.answering import Declined
 from seglam.gateway.catalog import Catalog
 from seglam.gateway.crew import Crew
@@ -94,6 +95,7 @@ class Misses:
         self._closed = False
         self._crew = crew
         self._hotness = hotness
+        self._recent = Recent()
         self.negatives = NegativeIndex(lambda: datetime.now(UTC), store.negatives())
 
     def start(
@@ -101,6 +103,7 @@ class Misses:
     ) -> Flight | Declined:
         """Start or join the compilation of a miss, or say why there is none. Blocks for the store only."""
         restricted = only_if_cached or self._strict
+        self._recent.note(missed, requester)
         if (declined := declined_at_once(missed, self.negatives, only_if_cached=restricted)) is not None:
             return declined
         if (waiting := self._reviews.proposals.answering(missed.request)) is not None and waiting.compilation:
@@ -178,8 +181,10 @@ class Misses:
             self._store.end_compilation(flight.id, KNOWN_BY_NOW, message)
             return Settled(KNOWN_BY_NOW, message)
         changes, began = self._catalog.changes, monotonic()
-        made = self._compile(flight, missed)
-        row = self._store.close_compilation(made, authors_of(made, requester))
+        texts, senders = self._recent.like(missed)
+        made = self._compile(flight, replace(missed, alike=texts))
+        row = self._store.close_compilation(made, authors_of(made, requester, *senders))
+        self._recent.forget(missed.request.text)
         self._count(made, monotonic() - began)
         if row is not None and row.state not in (State.PROPOSED, State.ACTIVE):
             words = f"{row.name} is {row.state} in the very form that was compiled now"
@@ -251,6 +256,10 @@ def _landed(row: RevisionRow, compilation: str) -> Flight:
     return flight
 
 
-def authors_of(made: Compilation, requester: str) -> list[str]:
-    """The requester and every model that wrote code or patterns; the verifier wrote none of it."""
-    return [requester, *sorted({f"model:{call.model}" for call in made.calls if call.role == "author"})]
+def authors_of(made: Compilation, requester: str, *others: str) -> list[str]:
+    """The requester, every model that wrote code or patterns, and others whose requests it read, since their words had
+    a part in what it wrote. A recorded completion read nobody's; the verifier wrote none of it.
+    """
+    asked = [call for call in made.calls if call.role == "author"]
+    read = {*others} - {requester} if any(call.recording is None for call in asked) else set()
+    return [requester, *sorted(read), *sorted({f"model:{call.model}" for call in asked})]

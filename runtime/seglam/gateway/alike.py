@@ -1,0 +1,68 @@
+"""Requests of one tenant that missed lately, so that one compilation learns from several people's words.
+
+What is chosen here is shown to the author of a procedure, as a question; whether a pattern matches any of it is decided
+by the pattern and the gates alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from seglam.compiler import Missed
+
+KEPT = 256
+SHOWN = 8
+LONGEST = 600
+"""Characters; longer texts hold data rather than words."""
+LEAST = 0.3
+"""Share of words in common from which a text is shown though another procedure is nearest to it."""
+
+
+class Recent:
+    """The last misses of a tenant, in memory alone: texts, who sent them, and the procedure nearest to them."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._seen: OrderedDict[str, tuple[str, str | None, frozenset[str]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def note(self, missed: Missed, requester: str) -> None:
+        """Remember a miss. Requests in a context that binds, such as a system prompt, are another type and left out."""
+        text = missed.request.text
+        if text is None or len(text) > LONGEST or missed.request.inputs or missed.request.bound:
+            return
+        with self._lock:
+            self._seen[text] = (requester, _nearest(missed), _words(text))
+            self._seen.move_to_end(text)
+            while len(self._seen) > self._kept:
+                self._seen.popitem(last=False)
+
+    def like(self, missed: Missed) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Texts like that of a miss, the likest first, and who sent them."""
+        text = missed.request.text
+        if text is None or missed.request.inputs or missed.request.bound:
+            return (), ()
+        near, words = _nearest(missed), _words(text)
+        with self._lock:
+            seen = list(self._seen.items())
+        ranked = []
+        for other, (requester, theirs, held) in seen:
+            share = len(words & held) / max(len(words | held), 1)
+            if other != text and (share >= LEAST or (near is not None and near == theirs)):
+                ranked.append((-share, other, requester))
+        chosen = sorted(ranked)[:SHOWN]
+        return tuple(other for _, other, _ in chosen), tuple(sorted({requester for _, _, requester in chosen}))
+
+    def forget(self, text: str | None) -> None:
+        """A request that hits by now."""
+        with self._lock:
+            self._seen.pop(text or "", None)
+
+
+def _nearest(missed: Missed) -> str | None:
+    return missed.miss.near[0].revision.name if missed.miss.near else None
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in text.split())
