@@ -73,11 +73,16 @@ def run(
 
 
 @contextmanager
-def serving(data: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`seglam serve` on a free port until the block ends: its address and process."""
+def serving(data: Path, *options: str, **more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`seglam serve` on a free port until the block ends, with variables by keyword: address and process."""
     command = [sys.executable, "-m", "seglam.cli.app", "serve", "--json", "--port", "0", "--data-dir", str(data)]
     process = subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT
+        [*command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(**more),
+        cwd=ROOT,
     )
     try:
         assert process.stdout is not None

@@ -63,19 +63,20 @@ def serve(
         auto_approve=auto_approve,
         data_dir=data_dir,
     )
+    from seglam.cli.packs.embedded import door
     from seglam.gateway.server import ListenError, bind, is_loopback, server
 
     try:
         listening = bind(settings.host, settings.port)
     except ListenError as error:
         raise split(str(error), "choose another --port", Exit.MISSING) from error
-    with listening, service(settings) as running:
+    with listening, service(settings) as running, door(running, settings, _url(listening)) as imports:
         beside = _registry(settings, listening, out) if registry else None
         # Its sessions are for this machine: elsewhere they would need TLS, and names that are proved.
         console = console_of(running, settings.data_dir) if is_loopback(listening) else None
 
         def around(gateway: ASGIApp) -> ASGIApp:
-            inner = console.beside(gateway) if console else gateway
+            inner = imports.beside(console.beside(gateway) if console else gateway)
             return beside(inner) if beside else inner
 
         at_work = server(running, listening, around)

@@ -8,6 +8,7 @@ referrers (crane, skopeo) copy them.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ MAX_MANIFESTS = 50_000
 MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _OWN = ("oci-layout", "index.json")
 _DEPTH = 2
+_LEFT = re.compile(r"\.(?:oci-layout|index\.json|[0-9a-f]{64})\.[a-z0-9_]{8}")
+"""Files of `files.whole` before they have their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +245,6 @@ def write_directory(path: Path, packs: Iterable[Packed], extras: Mapping[str, by
         PackInvalid: as `write_tar`, or the directory holds something else than a layout.
         OSError: it cannot be written.
     """
-    if path.exists() and any(path.iterdir()) and not (path / "oci-layout").exists():
-        raise PackInvalid("layout", str(path), "the directory holds something else than an image layout")
     beside = _beside(extras or {})
     path.mkdir(parents=True, exist_ok=True)
 
@@ -253,6 +254,9 @@ def write_directory(path: Path, packs: Iterable[Packed], extras: Mapping[str, by
             write_whole(target, data)
 
     with alone(path):
+        _sweep(path)
+        if any(path.iterdir()) and not (path / "oci-layout").exists():
+            raise PackInvalid("layout", str(path), "the directory holds something else than an image layout")
         put("oci-layout", MARKER)
         for name, data in beside:
             put(name, data)
@@ -262,6 +266,14 @@ def write_directory(path: Path, packs: Iterable[Packed], extras: Mapping[str, by
         with ImageLayout.open(path) as layout:
             grown = [Packed(each.pack, (*layout.bundles(each.pack.digest), *each.bundles)) for each in merged(packs)]
             put("index.json", oci.index_manifest(layout.replaced(_blobs(put, grown))))
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a killed call left: files that had not got their names yet. Nobody else writes here meanwhile."""
+    for folder in (path, path / "blobs" / "sha256"):
+        for left in folder.glob(".*"):
+            if _LEFT.fullmatch(left.name) and not left.is_symlink():
+                left.unlink(missing_ok=True)
 
 
 def add_bundles(path: Path, digest: str, bundles: Iterable[bytes]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from seglam.packs.trust.files import API_VERSION
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from seglam.gateway.packs.door import Door
+    from seglam.gateway.service import Service
     from seglam.gateway.settings import Settings as GatewaySettings
     from seglam.packs.trust.roots import PublicKey
     from seglam.registry.settings import Settings
@@ -68,6 +71,25 @@ def open_registry(gateway: GatewaySettings, url: str) -> FastAPI:
     except (DatabaseError, SettingsInvalid) as error:
         remedy = "correct it, or serve without it: --no-registry"
         raise CliError(str(error), remedy, Exit.DATA, where=str(gateway.data_dir / DIRECTORY)) from error
+
+
+@contextmanager
+def door(service: Service, gateway: GatewaySettings, url: str) -> Iterator[Door]:
+    """What takes imports while the service runs, and says where that is until the block ends."""
+    from seglam.cli.opening import bench
+    from seglam.cli.packs.importing import own_signer
+    from seglam.gateway.packs.address import Address
+    from seglam.gateway.packs.door import Door
+
+    data_dir = gateway.data_dir
+    try:
+        address = Address.publish(data_dir, url)
+    except OSError as error:
+        raise CliError(f"cannot be written ({error.strerror})", "correct its mode", where=str(data_dir)) from error
+    try:
+        yield Door(service, address, data_dir, gateway.environ, bench, lambda: own_signer(data_dir))
+    finally:
+        address.withdraw(data_dir)
 
 
 def trust_documents(data_dir: Path, url: str, publishers: Sequence[PublicKey] = ()) -> Mapping[str, dict[str, Any]]:

@@ -10,17 +10,14 @@ import typer
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.opening import DataDir
 from seglam.cli.output import Json, Output, visible
-from seglam.cli.packs.carrying import index_for
 from seglam.cli.packs.faults import told
 from seglam.cli.packs.options import DEFAULT_TENANT, ConfigDir, Registry, Tenant
 from seglam.cli.packs.places import Places
+from seglam.cli.packs.requiring import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seglam.packs.index.client import Index
-    from seglam.packs.layout import Packed
-    from seglam.packs.names import PackName, Release
     from seglam.packs.trust.files import Trust
 
 
@@ -51,7 +48,7 @@ def export(
     out = Output(as_json)
     places = Places.of(registry, data_dir, config_dir)
     trust = places.trust()
-    source = _Source(places, trust, tenant)
+    source = Source(places, trust, tenant)
     try:
         with told(), out.progress("exporting"):
             wanted = [source.release(text) for text in packs]
@@ -77,46 +74,6 @@ def export(
             "indexes": sorted(source.indexes),
         }
     )  # fmt: skip
-
-
-class _Source:
-    """Where an export takes packs and indexes from."""
-
-    def __init__(self, places: Places, trust: Trust, tenant: str) -> None:
-        self._places = places
-        self._trust = trust
-        self._tenant = tenant
-        self._names: dict[str, PackName] = {}
-        self.indexes: dict[str, Index] = {}
-
-    def release(self, text: str) -> Release:
-        """The release that a command line names."""
-        from seglam.packs.names import Reference, Release
-
-        reference = Reference.parse(text)
-        if reference.name is not None and reference.version is not None and reference.host is None:
-            return Release(reference.name, reference.version)
-        return self._places.find(text, self._trust).packed.pack.release
-
-    def known(self, origin: str, name: PackName) -> Index | None:
-        """The refreshed index of an origin; None if no trust root names it."""
-        if origin not in self.indexes:
-            index = index_for(self._places, self._trust, self._tenant, name, online=True)
-            if index is None:
-                return None
-            index.refresh()
-            self.indexes[origin] = index
-        return self.indexes[origin]
-
-    def index(self, origin: str) -> Index:
-        """The index of an origin that a requirement names."""
-        if origin not in self.indexes:
-            raise CliError("a pack requires one of an origin without an index here", "add its trust root", where=origin)
-        return self.indexes[origin]
-
-    def pull(self, name: PackName, reference: str) -> Packed:
-        """A pack with its bundles."""
-        return self._places.find(f"{name}@{reference}", self._trust).packed
 
 
 def _files(trust: Trust) -> dict[str, bytes]:

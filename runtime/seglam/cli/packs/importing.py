@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seglam.cli.exits import CliError, Exit
-from seglam.cli.opening import DataDir, bench, store
+from seglam.cli.opening import DataDir
 from seglam.cli.output import Json, Output, one_line, visible
-from seglam.cli.packs.faults import told
 from seglam.cli.packs.options import (
     DEFAULT_TENANT,
     ConfigDir,
@@ -25,14 +24,17 @@ from seglam.cli.packs.options import (
     Waiver,
 )
 from seglam.cli.packs.places import Places
+from seglam.cli.packs.requiring import with_required
 from seglam.cli.packs.signers import key_signer, signer_of
+from seglam.cli.packs.taking import Here, Taker, Way, service_of
 from seglam.cli.packs.verifying import decided, say
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from seglam.cli.packs.places import Found
     from seglam.gateway.packs.deciding import Looked
-    from seglam.gateway.packs.importing import Imported
-    from seglam.packs.trust.decision import Decision
+    from seglam.packs.names import PackName
     from seglam.packs.trust.files import Trust
     from seglam.packs.trust.signing.protocol import Signer
 
@@ -62,7 +64,8 @@ def import_(
 
     They are proposed, with you as their author, or active at once where the policy's approval is Pack. An older release
     than was imported before is refused. Importing the same again changes nothing, and what was interrupted goes on. A
-    file may hold several packs, as `seglam pack export` writes it. Stop `seglam serve` first: it holds the store.
+    file may hold several packs, as `seglam pack export` writes it. What a pack requires is imported before it, by the
+    same gate. While `seglam serve` runs on the data directory, it does the import itself and signs with its own key.
 
     \b
     Examples:
@@ -70,104 +73,77 @@ def import_(
       seglam pack import dates-export.tar --offline --as ada
     """
     from seglam.cli.packs.carrying import taken_from
+    from seglam.packs.index.requirements import RequirementRefused
 
     out = Output(as_json)
     places = Places.of(registry, data_dir, config_dir)
     trust = places.trust()
-    signer, author = _signer(places, key, token, login, root), importer or getpass.getuser()
-    refused = 0
-    for found, index in taken_from(places, trust, pack, DEFAULT_TENANT, offline=offline, waive=waive):
-        refused += not _one(out, places, trust, found, index, signer, author, waive)
+    way = Way(importer or getpass.getuser(), waive, offline)
+    taker: Taker | None = service_of(places, way)
+    if taker is None:
+        taker = Here(places, trust, _signer(places, key, token, login, root), way)
+    elif key is not None or token is not None or login:
+        what = "a service runs on this data directory, and signs imports with its own key"
+        raise CliError(what, "stop it, or leave out who signs", Exit.USAGE, where=str(places.data_dir))
+    taken = taken_from(places, trust, pack, DEFAULT_TENANT, offline=offline, waive=waive)
+    try:
+        packs = with_required(taken, places, trust, DEFAULT_TENANT, offline=offline, met=taker.version)
+    except RequirementRefused as error:
+        remedy = "import what it requires first, or choose another version"
+        raise CliError(f"{error.words} ({error.code})", remedy, Exit.NEGATIVE, where=pack) from error
+    refused: set[PackName] = set()
+    for found, index in packs:
+        if not _one(out, taker, trust, found, index, refused):
+            refused.add(found.packed.pack.release.name)
     raise typer.Exit(Exit.NEGATIVE if refused else Exit.OK)
 
 
-def _one(
-    out: Output,
-    places: Places,
-    trust: Trust,
-    found: Found,
-    index: Looked,
-    signer: Signer,
-    importer: str,
-    waive: str | None,
-) -> bool:
+def _one(out: Output, taker: Taker, trust: Trust, found: Found, index: Looked, refused: Collection[PackName]) -> bool:
     """Import one pack; whether it was taken."""
-    from seglam.gateway.packs.importing import ImportRefused, take
-    from seglam.gateway.store import ReviewRefused
-    from seglam.packs.trust.policy import matching
-    from seglam.packs.trust.signing.protocol import SigningFailed
+    from seglam.gateway.packs.importing import refusal
+    from seglam.packs.index.requirements import required
 
+    pack = found.packed.pack
     decision = decided(found, trust, DEFAULT_TENANT, index)
-    release = found.packed.pack.release
     say(out, found, decision, index)
     if not decision.allowed:
-        out.json(_refusal(found, decision, decision.code, decision.words))
+        out.json(refusal(pack, decision, decision.code, decision.words))
         return False
-    policies = matching(trust.policies, DEFAULT_TENANT, str(release.name))
-    try:
-        progress = out.progress("importing", 3)
-        with store(places.data_dir) as opened, bench() as running, told(str(release)), progress as step:
-            done = take(
-                    found.packed, decision, opened, places.library, running, signer,
-                    importer=importer, policies=policies, waiver=waive, told=step.advance,
-                )  # fmt: skip
-    except (ImportRefused, ReviewRefused) as refused:
-        words = str(refused)
-        out.say(f"refused: {refused.code}: {one_line(words, 1000)}", style="bold red")
-        out.json(_refusal(found, decision, refused.code, words))
-        return False
-    except SigningFailed as error:
-        remedy = "run it again: what is done already is kept" if error.retriable else "correct it and import again"
-        what = f"{error.words.rstrip('.')} ({error.code})"
-        raise CliError(what, remedy, Exit.MISSING if error.retriable else Exit.DATA, where=str(release)) from error
-    _done(out, found, done, signer)
-    return True
+    if lacking := [str(name) for name, _ in required(found.packed) if name in refused]:
+        words = f"it requires {', '.join(lacking)}, which was refused"
+        done = refusal(pack, decision, "requirement", words)
+    else:
+        done = taker.take(found, decision, out)
+    _show(out, done)
+    out.json(done)
+    return bool(done["imported"])
 
 
-def _done(out: Output, found: Found, done: Imported, signer: Signer) -> None:
-    revisions = done.admitted.revisions
-    out.say(f"{'imported' if done.admitted.new else 'was imported before'}  {found.packed.pack.release}", style="bold")
-    if done.tests:
-        out.say(f"  {done.tests} gates passed on {len(done.engines)} engines; summary {done.summary[:19]} "
-                f"signed by {visible(signer.identity)}")  # fmt: skip
-    for row in revisions:
-        out.say(f"  {row.state!s:<9} {visible(row.name)} {row.digest[:19]}")
-    if any(row.state == "Proposed" for row in revisions):
+def _show(out: Output, done: dict[str, Any]) -> None:
+    """What an import came to, for a person."""
+    if not done["imported"]:
+        out.say(f"refused: {done['code']}: {one_line(done['words'], 1000)}", style="bold red")
+        return
+    out.say(f"{'imported' if done['new'] else 'was imported before'}  {done['release']}", style="bold")
+    if done["gates"]:
+        out.say(f"  {done['gates']} gates passed on {len(done['engines'])} engines; summary {done['summary'][:19]} "
+                f"signed by {visible(done['signer'])}")  # fmt: skip
+    for each in done["procedures"]:
+        out.say(f"  {each['state']!s:<9} {visible(each['name'])} {each['digest'][:19]}")
+    if any(each["state"] == "Proposed" for each in done["procedures"]):
         out.say("  somebody else approves them: seglam review list, seglam review approve")
-    out.json(
-        {
-            "release": str(found.packed.pack.release),
-            "digest": found.packed.pack.digest,
-            "imported": True,
-            "new": done.admitted.new,
-            "approval": done.decision.approval,
-            "gates": done.tests,
-            "engines": list(done.engines),
-            "summary": done.summary,
-            "signer": signer.identity,
-            "procedures": [{"name": row.name, "digest": row.digest, "state": str(row.state)} for row in revisions],
-            "decision": done.decision.document(),
-        }
-    )
-
-
-def _refusal(found: Found, decision: Decision, code: str, words: str) -> dict[str, Any]:
-    pack = found.packed.pack
-    return {
-        "release": str(pack.release),
-        "digest": pack.digest,
-        "imported": False,
-        "code": code,
-        "words": words,
-        "decision": decision.document(),
-    }
 
 
 def _signer(places: Places, key: Path | None, token: Path | None, login: bool, root: str | None) -> Signer:
     """Who signs the summary: as stated, else the data directory's own key, made at the first import."""
     if key is not None or token is not None or login:
         return signer_of(key, token, login, root, places.trust)
-    own = places.data_dir / KEY
+    return own_signer(places.data_dir)
+
+
+def own_signer(data_dir: Path) -> Signer:
+    """The key of a data directory that imports are signed with."""
+    own = data_dir / KEY
     if not own.is_file():
         from seglam.cli.packs.trusting import save_key
         from seglam.packs.trust.signing.key import KeySigner

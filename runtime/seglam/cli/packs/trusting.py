@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -170,18 +171,23 @@ def show_key(
 
 
 def save_key(file: Path, signer: KeySigner) -> None:
-    """Write a private key that its owner alone can read; `CliError` if something is there."""
+    """Write a private key that its owner alone can read, whole or not at all; `CliError` if something is there."""
+    fresh = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(signer.private_pem)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.link(fresh, file)
+        finally:
+            fresh.unlink()
     except FileExistsError:
         raise CliError("something is there already", "name another file", where=str(file)) from None
     except OSError as error:
         raise CliError(f"cannot be written ({error.strerror})", "name another file", where=str(file)) from error
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(signer.private_pem)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _print_key(out: Output, signer: KeySigner, file: Path) -> None:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import rfc8785
 
 from seglam import telemetry
 from seglam.gateway.packs.deciding import facts_of
 from seglam.gateway.packs.library import Library
-from seglam.gateway.store import Admitted, Approval, ImportRow, Store, revision_of
+from seglam.gateway.store import Admitted, Approval, ImportRow, RevisionRow, revision_of
 from seglam.gateway.store.tables import stamp
 from seglam.packs.layout import Packed
 from seglam.packs.pack import Pack
@@ -29,7 +29,7 @@ from seglam.packs.trust.predicates import Provenance, VerificationSummary
 from seglam.packs.trust.signing.protocol import Signer
 from seglam.packs.trust.statements import Statement, StatementInvalid
 from seglam.packs.trust.summaries import verification_summary
-from seglam.procedures import Revision
+from seglam.procedures import ReasoningProcedure, Revision
 
 if TYPE_CHECKING:
     from seglam.compiler import Bench
@@ -63,6 +63,52 @@ class Imported:
     engines: tuple[str, ...]
     summary: str
 
+    def document(self, pack: Pack, signer: Signer) -> dict[str, Any]:
+        """Its JSON members."""
+        return {
+            "release": str(pack.release),
+            "digest": pack.digest,
+            "imported": True,
+            "new": self.admitted.new,
+            "approval": self.decision.approval,
+            "gates": self.tests,
+            "engines": list(self.engines),
+            "summary": self.summary,
+            "signer": signer.identity,
+            "procedures": [
+                {"name": row.name, "digest": row.digest, "state": str(row.state)} for row in self.admitted.revisions
+            ],
+            "decision": self.decision.document(),
+        }
+
+
+def refusal(pack: Pack, decision: Decision, code: str, words: str) -> dict[str, Any]:
+    """The same members of an import that was refused."""
+    return {
+        "release": str(pack.release),
+        "digest": pack.digest,
+        "imported": False,
+        "code": code,
+        "words": words,
+        "decision": decision.document(),
+    }
+
+
+class Imports(Protocol):
+    """What an import asks of the store; see `Store` for each."""
+
+    def active(self) -> list[RevisionRow]: ...
+    def revision(self, digest: str) -> RevisionRow | None: ...
+    def imported(self, name: str | None = None) -> list[ImportRow]: ...
+    def refuse_downgrade(self, row: ImportRow) -> None: ...
+    def admit(
+        self,
+        row: ImportRow,
+        documents: Sequence[ReasoningProcedure],
+        traces: Mapping[str, str],
+        approval: Approval | None,
+    ) -> Admitted: ...
+
 
 Told = Callable[[str], None]
 
@@ -70,7 +116,7 @@ Told = Callable[[str], None]
 def take(
     packed: Packed,
     decision: Decision,
-    store: Store,
+    store: Imports,
     library: Library,
     bench: Bench,
     signer: Signer,
@@ -115,7 +161,7 @@ def take(
     return Imported(decision, admitted, tests, bench.engines, row.summary)
 
 
-def _known(store: Store, library: Library, row: ImportRow) -> Admitted | None:
+def _known(store: Imports, library: Library, row: ImportRow) -> Admitted | None:
     """What an import of the same release under the same policy came to, where nothing of it is lost."""
     for each in store.imported(row.name):
         if (each.release, each.policy, each.approval) != (row.release, row.policy, row.approval):

@@ -25,7 +25,7 @@ from typing import BinaryIO
 from seglam.packs import archive, strictjson
 from seglam.packs.files import write_whole
 from seglam.packs.index.client import Index, Waiver
-from seglam.packs.index.layout import Status
+from seglam.packs.index.requirements import highest, in_order
 from seglam.packs.layout import DEFAULT_LIMITS, ImageLayout, Packed, write_tar
 from seglam.packs.names import NameInvalid, PackName, Release
 from seglam.packs.oci import digest_of
@@ -67,38 +67,28 @@ def collect(
         pull: a pack with its bundles, by its digest.
 
     Raises:
-        AirGapInvalid: `requirement`: nothing that is listed fits.
+        AirGapInvalid: `requirement`: a wanted release is not listed; `damaged`: another came for it.
+        RequirementRefused: what is required cannot be had, or requires itself.
     """
-    found: dict[Release, Packed] = {}
 
-    def add(release: Release, needed_by: str) -> None:
-        if release in found:
-            return
+    def listed(release: Release) -> Packed:
         facts = index(release.name.origin).facts(release)
         if facts.listed_digest is None or facts.status != "listed":
             state = "not listed" if facts.status is None else facts.status
-            raise AirGapInvalid(
-                "requirement", f"{release}, which {needed_by} needs, is {state}: choose another version"
-            )
-        packed = pull(release.name, facts.listed_digest)
-        if packed.pack.digest != facts.listed_digest or packed.pack.release != release:
+            raise AirGapInvalid("requirement", f"{release} is {state}: choose another version")
+        return fetched(release, facts.listed_digest)
+
+    def fetched(release: Release, digest: str) -> Packed:
+        packed = pull(release.name, digest)
+        if packed.pack.digest != digest or packed.pack.release != release:
             raise AirGapInvalid("damaged", f"what came for {release} is {packed.pack.release} {packed.pack.digest}")
-        for requirement in packed.pack.manifest_model.requires:
-            name, versions = PackName.parse(requirement.name), VersionRange.parse(requirement.range)
-            if not any(known.name == name and known.version in versions for known in found):
-                add(_highest(index(name.origin), name, versions, str(release)), str(release))
-        found[release] = packed
+        return packed
 
-    for release in wanted:
-        add(release, "the export")
-    return list(found.values())
+    def find(name: PackName, versions: VersionRange) -> Packed | None:
+        chosen = highest(index(name.origin), name, versions)
+        return fetched(*chosen) if chosen else None
 
-
-def _highest(index: Index, name: PackName, versions: VersionRange, needed_by: str) -> Release:
-    for one in index.versions(name):  # the highest first
-        if one.status is Status.LISTED and one.version in versions:
-            return Release(name, one.version)
-    raise AirGapInvalid("requirement", f"{needed_by} requires {name} {versions}, and the index lists no such version")
+    return in_order([listed(release) for release in wanted], find)
 
 
 @dataclass(frozen=True)
