@@ -160,8 +160,12 @@ class PackImport:
         accepted: what counts as approval, by name and digest of the procedures that may be served; None where nothing
             was decided yet, or a backup lost it.
         said: the reason and message of its condition Verified.
+        releases: those that it accepted, the current one first.
+        lacking: whether it said that something is missing that its pack requires.
     """
 
     meta: Meta
     accepted: Mapping[Name, Literal["Review", "Pack"]] | None
     said: str
+    releases: tuple[str, ...] = ()
+    lacking: bool = False

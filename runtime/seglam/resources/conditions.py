@@ -23,6 +23,7 @@ class ConditionType(StrEnum):
     VERIFIED = "Verified"
     ACTIVE = "Active"
     REACHABLE = "Reachable"
+    REQUIREMENTS_MET = "RequirementsMet"
 
 
 class Reason(StrEnum):
@@ -59,6 +60,8 @@ class Reason(StrEnum):
     SCALED_TO_ZERO = "ScaledToZero"
     # PackImport, TrustPolicy and TrustRoot; what the gate of packs says stands beside these as its own codes
     IMPORTED = "Imported"
+    REQUIREMENTS_MET = "RequirementsMet"
+    REQUIREMENT_MISSING = "RequirementMissing"
     PACK_REFUSED = "PackRefused"
     VERSION_MISSING = "VersionMissing"
     DOWNGRADE = "Downgrade"

@@ -20,10 +20,12 @@ from seglam.operator.policies.imports import (
     choose_version,
     downgrade,
     floor,
+    lacking,
     reason_of,
 )
 from seglam.operator.policies.review import State
 from seglam.operator.seen import Activation
+from seglam.packs.manifest import Requirement
 from seglam.packs.names import PackName
 from seglam.packs.versions import Version, VersionRange
 from seglam.resources.imports import PackImportSpec
@@ -132,6 +134,21 @@ def test_what_is_asked_for_is_read() -> None:
 def test_what_cannot_be_asked_for_is_said(spec: PackImportSpec, words: str) -> None:
     problem = asked(spec)
     assert isinstance(problem, str) and words in problem
+
+
+@pytest.mark.parametrize(
+    ("accepted", "missing"),
+    [
+        ([], ("registry.acme.example/calendar/days ^1.2",)),
+        (["registry.acme.example/calendar/days@1.1.0"], ("registry.acme.example/calendar/days ^1.2",)),
+        (["registry.acme.example/calendar/days@2.0.0"], ("registry.acme.example/calendar/days ^1.2",)),
+        (["registry.other.example/calendar/days@1.3.0"], ("registry.acme.example/calendar/days ^1.2",)),
+        (["registry.acme.example/calendar/days@1.0.0", "registry.acme.example/calendar/days@1.3.0"], ()),
+    ],
+)
+def test_what_a_pack_requires_and_nobody_imported_is_named(accepted: list[str], missing: tuple[str, ...]) -> None:
+    needs = [Requirement(name="registry.acme.example/calendar/days", range="^1.2")]
+    assert lacking(needs, accepted) == missing
 
 
 def test_codes_become_reasons() -> None:

@@ -121,6 +121,13 @@ def test_what_may_be_served_is_remembered_by_name_and_digest() -> None:
     )
 
 
+def test_who_lacks_something_is_remembered() -> None:
+    met = {**verified("False"), "type": "RequirementsMet", "reason": "RequirementMissing"}
+    seen = import_seen(an_import(accepted=[accepted("1.1.0", "Review", NEW)], conditions=[met]))
+    assert (seen.releases, seen.lacking) == ((f"{PACK}@1.1.0",), True)
+    assert not import_seen(an_import(conditions=[{**met, "status": "True"}])).lacking
+
+
 def test_nothing_accepted_is_told_from_nothing_decided() -> None:
     """The API server drops an empty list, and a backup the whole status."""
     assert import_seen(an_import()).accepted is None

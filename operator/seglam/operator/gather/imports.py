@@ -71,7 +71,14 @@ def import_seen(obj: Mapping[str, Any]) -> PackImport:
         }
     # Not Ready: that repeats what the procedures say, who repeat this.
     said = read.status.condition(ConditionType.VERIFIED)
-    return PackImport(read.meta, accepted, f"{said.reason}: {said.message}" if said else "not decided yet")
+    met = read.status.condition(ConditionType.REQUIREMENTS_MET)
+    return PackImport(
+        read.meta,
+        accepted,
+        f"{said.reason}: {said.message}" if said else "not decided yet",
+        tuple(each.release for each in read.accepted or ()),
+        met is not None and met.status != "True",
+    )
 
 
 @dataclass(frozen=True, slots=True)

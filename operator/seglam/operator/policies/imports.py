@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 from seglam.operator.policies.authorship import MAX_AUTHORS
 from seglam.operator.policies.chain import Policy, Verdict
+from seglam.packs.manifest import Requirement
 from seglam.packs.names import NameInvalid, PackName, Release
 from seglam.packs.versions import Version, VersionInvalid, VersionRange
 from seglam.resources.conditions import Reason
@@ -107,6 +108,21 @@ def downgrade(version: Version, least: Version | None) -> Ruling | None:
     return Ruling(
         False, "downgrade", f"{version} is lower than {least}, which was accepted; a new import may begin at {version}"
     )
+
+
+def lacking(requires: Iterable[Requirement], accepted: Collection[str]) -> tuple[str, ...]:
+    """What a pack requires and no import of its namespace has accepted, each as `NAME RANGE`.
+
+    Args:
+        accepted: releases that the imports of the namespace accepted.
+    """
+    there = [Release.parse(text) for text in accepted]
+    missing = []
+    for each in requires:
+        name, versions = PackName.parse(each.name), VersionRange.parse(each.range)
+        if not any(release.name == name and release.version in versions for release in there):
+            missing.append(f"{name} {versions}")
+    return tuple(missing)
 
 
 def reason_of(code: str) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 from seglam.operator.gather.imports import Trust
 from seglam.operator.gather.registries import Listed, Pulled, Refused, Registries
 from seglam.operator.policies.imports import Asked, Ruling, choose_version, downgrade
+from seglam.packs.manifest import Requirement
 from seglam.packs.names import Release
 from seglam.packs.trust.decision import Asked as AskedOfGate
 from seglam.packs.trust.decision import Decision, IndexFacts, PackFacts, Step
@@ -45,6 +46,7 @@ class Decided:
     Attributes:
         release, digest: empty where it did not come so far.
         documents: the pack's procedures, where it is allowed.
+        requires: other packs that it needs.
         until: when the index expires that the decision rests on; None where the policy ignores the index.
         snapshot: version of that index.
         stale: why the index could not be refreshed just now.
@@ -57,6 +59,7 @@ class Decided:
     facts: PackFacts | None = None
     policies: tuple[TrustPolicy, ...] = ()
     documents: tuple[ReasoningProcedure, ...] = ()
+    requires: tuple[Requirement, ...] = ()
     until: datetime | None = None
     snapshot: int = 0
     stale: str | None = None
@@ -170,6 +173,7 @@ class Gatekeeper:
             held,
             policies,
             documents,
+            pack.manifest_model.requires,
             facts.expires if facts else None,
             facts.snapshot_version if facts else 0,
             listed.trouble if listed else None,

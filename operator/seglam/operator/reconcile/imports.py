@@ -7,12 +7,12 @@ accepted release is not served, whatever else is true of it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from seglam.cluster import AlreadyExists, Listing, Object, Selection
+from seglam.cluster import Listing, Object, Selection
 from seglam.operator.context import Context
 from seglam.operator.controllers import Controller, Watch
 from seglam.operator.desired import imported as desired
@@ -22,7 +22,7 @@ from seglam.operator.gather.known import Known
 from seglam.operator.gather.registries import Unreachable
 from seglam.operator.keys import DONE, Key, Result
 from seglam.operator.owned import NotOwned
-from seglam.operator.policies.chain import Verdict, decide
+from seglam.operator.policies.chain import decide
 from seglam.operator.policies.imports import (
     READY,
     Asked,
@@ -31,22 +31,18 @@ from seglam.operator.policies.imports import (
     Ruling,
     asked,
     author_unknown,
-    floor,
-    reason_of,
+    lacking,
 )
 from seglam.operator.reconcile.deciding import Decided, Gatekeeper, Have
+from seglam.operator.reconcile.made import Made
+from seglam.operator.reconcile.releases import Taken, accepted_of, earlier, have_of, serves
+from seglam.operator.reconcile.saying import plain, reachable, required, stalled, steps_of, verified
 from seglam.operator.reconcile.summaries import Summaries, Unsigned
-from seglam.operator.status import condition, ready
-from seglam.packs.names import PackName, Release
-from seglam.packs.versions import VersionRange
-from seglam.procedures import ReasoningProcedure
-from seglam.procedures import digest as digest_of
-from seglam.resources.conditions import MAX_MESSAGE, ConditionType, Reason, timestamp
+from seglam.operator.status import ready
+from seglam.resources.conditions import ConditionType, Reason, timestamp
 from seglam.resources.imports import (
     MAX_RELEASES,
-    MAX_STEPS,
     AcceptedRelease,
-    DecisionStep,
     ImportedProcedure,
     ImportSummary,
 )
@@ -67,24 +63,6 @@ DECISION = f"{OPERATOR}-decision"
 WARNINGS = frozenset({Reason.INVALID, Reason.AUTHOR_UNKNOWN, Reason.NOT_OWNED, Reason.SIGNING_FAILED, Reason.DOWNGRADE})
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """What follows from what was decided.
-
-    Attributes:
-        decided: about what the import asks for; None where nothing could be decided now.
-        accepted: releases whose procedures may be served, the current one first.
-        standing: whether the last decision stands because nobody could be asked.
-    """
-
-    decided: Decided | None
-    accepted: tuple[AcceptedRelease, ...]
-    summary: ImportSummary | None = None
-    unreachable: str | None = None
-    unsigned: str | None = None
-    standing: bool = False
-
-
 class Imports:
     """Reconciles imports."""
 
@@ -94,6 +72,7 @@ class Imports:
         self._known = known
         self._gatekeeper = gatekeeper
         self._summaries = summaries
+        self._made = Made(context)
 
     async def reconcile(self, key: Key) -> Result:
         """Decide about what an import asks for and has, and make its procedures what follows from that."""
@@ -105,15 +84,15 @@ class Imports:
         latest = self._context.status.latest(PACK_IMPORT, read.meta, read.status)
         read = replace(read, status=latest)
         wanted = read.spec if isinstance(read.spec, str) else asked(read.spec)
-        own = await self._own(key)
-        have = _have(read, own)
+        own = await self._made.of(key)
+        have = have_of(read, own)
         problem = wanted if isinstance(wanted, str) else None
         authorless = author_unknown(ImportSituation(authors=read.authors)) is not None
         taken = await self._take(read, None if authorless or isinstance(wanted, str) else wanted, have)
         await self._say_parts(read, taken)
         foreign: tuple[str, ...] = ()
         if taken.decided is not None and taken.decided.ruling.allowed and taken.unsigned is None:
-            foreign = await self._make(read, taken.decided, own)
+            foreign = await self._made.make(read, taken.decided, own)
         situation = self._situation(read, taken, foreign, problem)
         await self._say(read, taken, situation, have)
         if taken.unreachable or taken.unsigned:
@@ -122,14 +101,14 @@ class Imports:
 
     # What is decided
 
-    async def _take(self, read: ImportRead, wanted: Asked | None, have: Have) -> _Taken:
+    async def _take(self, read: ImportRead, wanted: Asked | None, have: Have) -> Taken:
         try:
             trust = await read_trust(self._client)
         except TrustUnreadable as problem:
             return self._as_before(read, str(problem))
         namespace = read.meta.namespace
         if wanted is None:
-            return _Taken(None, await self._still(read, trust, have, ""))
+            return Taken(None, await self._still(read, trust, have, ""))
         try:
             decided = await self._gatekeeper.decide(trust, namespace, wanted, have)
         except Unreachable as problem:
@@ -137,23 +116,23 @@ class Imports:
         for root in {policy.spec.trust_root for policy in decided.policies}:
             if decided.snapshot > trust.seen.get(root, 0):
                 self._context.mark(Key(TRUST_ROOT.kind, "", root))  # which remembers it
-        earlier = await self._still(read, trust, have, decided.digest or "")
+        older = await self._still(read, trust, have, decided.digest or "")
         if not decided.ruling.allowed:
-            return _Taken(decided, earlier, read.decided.summary, decided.stale)
+            return Taken(decided, older, read.decided.summary, decided.stale)
         try:
             summary = await self._signed(read, decided)
         except (Unsigned, NotOwned) as problem:
             before = tuple(each for each in read.accepted or () if each.digest == decided.digest)
-            return _Taken(decided, (*before, *earlier), read.decided.summary, decided.stale, str(problem))
-        accepted = (_accepted(decided), *earlier)[:MAX_RELEASES]
-        return _Taken(decided, accepted, summary, decided.stale)
+            return Taken(decided, (*before, *older), read.decided.summary, decided.stale, str(problem))
+        accepted = (accepted_of(decided), *older)[:MAX_RELEASES]
+        return Taken(decided, accepted, summary, decided.stale)
 
     async def _still(self, read: ImportRead, trust: Trust, have: Have, current: str) -> tuple[AcceptedRelease, ...]:
         """Earlier releases that are served until the current one is, decided anew: one that was yanked goes at once."""
         served = {(each.procedure, each.digest) for each in self._known.active(read.meta.namespace)}
         kept = []
-        for before, wanted in _earlier(read, have):
-            if before is not None and (before.digest == current or not _serves(before, served)):
+        for before, wanted in earlier(read, have):
+            if before is not None and (before.digest == current or not serves(before, served)):
                 continue
             try:
                 again = await self._gatekeeper.decide(
@@ -163,17 +142,17 @@ class Imports:
                 if before is not None and self._stands(read):
                     kept.append(before)
                 continue
-            if again.ruling.allowed and again.digest != current and _serves(_accepted(again), served):
-                kept.append(_accepted(again))
+            if again.ruling.allowed and again.digest != current and serves(accepted_of(again), served):
+                kept.append(accepted_of(again))
         return tuple(kept)
 
-    def _as_before(self, read: ImportRead, trouble: str) -> _Taken:
+    def _as_before(self, read: ImportRead, trouble: str) -> Taken:
         """Nobody could be asked: the last decision stands until the index expires that it rests on."""
         before = read.accepted or ()
         if not before or self._stands(read):
-            return _Taken(None, before, read.decided.summary, trouble, standing=bool(before))
+            return Taken(None, before, read.decided.summary, trouble, standing=bool(before))
         words = f"the index expired at {read.decided.valid_until}, and {trouble}"
-        return _Taken(Decided(Ruling(False, "index-expired", words)), (), read.decided.summary, trouble)
+        return Taken(Decided(Ruling(False, "index-expired", words)), (), read.decided.summary, trouble)
 
     def _stands(self, read: ImportRead) -> bool:
         until = read.decided.valid_until
@@ -188,77 +167,28 @@ class Imports:
             return before
         return await self._summaries.sign(decided.facts, decided.decision, decided.policies)
 
-    # What is made
-
-    async def _own(self, key: Key) -> dict[str, Object]:
-        """Procedures that carry the label of an import, by name."""
-        selection = Selection(key.namespace, f"{LABEL_PACK_IMPORT}={desired.label(key.name)}")
-        listing: Listing[Object] = await self._client.list(REASONING_PROCEDURE, selection)
-        return {each["metadata"]["name"]: each for each in listing.items}
-
-    async def _make(self, read: ImportRead, decided: Decided, own: Mapping[str, Object]) -> tuple[str, ...]:
-        """Make the procedures of a release, and delete those that it has no more; names that are somebody else's."""
-        foreign = []
-        for document in decided.documents:
-            if not await self._ensure(read, str(decided.release), document, own):
-                foreign.append(document.metadata.name)
-        for name in own.keys() - {document.metadata.name for document in decided.documents}:
-            await self._delete(own[name])
-        return tuple(foreign)
-
-    async def _ensure(
-        self, read: ImportRead, release: str, document: ReasoningProcedure, own: Mapping[str, Object]
-    ) -> bool:
-        namespace, name = read.meta.namespace, document.metadata.name
-        live = own.get(name)
-        if live is None:
-            body = desired.procedure(namespace, name, read.meta.name, release, document.spec, read.authors)
-            try:
-                await self._client.create(REASONING_PROCEDURE, body, manager=OPERATOR)
-            except AlreadyExists:
-                live = await self._client.find(REASONING_PROCEDURE, name, namespace)
-                if live is None or not desired.is_of(live, read.meta.name):
-                    return False
-            else:
-                self._context.metrics.writes.labels(REASONING_PROCEDURE.kind, "create").inc()
-                log.info("made %s/%s from %s", namespace, name, release)
-                return True
-        if steps := desired.change(live, release, document.spec, read.authors):
-            await self._client.patch(REASONING_PROCEDURE, name, steps, namespace, type="json", manager=OPERATOR)
-            self._context.metrics.writes.labels(REASONING_PROCEDURE.kind, "patch").inc()
-            log.info("gave %s/%s the text of %s", namespace, name, release)
-        return True
-
-    async def _delete(self, procedure: Object) -> None:
-        meta = procedure["metadata"]
-        if meta.get("deletionTimestamp"):
-            return
-        await self._client.delete(REASONING_PROCEDURE, meta["name"], meta["namespace"], uid=meta["uid"])
-        self._context.metrics.writes.labels(REASONING_PROCEDURE.kind, "delete").inc()
-        log.info("deleted %s/%s: its import has it no more", meta["namespace"], meta["name"])
-
     async def _abandon(self, key: Key) -> None:
         """An import is gone, and nobody would notice a yank of what it brought: its procedures go too."""
         self._context.status.forget(PACK_IMPORT, key.namespace, key.name)
         self._known.drop_import(key.namespace, key.name)
-        for procedure in (await self._own(key)).values():
-            await self._delete(procedure)
+        for procedure in (await self._made.of(key)).values():
+            await self._made.delete(procedure)
 
     # What is said
 
-    async def _say_parts(self, read: ImportRead, taken: _Taken) -> None:
+    async def _say_parts(self, read: ImportRead, taken: Taken) -> None:
         """Write what may be served, where it changed."""
-        parts: dict[str, Any] = {"accepted": [_plain(each) for each in taken.accepted]}
-        steps = _steps(taken.decided) if taken.decided is not None else read.decided.steps
-        parts["steps"] = [_plain(each) for each in steps or ()]
+        parts: dict[str, Any] = {"accepted": [plain(each) for each in taken.accepted]}
+        steps = steps_of(taken.decided) if taken.decided is not None else read.decided.steps
+        parts["steps"] = [plain(each) for each in steps or ()]
         if taken.summary is not None:
-            parts["summary"] = _plain(taken.summary)
+            parts["summary"] = plain(taken.summary)
         before: dict[str, Any] = {
-            "accepted": [_plain(each) for each in read.accepted or ()],
-            "steps": [_plain(each) for each in read.decided.steps or ()],
+            "accepted": [plain(each) for each in read.accepted or ()],
+            "steps": [plain(each) for each in read.decided.steps or ()],
         }
         if read.decided.summary is not None:
-            before["summary"] = _plain(read.decided.summary)
+            before["summary"] = plain(read.decided.summary)
         undecided = taken.decided is None and read.accepted is None  # what is served without a decision stays
         if taken.standing or undecided or parts == before:
             return
@@ -273,7 +203,7 @@ class Imports:
         self._known.put_import(import_seen(written))  # what is refused stops being served at once
 
     def _situation(
-        self, read: ImportRead, taken: _Taken, foreign: tuple[str, ...], problem: str | None
+        self, read: ImportRead, taken: Taken, foreign: tuple[str, ...], problem: str | None
     ) -> ImportSituation:
         namespace, current = read.meta.namespace, taken.accepted[0] if taken.accepted else None
         ruling = taken.decided.ruling if taken.decided else None
@@ -305,11 +235,13 @@ class Imports:
             procedure.name, procedure.digest, str(active) if active else None, said.reason, said.message
         )
 
-    async def _say(self, read: ImportRead, taken: _Taken, situation: ImportSituation, have: Have) -> None:
+    async def _say(self, read: ImportRead, taken: Taken, situation: ImportSituation, have: Have) -> None:
         verdict = decide(READY, situation)
-        conditions = [ready(verdict), _stalled(verdict), _reachable(taken)]
-        if (verified := _verified(read, taken)) is not None:
-            conditions.append(verified)
+        conditions = [ready(verdict), stalled(verdict), reachable(taken)]
+        if (passed := verified(read, taken)) is not None:
+            conditions.append(passed)
+        if (met := self._requirements(read, taken)) is not None:
+            conditions.append(met)
         fields: dict[str, str | int | None] = {
             name: value if isinstance(value := read.status.field(name), str) else None
             for name in ("release", "digest", "version", "policy", "validUntil")
@@ -329,15 +261,35 @@ class Imports:
         fields["highestVersion"] = str(least) if least else None
         await self._context.status.write(PACK_IMPORT, read.meta, read.status, fields, conditions, warnings=WARNINGS)
 
+    def _requirements(self, read: ImportRead, taken: Taken) -> Any:
+        """Whether the namespace has what the pack requires: said, and nothing waits for it."""
+        if taken.decided is None or not taken.decided.ruling.allowed:
+            return read.status.condition(ConditionType.REQUIREMENTS_MET)
+        if not taken.decided.requires:
+            return None
+        there = [
+            release
+            for each in self._known.pack_imports()
+            if each.meta.namespace == read.meta.namespace
+            for release in each.releases
+        ]
+        return required(lacking(taken.decided.requires, there))
+
     # How imports are found
 
     def remember(self, found: Mapping[str, Any], deleted: bool) -> None:
         """Take in what the watch brings."""
         meta = found["metadata"]
+        before = self._known.pack_import(meta["namespace"], meta["name"])
         if deleted:
             self._known.drop_import(meta["namespace"], meta["name"])
         else:
             self._known.put_import(import_seen(found))
+        now = self._known.pack_import(meta["namespace"], meta["name"])
+        if (before.releases if before else ()) != (now.releases if now else ()):
+            for each in self._known.pack_imports():
+                if each.lacking and each.meta.namespace == meta["namespace"]:
+                    self._context.mark(Key(KIND, *each.meta.key))
 
     async def everything(self) -> Iterable[Key]:
         """All imports, and those that are named by a procedure and may be gone."""
@@ -374,93 +326,6 @@ class Imports:
         if deleted or status.get("observedGeneration") != found["metadata"].get("generation"):
             for each in self._known.pack_imports():
                 self._context.mark(Key(KIND, *each.meta.key))
-
-
-def _have(read: ImportRead, own: Mapping[str, Object]) -> Have:
-    """What an import has taken, by its status and, where a backup lost that, by what exists."""
-    if isinstance(read.spec, str):
-        return Have(None, None, {})
-    try:
-        name = PackName.parse(read.spec.pack)
-    except ValueError:
-        return Have(None, None, {})
-    accepted = [each.release for each in read.accepted or ()]
-    exists = [release for each in own.values() if (release := desired.release_of(each))]
-    least = floor(name, [*accepted, *exists], read.decided.highest_version)
-    current = floor(name, accepted[:1] or exists, None)
-    digests = {each.release: each.digest for each in read.accepted or ()}
-    return Have(current, least, digests, tuple(sorted(set(exists))))
-
-
-def _earlier(read: ImportRead, have: Have) -> list[tuple[AcceptedRelease | None, Asked]]:
-    """Releases that may be served: those that were accepted or, where a backup lost that, those that texts are from."""
-    if read.accepted is not None:
-        return [(each, Asked(Release.parse(each.release).name, None, each.digest, False)) for each in read.accepted]
-    found = [Release.parse(text) for text in have.stated]
-    return [(None, Asked(each.name, VersionRange.parse(str(each.version)), None, False)) for each in found]
-
-
-def _serves(release: AcceptedRelease, served: Collection[tuple[str, str]]) -> bool:
-    return any((procedure.name, procedure.digest) in served for procedure in release.procedures)
-
-
-def _accepted(decided: Decided) -> AcceptedRelease:
-    assert decided.decision is not None and decided.facts is not None
-    procedures = [
-        ImportedProcedure(name=document.metadata.name, digest=digest_of(document.spec))
-        for document in decided.documents
-    ]
-    return AcceptedRelease(
-        release=str(decided.release),
-        digest=decided.facts.digest,
-        approval=decided.decision.approval,
-        procedures=procedures,
-    )
-
-
-def _steps(decided: Decided) -> list[DecisionStep]:
-    if not decided.steps:
-        step = DecisionStep(
-            name="source", passed=decided.ruling.allowed, code=decided.ruling.code, message=_cut(decided.ruling.words)
-        )
-        return [step]
-    return [
-        DecisionStep(name=each.name, passed=each.passed, code=each.code, message=_cut(each.words))
-        for each in decided.steps[:MAX_STEPS]
-    ]
-
-
-def _verified(read: ImportRead, taken: _Taken) -> Any:
-    """The condition Verified: what the gate said last."""
-    if taken.decided is not None:
-        ruling = taken.decided.ruling
-        reason = Reason.VERIFIED if ruling.allowed else reason_of(ruling.code)
-        return condition(ConditionType.VERIFIED, ruling.allowed, reason, ruling.words)
-    return read.status.condition(ConditionType.VERIFIED)
-
-
-def _reachable(taken: _Taken) -> Any:
-    if taken.unreachable:
-        return condition(ConditionType.REACHABLE, False, Reason.SOURCE_UNREACHABLE, taken.unreachable)
-    return condition(ConditionType.REACHABLE, True, Reason.SOURCE_REACHABLE, "everything that was asked for came")
-
-
-def _stalled(verdict: Verdict) -> Any:
-    return condition(
-        ConditionType.STALLED,
-        verdict.stalled,
-        verdict.reason if verdict.stalled else Reason.PROGRESSING,
-        verdict.message if verdict.stalled else "nothing waits for an edit",
-    )
-
-
-def _plain(model: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return plain
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
 def controller(imports: Imports) -> Controller:
