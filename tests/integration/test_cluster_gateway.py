@@ -29,6 +29,7 @@ from seglam.gateway.cluster.decoding import announced, endpoint_slice
 from seglam.gateway.cluster.process import Gateway
 from seglam.gateway.cluster.settings import Settings, Upstream
 from seglam.gateway.cluster.texts import Kept
+from seglam.gateway.openai import UpstreamSettings
 from seglam.lookup import MissReason
 from seglam.procedures import Revision
 from seglam.resources import names
@@ -260,6 +261,43 @@ def test_savings_count_the_hits_of_a_tenant(running: Running, issuer: Issuer) ->
     running.ask("what is this", token, Cache_Control="only-if-cached")
     after = running.http.get("/v1/savings", headers=headers).json()
     assert after["counts"]["misses"] == 1 and after["counts"]["hits"] == 0
+
+
+def test_the_openai_api_is_answered_by_a_runner_or_passes_with_the_gateways_key(
+    tmp_path: Path, authority: Authority, issuer: Issuer, pod: Runner
+) -> None:
+    token = issuer.token(ALICE)
+
+    def asked(made: Running, text: str, token: str) -> httpx2.Response:
+        body = {"model": "gpt-5", "messages": [{"role": "user", "content": text}]}
+        return made.http.post("/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {token}"})
+
+    with (
+        serving(lambda _: completion("the model")) as model,
+        gateway(tmp_path, authority, issuer, openai=UpstreamSettings(model.url, "gateways-key")) as made,
+    ):
+        made.serve(DOUBLE, PICKY)
+        made.know(RUNNERS, "default", pod)
+        made.settle()
+        hit = asked(made, "double 4", token)
+        assert hit.json()["choices"][0]["message"]["content"] == "8"
+        assert hit.headers["seglam-procedure"] == "double"
+        assert hit.json()["usage"]["total_tokens"] == 0
+        assert not model.calls
+        for text in ("what is this", "picky 4"):
+            assert asked(made, text, token).json()["choices"][0]["message"]["content"] == "the model"
+            assert model.calls[-1].headers["Authorization"] == "Bearer gateways-key"
+        calls = len(model.calls)
+        for stranger in ("sk-openai", issuer.token(ALICE, audience="other")):
+            refused = asked(made, "double 4", stranger)
+            assert refused.status_code == 401
+            assert refused.json()["error"]["type"] == "authentication_error"
+            assert refused.headers["www-authenticate"]
+        other = asked(made, "double 4", issuer.token("system:serviceaccount:other:bob"))
+        assert other.json()["choices"][0]["message"]["content"] == "the model"  # another tenant's procedure
+        kept = made.http.get("/v1/responses/resp_1", headers={"Authorization": f"Bearer {token}"})
+        assert kept.status_code == 404  # one key for all tenants, so nobody reads what it keeps
+        assert len(model.calls) == calls + 1
 
 
 def test_a_runner_that_dies_costs_no_hit_while_another_is_there_and_none_compiles_when_none_is(
