@@ -60,6 +60,9 @@ class TLS:
         return cls(context, server_name, lambda: token.read_text(encoding="ascii").strip())
 
 
+Headers = Callable[[], Mapping[str, str]]
+
+
 class Broken(Exception):
     """No connection could be made, or it was closed before the reply was whole; in the latter case `sent`."""
 
@@ -82,10 +85,12 @@ class Connections:
     Args:
         tls: how to connect.
         connect_seconds: for making a connection.
+        headers: gives further headers of each request, such as those of its trace.
     """
 
-    def __init__(self, tls: TLS, connect_seconds: float) -> None:
+    def __init__(self, tls: TLS, connect_seconds: float, headers: Headers = dict) -> None:
         self._tls = tls
+        self._headers = headers
         self._connect_seconds = connect_seconds
         self._idle: dict[Address, deque[tuple[float, ssl.SSLSocket]]] = {}
         self._lock = threading.Lock()
@@ -205,6 +210,7 @@ class Connections:
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         if self._tls.token is not None:
             lines.append(f"Authorization: Bearer {self._tls.token()}")
+        lines += [f"{name}: {value}" for name, value in self._headers().items()]
         return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 

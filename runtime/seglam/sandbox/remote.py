@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from seglam.sandbox import wire
-from seglam.sandbox.connections import TLS, Address, Broken, Connections, Reply
+from seglam.sandbox.connections import TLS, Address, Broken, Connections, Headers, Reply
 from seglam.sandbox.results import Fault, FaultKind, Inspection, Mode, Program, Run
 from seglam.sandbox.wire import EngineDescription, Unwritable, WireError
 
@@ -74,6 +74,7 @@ class RemoteSandbox:
         documents: gives the canonical JSON of a revision, for runners that do not have it yet.
         prefix: path before the API's own.
         timeouts: see there.
+        headers: gives further headers of each request, such as those of its trace.
     """
 
     def __init__(
@@ -85,13 +86,14 @@ class RemoteSandbox:
         documents: Documents = lambda _: None,
         prefix: str = "/v1",
         timeouts: Timeouts | None = None,
+        headers: Headers = dict,
     ) -> None:
         self._addresses = addresses
         self._build = build
         self._documents = documents
         self._prefix = prefix
         self._timeouts = timeouts or Timeouts()
-        self._connections = Connections(tls, self._timeouts.connect)
+        self._connections = Connections(tls, self._timeouts.connect, headers)
         self._engine: EngineDescription | None = None
         self._turns = count()
         self._lock = threading.Lock()  # of the two below

@@ -80,6 +80,18 @@ class JsonLines(logging.Formatter):
         return self._cleaner.clean(json.dumps(said, ensure_ascii=False, default=str))
 
 
+class TextLines(logging.Formatter):
+    """A line a record, for people."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._cleaner = Cleaner(os.environ)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        return self._cleaner.clean(super().format(record))
+
+
 class Exporting(logging.Handler):
     """Hands records to OpenTelemetry."""
 
@@ -131,8 +143,7 @@ class Exporting(logging.Handler):
 def configure(form: str, level: str, quiet: tuple[str, ...] = ()) -> None:
     """Log all of `level` and above to standard error, as `json` lines or as `text`; `quiet` loggers only warn."""
     handler = logging.StreamHandler()
-    plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    handler.setFormatter(JsonLines() if form == "json" else plain)
+    handler.setFormatter(JsonLines() if form == "json" else TextLines())
     root = logging.getLogger()
     root.handlers[:] = [handler, *(each for each in root.handlers if isinstance(each, Exporting))]
     root.setLevel(level)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from seglam import telemetry
 from seglam.cluster import Change, Key
 from seglam.gateway.cluster.catalog import Catalog
 from seglam.gateway.cluster.decoding import Slice
@@ -106,6 +107,7 @@ class Runners:
                 lambda: self._endpoints.addresses(namespace, pool),
                 self._tls[tenant],
                 documents=lambda digest: self._catalog.document(tenant, digest),
+                headers=telemetry.carrier,
             )
             self._sandboxes[(tenant, pool)] = made
             return made
