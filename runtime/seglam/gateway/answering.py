@@ -68,6 +68,8 @@ class Answering:
     ) -> Answer | None:
         """The hit of a request whose decision and run take a small part of a millisecond together, so that an event
         loop may wait for them. None for every other request, which `decide` is for; nothing of it is counted."""
+        if telemetry.recording():  # what comes to nothing here would leave spans, and `decide` others
+            return None
         began = perf_counter()
         try:
             with telemetry.lookup():

@@ -270,6 +270,11 @@ def failed(span: Span, kind: str, message: str) -> None:
     span.set_status(Status(StatusCode.ERROR, message))
 
 
+def recording() -> bool:
+    """Whether the current span is recorded."""
+    return _recording() is not None
+
+
 def values_allowed() -> bool:
     """Whether attributes may hold what users sent."""
     on = active()
