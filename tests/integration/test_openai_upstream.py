@@ -138,15 +138,18 @@ def test_retry_after_of_the_model_reaches_the_client(service: Service) -> None:
 
 
 def test_a_model_that_fails_again_and_again_is_left_alone(service: Service) -> None:
-    replies = [problem(500, "a"), problem(503, "b"), completion("fine")]
-    with serving(lambda _: replies.pop(0)) as model, gateway(service, model, failures=2, rest_s=0.3) as url:
-        assert [ask(url).status_code for _ in range(2)] == [500, 503]
-        resting = ask(url)
-        error(resting, 503, "upstream-resting")
-        assert int(resting.headers["retry-after"]) >= 1
-        assert len(model.calls) == 2
-        eventually(lambda: ask(url).status_code == 200)
-        assert len(model.calls) == 3
+    replies = [problem(500, "a"), problem(503, "b"), problem(500, "c"), completion("fine")]
+    with serving(lambda _: replies.pop(0)) as model:
+        with gateway(service, model, failures=2, rest_s=60.0) as url:
+            assert [ask(url).status_code for _ in range(2)] == [500, 503]
+            resting = ask(url)
+            error(resting, 503, "upstream-resting")
+            assert int(resting.headers["retry-after"]) >= 1
+            assert len(model.calls) == 2
+        with gateway(service, model, failures=1, rest_s=0.1) as url:
+            assert ask(url).status_code == 500
+            eventually(lambda: ask(url).status_code == 200)
+            assert len(model.calls) == 4
 
 
 def test_more_than_may_be_at_work_wait_and_then_are_refused(service: Service) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seglam import telemetry
 from seglam.gateway.access import Caller
@@ -32,6 +33,7 @@ MAX_LIST = 8 << 20
 STATELESS = ("completions", "embeddings", "moderations", "responses/input_tokens", "responses/compact")
 KEPT = ("chat/completions/{rest:path}", "responses/{rest:path}", "conversations", "conversations/{rest:path}")
 
+_log = logging.getLogger("seglam.gateway")
 _ADDRESS = b"SEGLAM; fwd=bypass; detail=address"
 
 Own = dict[bytes, bytes]
@@ -106,15 +108,28 @@ class _Route:
         """Answer a request."""
         headers = Headers(scope["headers"])
         own: Own = {b"cache-status": b"SEGLAM; detail=refused"}
+        begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
         try:
             caller = await identified(headers, self._identify, clients=self._upstream.settings.auth == "client")
             caller.need(Permission.ASK)
             with caller.turn():
-                await self.answer(caller, headers, scope, receive, send, own)
+                await self.answer(caller, headers, scope, receive, sent, own)
         except (Broken, ClientGone):
-            return  # nobody is there, or the end of the answer is missing, which the closed connection shows
+            return  # nobody is there, or the end of the answer is missing, as the closed connection shows
         except Problem as problem:
             await send_error(send, problem, own.items())
+        except Exception:
+            if begun:
+                raise
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            words = "the service failed; its log says why"
+            await send_error(send, Refused(500, "internal", words), own.items())
 
     async def answer(
         self, caller: Caller, headers: Headers, scope: Scope, receive: Receive, send: Send, own: Own
@@ -272,6 +287,8 @@ def told(answer: Answer) -> Own:
     if answer.procedure is not None and answer.revision is not None:
         own[b"seglam-procedure"] = answer.procedure.encode()
         own[b"seglam-revision"] = answer.revision.encode()
+    if answer.trace is not None:
+        own[b"seglam-trace"] = answer.trace.encode()
     if answer.compilation is not None:
         own[b"seglam-compilation"] = answer.compilation.encode()
     return own
