@@ -21,7 +21,7 @@ from seglam.gateway.misses import FAILED, Compiling, Flight, Misses
 from seglam.gateway.openai.upstream.settings import UpstreamSettings
 from seglam.gateway.outcomes import Answer, Outcome, Stage
 from seglam.gateway.reviewing import Reviews
-from seglam.gateway.running import Deoptimised
+from seglam.gateway.running import Deoptimised, Running
 from seglam.gateway.savings import savings
 from seglam.gateway.source import Source
 from seglam.gateway.store import (
@@ -38,7 +38,7 @@ from seglam.gateway.tenancy import Policy, Shared, Tenant
 from seglam.lookup import Hit, Index, Miss
 from seglam.procedures import Request
 from seglam.procedures.values import ValueProblem
-from seglam.sandbox import Mode, Sandbox
+from seglam.sandbox import Mode
 
 GRACE = 2.0
 _EXPLAINING = frozenset({*Compiled, FAILED} - {Compiled.PROPOSED, Compiled.EXTENDED})
@@ -77,7 +77,7 @@ class Service:
     def __init__(
         self,
         store: Store,
-        sandbox: Sandbox,
+        sandbox: Running,
         compiler: Compiling | None = None,
         *,
         policy: Policy | None = None,
