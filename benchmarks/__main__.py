@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks import hit, lookup, registry, runner, sandbox
+from benchmarks import gateway, hit, lookup, registry, runner, sandbox
 from benchmarks.machine import circumstances
 from benchmarks.near_miss import run as near_miss
 from benchmarks.report import RESULTS
@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[bool], Kept]] = {
     "lookup": lookup.run,
     "sandbox": sandbox.run,
     "hit": hit.run,
+    "gateway": gateway.run,
     "runner": runner.run,
     "registry": registry.run,
     "near_miss": near_miss.run,

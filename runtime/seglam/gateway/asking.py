@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import getrandbits
 from typing import Protocol
 
 from seglam.gateway.access import Caller
@@ -52,6 +53,11 @@ class Reply:
     answer: Answer
     waited: int = 0
     following: asyncio.Task[Answer] | None = None
+
+
+def new_id() -> str:
+    """An id for a request: 32 hexadecimal digits, not repeated. It is no secret; what it names is its tenant's."""
+    return f"{getrandbits(128):032x}"
 
 
 class Answers(Protocol):

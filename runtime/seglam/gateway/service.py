@@ -70,6 +70,7 @@ class Service:
         access: who may ask; by default whoever reaches the service.
 
     Attributes:
+        sandbox: runs hits.
         described: what the service uses, in a line each, for whoever starts it.
         interrupted: compilations that were at work when the last process ended.
     """
@@ -94,6 +95,7 @@ class Service:
         self._release = release
         self._ending: list[Callable[[], None]] = []
         self.store = store
+        self.sandbox = sandbox
         self._crew = Crew(policy.workers, policy.queue, "seglam-compile")
         self._shared = Shared(sandbox, compiler, self._crew, policy, refused, report)
         self._tenants: dict[str, Tenant] = {}

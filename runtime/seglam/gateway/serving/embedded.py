@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 
 from seglam.gateway.access import Caller
 from seglam.gateway.answering import Unanswered, observed
-from seglam.gateway.asking import Asked, Reply
+from seglam.gateway.asking import Asked, Reply, new_id
 from seglam.gateway.outcomes import Answer
 from seglam.gateway.refusals import of_store
 from seglam.gateway.service import Pending, Service
@@ -66,7 +65,7 @@ class EmbeddedAnswers:
 
     async def _begun(self, asked: Asked, tenant: Tenant, missed: Told | None = None) -> Pending:
         """Answer a request as far as no model is needed. `missed` is told of a miss before anything follows from it."""
-        request, name, identity = asked.request, asked.caller.tenant, uuid.uuid4().hex
+        request, name, identity = asked.request, asked.caller.tenant, new_id()
         with observed(request, identity, name, asked.headers, log=self._service.answers, source=asked.source) as told:
             index = tenant.index
             decided: Answer | Unanswered | None = tenant.answering.at_once(

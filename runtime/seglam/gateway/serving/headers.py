@@ -16,10 +16,11 @@ class Headers:
         raw: the headers as they came.
     """
 
-    __slots__ = ("raw",)
+    __slots__ = ("_first", "raw")
 
     def __init__(self, raw: Raw = ()) -> None:
         self.raw: Sequence[tuple[bytes, bytes]] = raw if isinstance(raw, list | tuple) else list(raw)
+        self._first = dict(reversed(self.raw))
 
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> Headers:
@@ -28,15 +29,14 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first value of a header; None without one."""
-        wanted = name.encode("latin-1")
-        for known, value in self.raw:
-            if known == wanted:
-                return value.decode("latin-1")
-        return None
+        value = self._first.get(name.encode("latin-1"))
+        return None if value is None else value.decode("latin-1")
 
     def getlist(self, name: str) -> list[str]:
         """All values of a header."""
         wanted = name.encode("latin-1")
+        if wanted not in self._first:
+            return []
         return [value.decode("latin-1") for known, value in self.raw if known == wanted]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterable, Mapping
+from types import TracebackType
 from typing import Any, TypeVar
 
 from starlette.types import Receive, Send
@@ -78,39 +78,42 @@ async def send_problem(send: Send, problem: Problem, headers: Mapping[str, str] 
     )
 
 
-@contextmanager
-def watched(receive: Receive, after_s: float = WATCHED_S) -> Iterator[None]:
+class watched:
     """What the block awaits is cancelled when the client goes, and then `ClientGone` is raised.
 
     The request's body must have been read. Watching begins after a moment, since it costs more than a hit takes.
     """
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    watcher: asyncio.Task[None] | None = None
-    gone = False
 
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
+    __slots__ = ("_gone", "_receive", "_task", "_timer", "_watcher")
+
+    def __init__(self, receive: Receive, after_s: float = WATCHED_S) -> None:
+        loop = asyncio.get_running_loop()
+        self._receive = receive
+        self._task = asyncio.current_task(loop)
+        self._watcher: asyncio.Task[None] | None = None
+        self._gone = False
+        self._timer = loop.call_later(after_s, self._begin)
+
+    def _begin(self) -> None:
+        self._watcher = asyncio.ensure_future(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-        gone = True
-        task.cancel()
+        self._gone = True
+        if self._task is not None:
+            self._task.cancel()
 
-    def begin() -> None:
-        nonlocal watcher
-        watcher = loop.create_task(watch())
+    def __enter__(self) -> None:
+        return None
 
-    timer = loop.call_later(after_s, begin)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if gone and task.uncancel() == 0:
-            raise ClientGone from None
-        raise
-    finally:
-        timer.cancel()
-        if watcher is not None:
-            watcher.cancel()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._gone and kind in (None, asyncio.CancelledError) and self._task is not None:
+            if self._task.uncancel() == 0:
+                raise ClientGone from None
 
 
 async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -110,7 +110,7 @@ class Native:
 
 
 def _asked(request: Request, caller: Caller, headers: Headers) -> Asked:
-    cached = not caller.may(Allowed.COMPILE) or only_if_cached(headers.getlist("cache-control"))
+    cached = Allowed.COMPILE not in caller.scopes or only_if_cached(headers.getlist("cache-control"))
     wait = 0 if cached else wait_of(headers.getlist("prefer"))
     seconds = timeout_of(headers.get("seglam-timeout"))
     deadline = None if seconds is None else monotonic() + seconds
