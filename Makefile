@@ -80,6 +80,7 @@ lock: ## Renew requirements/*.lock.txt (needs uv); UPGRADE=1 takes newer version
 	$(UV) pip compile pyproject.toml --extra platform $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/platform.lock.txt
 	$(UV) pip compile pyproject.toml --extra engine $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/engine.lock.txt
 	$(UV) pip compile requirements/runner.in $(COMPILE) --constraints requirements/dev.lock.txt --output-file requirements/runner.lock.txt
+	$(UV) pip compile requirements/clients.in $(COMPILE) --output-file requirements/clients.lock.txt
 	$(UV) pip compile requirements/peers.in --override requirements/peers.overrides $(COMPILE) --output-file requirements/peers.lock.txt
 
 # No addresses in the lists: each machine asks the index that it is configured for, and the hashes decide what it accepts.

@@ -4,59 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from seglam.gateway import Service
-from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk
-from seglam.web.pages import LocalTokens, Sessions
-from tests.services import listening, running
-
-ROOT = Path(__file__).resolve().parents[2]
-KEY = b"a key of these tests, 32 bytes long"
-KOREA = "What is the capital of Korea?"
-
-
-@dataclass(frozen=True)
-class Served:
-    """A service with its console."""
-
-    service: Service
-    tokens: LocalTokens
-    http: httpx2.Client
-
-    @property
-    def url(self) -> str:
-        return str(self.http.base_url).rstrip("/")
-
-    @property
-    def digest(self) -> str:
-        """What waits."""
-        waiting = self.http.get("/v1/reviews").json()["reviews"]
-        return str(waiting[0]["digest"])
+from tests.browser.served import KOREA, Served, serving
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A service on which one miss was compiled from recordings, and waits for its review."""
-    choices = tuple(
-        line.strip()
-        for line in (ROOT / "examples/choices.txt").read_text().splitlines()
-        if line.strip() and line[0] != "#"
-    )
-    directory = tmp_path_factory.mktemp("console")
-    with running(directory, recordings=ROOT / "examples/recordings", choices=choices) as service:
-        tokens = LocalTokens(KEY)
-        console = Console(EmbeddedDesk(service), EmbeddedBoard(service), Sessions(KEY, secure=False), tokens)
-        with listening(service, console.beside) as client:
-            asked = {"text": KOREA, "context": {"locale": "en-US"}}
-            told = client.post("/v1/requests", json=asked, headers={"Prefer": "wait=200", "Seglam-User": "mallory"})
-            assert told.json()["outcome"] == "provisional", told.text
-            yield Served(service, tokens, client)
+    """One service for all tests here, which decide one after the other."""
+    with serving(tmp_path_factory.mktemp("console")) as found:
+        yield found
 
 
 def sign_in(page: Page, served: Served, name: str) -> None:

@@ -29,6 +29,8 @@ def curve(slices: Sequence[Slice]) -> bytes:
         js=(),
         width=900,
         height=360,
+        margin_bottom=0,
+        stroke_style={"width": 2},
         range=(0, 100),
         secondary_range=(0, max([1, *(each.compilations for each in slices)])),
         x_labels=[str(number) for number in range(1, len(slices) + 1)],

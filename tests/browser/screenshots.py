@@ -1,0 +1,104 @@
+"""Screenshots of the pages, wide and narrow, light and dark: `python -m tests.browser.screenshots docs/pages`.
+
+They show a service on which one miss was compiled from the recordings, reviewed and asked again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx2
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from seglam.procedures import load_documents
+from tests.browser.conftest import QUIET
+from tests.browser.served import ROOT, Served, serving
+
+EXAMPLES = ROOT / "examples" / "procedures"
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 390, "height": 844}
+
+
+SERVED = ("greatest-common-divisor", "is-leap-year")
+
+
+def take(browser: Browser, served: Served, into: Path) -> list[Path]:
+    """One picture of each page in each of the four ways."""
+    made = []
+    for size, viewport in (("wide", WIDE), ("narrow", NARROW)):
+        for scheme in ("light", "dark"):
+            context = browser.new_context(viewport=viewport, color_scheme="dark" if scheme == "dark" else "light")
+            page = context.new_page()
+            for name, show in (
+                ("entrance", _entrance),
+                ("queue", _queue),
+                ("revision", _revision),
+                ("operations", _operations),
+            ):
+                show(page, served)
+                made.append(into / f"{name}-{size}-{scheme}.png")
+                page.screenshot(path=made[-1])
+            context.close()
+    return made
+
+
+def _entrance(page: Page, served: Served) -> None:
+    page.goto(f"{served.url}/console/enter?token=shown-in-the-terminal")
+
+
+def _queue(page: Page, served: Served) -> None:
+    page.goto(f"{served.url}/console/enter?token={served.tokens.new()}")
+    page.get_by_label("Your name").fill("ada")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="capital-of-country").wait_for()
+
+
+def _revision(page: Page, served: Served) -> None:
+    page.get_by_role("link", name="capital-of-country").click()
+    page.get_by_label("A request", exact=True).fill("What is the capital of the Republic of Korea?")
+    page.get_by_role("button", name="Ask this revision").click()
+    page.get_by_label("This revision alone").wait_for()
+    page.get_by_role("heading", name="Try it").scroll_into_view_if_needed()
+
+
+def _operations(page: Page, served: Served) -> None:
+    page.get_by_role("link", name="Operations").click()
+    page.get_by_role("heading", name="Misses").wait_for()
+
+
+def _traffic(http: httpx2.Client) -> None:
+    """Requests of which ever more hit, as they do where misses are compiled."""
+    divisor = "Find the Greatest Common Divisor (GCD) of these numbers: {}, 12. Give only the GCD as your final answer."
+    for number in range(60):
+        text = divisor.format(number + 1) if number % 20 < number // 3 else "What is the capital gain of Korea?"
+        body = {"text": text, "context": {"locale": "en-US"}}
+        http.post("/v1/requests", json=body, headers={"Cache-Control": "only-if-cached"})
+
+
+def main(arguments: list[str]) -> int:
+    """Make the pictures in the directory that is named."""
+    if len(arguments) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    program = shutil.which("chromium")
+    if program is None:
+        print("there is no chromium; install Debian's package chromium", file=sys.stderr)
+        return 3
+    into = Path(arguments[0])
+    into.mkdir(parents=True, exist_ok=True)
+    documents = [each.document for name in SERVED for each in load_documents(EXAMPLES / f"{name}.yaml")[0]]
+    with tempfile.TemporaryDirectory() as directory, serving(Path(directory), documents) as served:
+        _traffic(served.http)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program, args=list(QUIET))
+            for path in take(browser, served, into):
+                print(path)
+            browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
