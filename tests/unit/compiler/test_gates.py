@@ -380,6 +380,27 @@ def test_a_rule_that_grows_is_asked_about_for_what_is_new() -> None:
     assert asked == [("sum of {a} and {b} at once", "sum of {a} and {b} quickly")]
 
 
+@pytest.mark.parametrize(("verdict", "kept"), [("different", 1), ("unsure", 2), ("same", 2)])
+def test_a_further_pattern_that_asks_something_else_goes(verdict: str, kept: int) -> None:
+    old = changed("sum of {a} and {b}")
+    pair = ("sum of {a} and {b}", "mystery of {a} and {b}")
+    found, left, asked = decided(
+        changed("sum of {a} and {b}", "mystery of {a} and {b}"),
+        "sum of 1 and 2",
+        base=old.spec,
+        judge=lambda *each: verdict if each == pair else "same",
+    )
+    assert pair in asked and found.passed
+    assert len(left.spec.match.patterns) == kept
+
+
+def test_an_extension_by_another_question_is_rejected() -> None:
+    old = changed("sum of {a} and {b}")
+    both = changed("sum of {a} and {b}", "mystery of {a} and {b}")
+    found, _, _ = decided(both, "mystery of 1 and 2", base=old.spec, judge=lambda left, right: "different")
+    assert not found.passed and "no pattern matches the missed request" in found.detail["category"]
+
+
 def test_examples_go_with_the_alternatives_that_bound_them() -> None:
     found, left, _ = decided(
         changed("(the sum of|sum of) {a} (and|plus) {b}"),

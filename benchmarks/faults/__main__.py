@@ -1,0 +1,223 @@
+"""`python -m benchmarks.faults`: faults in code and in patterns, and which gate stops them.
+
+Verdicts are kept in a file as they come (--state), so that a run that was ended goes on where it was. The result is
+written to benchmarks/results/faults.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from benchmarks.faults import code, patterns
+from benchmarks.faults.code import Verdict, implementations
+from benchmarks.faults.wordings import cases
+from benchmarks.machine import circumstances
+from benchmarks.near_miss.bounds import upper_bound
+from benchmarks.near_miss.judged import write
+from benchmarks.near_miss.pairs import PUBLISHED_SEED
+from benchmarks.report import RESULTS
+from seglam.compiler import Bench
+from seglam.lookup import Index
+from seglam.procedures import Revision
+from seglam.procedures.document import ReasoningProcedure
+from seglam.procedures.load import load_documents
+from seglam.sandbox import Engine, Sandbox
+
+ROOT = Path(__file__).parents[2]
+PER_PROCEDURE = 14
+Record = dict[str, Any]
+
+
+def main(arguments: list[str]) -> int:
+    """Run both parts and print their tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
+    parser.add_argument("--procedures", type=Path, default=ROOT / "examples" / "procedures")
+    parser.add_argument("--recordings", type=Path, default=ROOT / "examples" / "recordings")
+    parser.add_argument("--seed", type=int, default=PUBLISHED_SEED)
+    parser.add_argument("--mutants", type=int, default=PER_PROCEDURE, help="of each procedure (default: %(default)s)")
+    parser.add_argument("--part", choices=("code", "patterns", "both"), default="both")
+    parser.add_argument("--state", type=Path, default=Path("faults.state.jsonl"), help="where verdicts are kept")
+    parser.add_argument("--seconds", type=float, default=3600, help="stop after this time; go on by running it again")
+    parser.add_argument("--no-result", action="store_true", help="print only, and keep nothing in benchmarks/results")
+    chosen = parser.parse_args(arguments)
+    documents = [each.document for each in load_documents(chosen.procedures)[0]]
+    until = monotonic() + chosen.seconds
+    with _bench() as bench, _kept(chosen.state) as (known, keep):
+        finished = True
+        if chosen.part in ("code", "both"):
+            replies = implementations(chosen.recordings)
+            old = {name: Verdict(**record) for name, record in known.items() if "what" in record}
+            found: list[Record] = []
+            for verdict in code.run(documents, replies, bench, chosen.seed, chosen.mutants, old):
+                found.append(asdict(verdict))
+                if verdict.id not in old:
+                    keep(verdict.id, asdict(verdict))
+                if monotonic() > until:
+                    finished = False
+                    break
+        else:
+            found = [record for record in known.values() if "what" in record]
+        judged: list[Record] = []
+        if chosen.part in ("patterns", "both"):
+            judged, complete = _patterns(documents, bench, chosen.seed, known, keep, until)
+            finished = finished and complete
+        else:
+            judged = [record for record in known.values() if "pattern" in record]
+    result = {"code": _code_result(found), "patterns": _pattern_result(judged), "finished": finished}
+    print(_tables(result))
+    if not chosen.no_result:
+        record = {"benchmark": "faults", **circumstances(arguments), "seed": chosen.seed, **result}
+        write(json.dumps(record, indent=2, ensure_ascii=False) + "\n", RESULTS / "faults.json")
+    return 0
+
+
+@contextmanager
+def _bench() -> Iterator[Bench]:
+    with Sandbox(Engine.load(build="a")) as first, Sandbox(Engine.load(build="b")) as second:
+        yield Bench(first, second)
+
+
+@contextmanager
+def _kept(path: Path) -> Iterator[tuple[dict[str, Record], Callable[[str, Record], None]]]:
+    """What an earlier run found, and a function that adds to it. A last line that was cut off is done again."""
+    known: dict[str, Record] = {}
+    whole: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            break
+        whole.append(line)
+        known[record["id"]] = record
+    path.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
+    with path.open("a", encoding="utf-8") as file:
+
+        def keep(name: str, record: Record) -> None:
+            file.write(json.dumps({**record, "id": name}, ensure_ascii=False) + "\n")
+            file.flush()
+
+        yield known, keep
+
+
+def _patterns(
+    documents: list[ReasoningProcedure],
+    bench: Bench,
+    seed: int,
+    known: dict[str, Record],
+    keep: Callable[[str, Record], None],
+    until: float,
+) -> tuple[list[Record], bool]:
+    index = Index(explains=False)
+    for document in documents:
+        index.add(Revision.of(document))
+    by_name = {document.metadata.name: document for document in documents}
+    found: list[Record] = []
+    made = {f"{case.procedure}: {case.pattern}": case for case in cases(index, seed)}
+    for name, case in made.items():
+        if name not in known:
+            if monotonic() > until:
+                return found, False
+            (verdict,) = patterns.run(by_name, [case], bench)
+            record: Record = {
+                "id": name,
+                "procedure": case.procedure,
+                "fault": case.fault,
+                "pattern": case.pattern,
+                "stopped": verdict.stopped,
+                "by": verdict.by,
+                "unjudged": verdict.unjudged,
+            }
+            keep(name, record)
+            known[name] = record
+        found.append(known[name])
+    return found, True
+
+
+def _code_result(found: list[Record]) -> Record:
+    fates = Counter(record["fate"] for record in found)
+    faulty = len(found) - fates["equivalent"]
+    stopped = fates["stopped"]
+    classes = {
+        fault: dict(Counter(record["fate"] for record in found if record["fault"] == fault))
+        for fault in sorted({record["fault"] for record in found})
+    }
+    return {
+        "mutants": len(found),
+        "equivalent": fates["equivalent"],
+        "faulty": faulty,
+        "stopped": stopped,
+        "missed": fates["missed"],
+        "undecided": fates["undecided"],
+        "share_stopped": round(stopped / faulty, 4) if faulty else None,
+        "not_stopped_bound_95": round(upper_bound(faulty - stopped, faulty), 4) if faulty else None,
+        "by_gate": dict(Counter(record["stopped"] for record in found if record["stopped"])),
+        "by_class": classes,
+        "survivors": [record for record in found if record["fate"] != "stopped"],
+    }
+
+
+def _pattern_result(found: list[Record]) -> Record:
+    bad = [record for record in found if record["fault"] != "good"]
+    good = [record for record in found if record["fault"] == "good"]
+    stopped, lost = (sum(record["stopped"] for record in part) for part in (bad, good))
+    return {
+        "bad": len(bad),
+        "bad_stopped": stopped,
+        "share_stopped": round(stopped / len(bad), 4) if bad else None,
+        "good": len(good),
+        "good_lost": lost,
+        "share_lost": round(lost / len(good), 4) if good else None,
+        "by": dict(
+            Counter(
+                record["by"].split(":")[0] if record["by"].startswith("static") else record["by"]
+                for record in bad
+                if record["stopped"]
+            )
+        ),
+        "lost_by": dict(Counter(record["by"] for record in good if record["stopped"])),
+        "by_class": {
+            fault: [sum(r["stopped"] for r in bad if r["fault"] == fault), sum(r["fault"] == fault for r in bad)]
+            for fault in sorted({record["fault"] for record in bad})
+        },
+        "unjudged": sum(record["unjudged"] > 0 for record in found),
+        "survivors": [record for record in bad if not record["stopped"]],
+        "lost": [record for record in good if record["stopped"]],
+    }
+
+
+def _by(record: Record) -> str:
+    return "static" if record["by"].startswith("static") else str(record["by"])
+
+
+def _tables(result: Record) -> str:
+    made, wordings = result["code"], result["patterns"]
+    lines = [
+        f"code: {made['stopped']} of {made['faulty']} faulty mutants stopped ({made['share_stopped']}), "
+        f"{made['missed']} missed, {made['undecided']} undecided, {made['equivalent']} equivalent; "
+        f"by gate {made['by_gate']}"
+    ]
+    for fault, fates in made["by_class"].items():
+        lines.append(f"  {fault:20} {fates}")
+    lines.append(
+        f"patterns: {wordings['bad_stopped']} of {wordings['bad']} bad ones stopped ({wordings['share_stopped']}), "
+        f"{wordings['good_lost']} of {wordings['good']} good ones lost ({wordings['share_lost']}); by {wordings['by']}; "
+        f"lost by {wordings['lost_by']}; {wordings['unjudged']} with a pair that nobody judged"
+    )
+    for fault, (stopped, count) in wordings["by_class"].items():
+        lines.append(f"  {fault:40} {stopped} of {count}")
+    if not result["finished"]:
+        lines.append("not finished: run it again with the same --state to go on")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

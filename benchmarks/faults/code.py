@@ -1,0 +1,157 @@
+"""Mutants through the gates static, examples and differential, with the verifiers' recorded implementations.
+
+A mutant that passes is run beside the original on many more inputs. Where both always agree it may be equivalent, which
+`equivalents.yaml` has to say with a reason; else it counts as missed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import yaml
+
+from benchmarks.faults.mutants import Mutant, mutants
+from seglam.compiler.assemble import with_spec
+from seglam.compiler.gates import differential
+from seglam.compiler.gates.differential import compare, difference, exemplars_of
+from seglam.compiler.gates.examples import run_examples
+from seglam.compiler.gates.inputs import Case, cases
+from seglam.compiler.gates.static import inspected
+from seglam.compiler.recordings import ImplementationRecording, read_recordings
+from seglam.compiler.replies import ImplementationReply
+from seglam.compiler.running import FUEL, Bench, answers, program_of
+from seglam.compiler.signature import signature_of
+from seglam.procedures.document import ReasoningProcedure
+from seglam.procedures.revision import Revision
+
+EQUIVALENTS = Path(__file__).parent / "equivalents.yaml"
+CHUNK = 60
+"""Inputs after which the differential gate looks whether it has seen enough; the verdict is the same."""
+
+BESIDE = 1500
+"""Inputs on which a mutant that passed is run beside the original."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a mutant.
+
+    Attributes:
+        stopped: the gate that stopped it; empty if none did.
+        fate: stopped, missed (it answers otherwise than the original), equivalent (with a reason), or undecided.
+        why: the gate's category, the input that tells it apart, or the reason.
+    """
+
+    id: str
+    procedure: str
+    fault: str
+    what: str
+    stopped: str
+    fate: str
+    why: str
+
+
+def mutants_of(document: ReasoningProcedure, seed: int, most: int) -> list[tuple[str, Mutant]]:
+    """The mutants of one procedure with their names, which follow from the code."""
+    made = mutants(document.spec, Random(f"{seed} {document.metadata.name}"), most)
+    return [(f"{document.metadata.name}-{hashlib.sha256(each.code.encode()).hexdigest()[:10]}", each) for each in made]
+
+
+@cache
+def equivalents() -> Mapping[str, str]:
+    """Why a mutant is equivalent, by its name."""
+    loaded: dict[str, str] | None = yaml.safe_load(EQUIVALENTS.read_text(encoding="utf-8"))
+    return loaded or {}
+
+
+def implementations(recordings: Path) -> dict[str, ImplementationReply]:
+    """The verifiers' replies by the signature that each was written for."""
+    return {
+        recording.signature: recording.reply
+        for recording in read_recordings(recordings).values()
+        if isinstance(recording, ImplementationRecording)
+    }
+
+
+def judge(name: str, mutant: Mutant, original: ReasoningProcedure, reply: ImplementationReply, bench: Bench) -> Verdict:
+    """Send one mutant through the gates."""
+    document = with_spec(original, code=mutant.code)
+    procedure = original.metadata.name
+
+    def verdict(stopped: str, fate: str, why: str) -> Verdict:
+        return Verdict(name, procedure, mutant.fault, mutant.what, stopped, fate, why[:300])
+
+    flaws, _ = inspected(document, bench.first, complete=True)
+    if flaws:
+        return verdict("static", "stopped", flaws[0].what)
+    revision = Revision.of(document)
+    _, flaws = run_examples(revision, bench, complete=True)
+    if flaws:
+        return verdict("examples", "stopped", flaws[0].category)
+    exemplars = exemplars_of(document.spec)
+    if found := _differs(revision, reply, exemplars, bench):
+        return verdict("differential", "stopped", found)
+    evidence, members = differential(revision, signature_of(document.spec), reply, exemplars, bench)
+    if not evidence.passed or members:
+        return verdict("differential", "stopped", str(evidence.detail.get("category", "members are cut")))
+    apart = _apart(Revision.of(original), revision, exemplars, bench)
+    if apart is not None:
+        return verdict("", "missed", apart)
+    reason = equivalents().get(name)
+    return verdict("", "equivalent" if reason else "undecided", reason or f"as the original on {BESIDE} inputs")
+
+
+def _differs(
+    revision: Revision, reply: ImplementationReply, exemplars: Sequence[Mapping[str, str]], bench: Bench
+) -> str | None:
+    """A difference in the first inputs; None where only the whole gate can tell."""
+    first = islice(cases(revision, exemplars), CHUNK)
+    compared, _ = compare(revision, reply.code, list(first), bench)
+    reasons = [why for each in compared if (why := difference(revision, each)) is not None]
+    # Differences about a few members of a vocabulary are settled by cutting those; the whole gate decides that.
+    if any(parameter.type == "vocabulary" for parameter in revision.parameters.values()):
+        return None
+    return reasons[0] if reasons else None
+
+
+def _apart(old: Revision, new: Revision, exemplars: Sequence[Mapping[str, str]], bench: Bench) -> str | None:
+    """Arguments for which the two do not do the same, or None."""
+    inputs: list[Case] = []
+    for revision in (old, new):
+        inputs += [case for case in cases(revision, exemplars, BESIDE // 2) if case.kind != "stranger"]
+    for start in range(0, len(inputs), 250):
+        some = inputs[start : start + 250]
+        programs = (program_of(each.spec.code, min(each.fuel, FUEL), each.memory_mib) for each in (old, new))
+        before, after = (answers(bench.first, old, program, [case.tagged for case in some]) for program in programs)
+        for case, was, now in zip(some, before, after, strict=True):
+            if not (was.limited or now.limited) and was.text != now.text:
+                return f"{dict(case.shown)}: {was.text!r} became {now.text!r}"
+    return None
+
+
+def run(
+    documents: Sequence[ReasoningProcedure],
+    replies: Mapping[str, ImplementationReply],
+    bench: Bench,
+    seed: int,
+    most: int,
+    known: Mapping[str, Verdict],
+) -> Iterator[Verdict]:
+    """All mutants, procedures taking turns; those whose verdict is known are not run again."""
+    waiting = [
+        (each, mutants_of(each, seed, most)) for each in documents if signature_of(each.spec).canonical in replies
+    ]
+    for turn in range(most):
+        for document, made in waiting:
+            if turn < len(made):
+                name, mutant = made[turn]
+                if name in known:
+                    yield known[name]
+                    continue
+                yield judge(name, mutant, document, replies[signature_of(document.spec).canonical], bench)
