@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from seglam.sandbox import wire
+from seglam.sandbox.breaker import Breakers
 from seglam.sandbox.connections import TLS, Address, Broken, Connections, Headers, Reply
 from seglam.sandbox.results import Fault, FaultKind, Inspection, Mode, Program, Run
 from seglam.sandbox.wire import EngineDescription, Unwritable, WireError
@@ -65,7 +66,7 @@ class RemoteSandbox:
 
     Every request may be repeated without harm. So another address is asked when no connection could be made, when it
     was closed before the reply was whole (twice at most), or when the runner was full; never when a reply is late or of
-    a wrong form.
+    a wrong form. An address that fails again and again is left alone for a while (`seglam.sandbox.breaker`).
 
     Args:
         addresses: gives the runners' current addresses; read for each call.
@@ -99,6 +100,7 @@ class RemoteSandbox:
         self._lock = threading.Lock()  # of the two below
         self._at_work: Counter[Address] = Counter()
         self._suspect: dict[Address, float] = {}
+        self._breakers: Breakers[Address] = Breakers()
 
     @property
     def engine(self) -> EngineDescription:
@@ -221,17 +223,25 @@ class RemoteSandbox:
     def _asked(self, question: Callable[[Ask], Reply], seconds: float) -> bytes:
         """The body of the first reply that settles a question, from whichever runner gives it."""
         deadline, within = monotonic() + seconds, WITHIN.get()
-        if within is not None and within < deadline:
+        hurried = within is not None and within < deadline
+        if within is not None and hurried:
             deadline = within
             seconds = max(0.0, within - monotonic())
         failures: list[str] = []
         waits: list[float] = []
         ended = 0
         for address in self._in_order():
+            if (rest := self._breakers.wait(address)) > 0:
+                failures.append(f"{address}: left alone for {rest:.1f} s, since it failed again and again")
+                waits.append(rest)
+                continue
+            ending = self._breakers.unknown
             try:
                 with _Counted(self._at_work, address, self._lock):
                     reply = question(self._asking(address, deadline))
+                ending = self._breakers.succeeded
             except Broken as problem:
+                ending = self._breakers.failed
                 failures.append(str(problem))
                 with self._lock:
                     self._suspect[address] = monotonic() + SUSPECT_SECONDS
@@ -240,8 +250,12 @@ class RemoteSandbox:
                     break
                 continue
             except TimeoutError:
+                if not hurried:
+                    ending = self._breakers.failed
                 failures.append(f"{address}: no reply within {seconds:g} s")
                 break
+            finally:
+                ending(address)
             if reply.status in (200, 204):
                 return reply.body
             failures.append(f"{address}: {_words(reply)}")

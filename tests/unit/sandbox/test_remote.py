@@ -302,3 +302,16 @@ def test_a_token_is_sent_with_each_request(
     assert b"Authorization: Bearer second\r\n" in server.requests[1]
     assert server.requests[0].startswith(b"POST /internal/sandbox/runs HTTP/1.1\r\n")
     bearer.context()
+
+
+def test_an_address_that_fails_again_and_again_is_left_alone(tls: TLS) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = Address(*taken.getsockname())
+    with RemoteSandbox(lambda: [nobody], tls) as remote:
+        words = []
+        for _ in range(4):
+            with pytest.raises(RunnersUnavailable) as unavailable:
+                remote.run(PROGRAM, {})
+            words.append(str(unavailable.value))
+        assert ["left alone" in each for each in words] == [False, False, False, True]
+        assert unavailable.value.retry_after is not None
