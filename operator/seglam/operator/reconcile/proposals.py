@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from seglam import telemetry
 from seglam.cluster import AlreadyExists, Client, Invalid
 from seglam.compiler.jobresult import JobOutcome, JobResult
 from seglam.operator.desired import proposal
@@ -27,6 +28,7 @@ from seglam.resources.names import (
     revision_name,
 )
 from seglam.resources.revision import Content
+from seglam.telemetry import SpanReference
 
 
 class Refused(Exception):
@@ -85,7 +87,7 @@ class Proposals:
             if found is not None:
                 continue
             named = Revision(name, document.spec, document.digest)
-            await self._examine(named, result, None)
+            await self._examine(compilation.namespace, named, result, None)
             body = proposal.procedure(
                 compilation.namespace, name, compilation.name, document.spec, authors, result.trace
             )
@@ -108,7 +110,7 @@ class Proposals:
         base = await self._base(compilation, document.name, result.replaces or "")
         if procedure is None or procedure.meta.deleting or base is None:
             raise Refused(JobOutcome.FAILED, f"the revision of {document.name} that it extends is not served any more")
-        await self._examine(document, result, base)
+        await self._examine(compilation.namespace, document, result, base)
         await self._revise(compilation, procedure, document, authors, result.trace)
         return Made(document.name, document.digest)
 
@@ -152,8 +154,11 @@ class Proposals:
         await self._create(PROCEDURE_REVISION, body)
         await self._create(PROCEDURE_REVIEW, desired.review(namespace, name, digest, authors))
 
-    async def _examine(self, document: Revision, result: JobResult, base: Revision | None) -> None:
-        findings = await self._examinations.findings(document, result, base)
+    async def _examine(self, namespace: str, document: Revision, result: JobResult, base: Revision | None) -> None:
+        compiled = SpanReference.parse(result.trace)
+        with telemetry.verification(document.name, document.digest, namespace, compiled=compiled) as span:
+            findings = await self._examinations.findings(document, result, base)
+            span.set_attribute(telemetry.names.PASSED, findings.passed)
         if not findings.passed:
             raise Refused(JobOutcome.REJECTED, f"the operator's own verification: {findings.summary}")
 
