@@ -144,6 +144,7 @@ def serving(directory: Path, origin: str, *, follow: bool = True, **settings: An
         follow: whether a mirror's thread follows the feeds; without it a test calls `follow` itself.
     """
     port = free_port()
+    settings.setdefault("mirror_first_use", True)
     made = Settings(data=directory, origin=origin, port=port, rate_limits=False, local=True, cooldown_s=0, **settings)
     app = create_app(made)
     if not follow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -159,6 +160,32 @@ def test_http_needs_to_be_allowed(tmp_path: Path) -> None:
 def test_an_address_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(ValueError, match=r"no address of a registry|without TLS"):
         Upstream(ORIGIN, url, tmp_path)
+
+
+def test_a_first_root_is_believed_only_if_somebody_said_so(tmp_path: Path) -> None:
+    body = b"{}"
+    answer = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n" + body
+    )
+    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    with listener(answer) as (port, _):
+
+        def code(name: str, **said: Any) -> tuple[str, str]:
+            upstream = Upstream(ORIGIN, f"http://127.0.0.1:{port}", tmp_path / name, allow_private=True, **said)
+            try:
+                upstream.index()
+            except TransportError as error:
+                return error.code, error.words
+            finally:
+                upstream.close()
+            return "believed", (tmp_path / name / "root.json").read_text()
+
+        refused, words = code("unsaid")
+        assert refused == "index-root" and digest in words and "MIRROR_TRUST_ON_FIRST_USE" in words
+        assert not (tmp_path / "unsaid" / "root.json").exists()
+        assert code("other", pinned="sha256:" + "0" * 64, first_use=True)[0] == "index-root"
+        assert code("pinned", pinned=digest) == ("believed", "{}")
+        assert code("first", first_use=True) == ("believed", "{}")
 
 
 def test_a_registry_is_no_mirror_of_itself(tmp_path: Path) -> None:

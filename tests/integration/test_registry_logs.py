@@ -20,7 +20,9 @@ from seglam.packs.trust.examination import authentic
 from seglam.packs.trust.roots import TrustRoot, TrustRootSpec
 from seglam.packs.trust.signing.key import KeySigner
 from seglam.registry import audit, changes, migrations
+from seglam.registry.api.edge import Metrics
 from seglam.registry.database import Database
+from seglam.registry.log_audit import LogAudit, LogsDiffer
 from seglam.registry.tables import AuditRow, AuditSignatureRow, HeadRow
 from tests.registry_http import ADMIN, API, Site, serving
 
@@ -122,6 +124,30 @@ class TestTheAuditLogTellsOfTampering:
             session.add(head)
 
         assert self.found(log, forge) == {"head"}
+
+    def test_the_registry_finds_it_itself_and_says_so_until_it_is_mended(self, log: Database) -> None:
+        looking = LogAudit(log, None)
+        looking.look()
+        assert looking.well() and looking.ended
+        metrics = Metrics()
+        metrics.watch(looking)
+
+        def author(name: str) -> None:
+            def write(session: Session) -> None:
+                row = session.get_one(AuditRow, 2)
+                row.actor_subject = name
+                session.add(row)
+
+            log.transact(write)
+
+        author("mallory")
+        with pytest.raises(LogsDiffer, match="entry 2"):
+            looking.look()
+        assert not looking.well()
+        assert b"seglam_registry_log_audit_findings 1.0" in metrics.text()
+        author("alice")
+        looking.look()
+        assert looking.well() and b"seglam_registry_log_audit_findings 0.0" in metrics.text()
 
     def test_a_part_is_checked_alone_by_hashes_over_rfc_8785(self, log: Database) -> None:
         with log.read() as session:

@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,7 @@ from seglam.registry.indexing.keeper import Keeper
 from seglam.registry.indexing.routes import DatabaseFiles
 from seglam.registry.indexing.routes import router as index_router
 from seglam.registry.leases import Leases, owner_name
+from seglam.registry.log_audit import LogAudit
 from seglam.registry.mirror.mirror import Mirror
 from seglam.registry.publishing import Publishing
 from seglam.registry.publishing.queue import Queue
@@ -69,6 +70,7 @@ class Registry:
                 opened.callback(self.mirror.close)
             self._queue = Queue(self.database, owner, lease_s=settings.lease_s, give_up_s=settings.publish_s)
             tools = Tools(settings.origin, self.database, self.signing, self.bench, self.index)
+            self.log_audit = LogAudit(self.database, self.signing.keyless)
             self.publishing = Publishing(tools, self._queue, workers=settings.workers, lease_s=settings.lease_s)
             self.parts = Parts(
                 settings=settings,
@@ -78,7 +80,8 @@ class Registry:
                 issuers=_issuers(settings),
                 index=self.index,
                 mirror=self.mirror,
-                checks=(("index", lambda: self.index.ready() is None),),
+                checks=(("index", lambda: self.index.ready() is None), ("logs", self.log_audit.well)),
+                log_audit=self.log_audit,
             )
             self._leases = Leases(self.database, owner, seconds=300)
             self._opened.push(opened.pop_all())
@@ -116,10 +119,7 @@ class Registry:
 
     def _keep_up(self) -> None:
         while not self._ended.wait(UPKEEP_S):
-            for work, every, do in (
-                ("audit-head", DAY_S, upkeep.sign_audit_head),
-                ("forget", HOUR_S, upkeep.forget),
-            ):
+            for work, every, do in self._upkeep_work():
                 try:
                     fence = self._leases.take(work, every=every)
                     if fence is None:
@@ -132,6 +132,13 @@ class Registry:
                         self._leases.done(work, fence, well=well)
                 except Exception:  # noqa: BLE001  # it is tried again in a minute
                     _log.exception("upkeep: %s", work)
+
+    def _upkeep_work(self) -> Iterator[tuple[str, float, Callable[[Parts], object]]]:
+        """What is due from time to time, and how often. An audit that finds something is due again at once."""
+        yield "audit-head", DAY_S, upkeep.sign_audit_head
+        yield "forget", HOUR_S, upkeep.forget
+        if self.settings.log_audit_s:
+            yield "log-audit", float(self.settings.log_audit_s), lambda _: self.log_audit.look()
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -1,7 +1,8 @@
 """Rate limits: buckets that fill with time, one for each caller and kind of request.
 
-They are of one process: with several replicas a caller has as many. They protect the registry from one caller's
-mistakes; who may do what is for tokens to say.
+They are of one process, so that a request costs no write; with several replicas each gives its share, and a caller whom
+a proxy keeps sending to one of them has that share alone. They protect the registry from one caller's mistakes; who may
+do what is for tokens to say.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 MAX_CALLERS = 20_000
@@ -33,6 +34,12 @@ RATES = {
     "publish": Rate(60, 2.0),
 }
 """By kind of request, for each caller."""
+
+
+def shared(rates: Mapping[str, Rate], replicas: int) -> dict[str, Rate]:
+    """Each replica's share of rates; at least one request."""
+    return {kind: Rate(max(1, rate.burst // replicas), rate.per_second / replicas) for kind, rate in rates.items()}
+
 
 SCANS = ("/api/v1/audit/verify", "/api/v1/audit/export")
 """What reads a whole table."""

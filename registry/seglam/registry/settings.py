@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from seglam.web.environment import Environment, SettingsInvalid
 
 __all__ = ["HOST", "PORT", "PREFIX", "Claims", "Settings", "SettingsInvalid", "Signing"]
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 HOST, PORT = "127.0.0.1", 8480
 PREFIX = "SEGLAM_REGISTRY_"
 Claims = Literal["first", "admins"]
@@ -49,7 +51,12 @@ class Settings:
         signing_s: seconds that one signature may take.
         publish_s: seconds after which a publication that cannot be completed is given up.
         index_keys: directory of the index's online keys; in `data`, made at the first start, by default.
-        mirror_of: addresses of other origins by origin; `ORIGIN=URL`, separated by commas.
+        log_audit_s: seconds between two audits of the logs, 0 for never (`LOG_AUDIT_SECONDS`).
+        replicas: processes that share the database; limits of requests are divided by it.
+        mirror_of: addresses of other origins by origin; `ORIGIN=URL`, separated by commas. `#sha256:...` after an
+            address pins the first root of that origin's index.
+        mirror_first_use: believe the first root that an address gives where none is pinned
+            (`MIRROR_TRUST_ON_FIRST_USE`).
         mirror_allow_private: whether those may be private addresses.
         environ: the environment.
     """
@@ -80,7 +87,10 @@ class Settings:
     signing_s: float = 60.0
     publish_s: float = 3600.0
     index_keys: Path | None = None
+    log_audit_s: int = 86_400
+    replicas: int = 1
     mirror_of: Mapping[str, str] = field(default_factory=dict)
+    mirror_first_use: bool = False
     mirror_allow_private: bool = False
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -130,7 +140,10 @@ class Settings:
             signing_s=given.whole("SIGNING_SECONDS", 60, least=1, most=600),
             publish_s=given.whole("PUBLISH_SECONDS", 3600, least=1, most=86400),
             index_keys=given.path("INDEX_KEYS"),
+            log_audit_s=given.whole("LOG_AUDIT_SECONDS", 86_400, most=31_536_000),
+            replicas=given.whole("REPLICAS", 1, least=1, most=1000),
             mirror_of=given.pairs("MIRROR_OF"),
+            mirror_first_use=given.switch("MIRROR_TRUST_ON_FIRST_USE"),
             mirror_allow_private=given.switch("MIRROR_ALLOW_PRIVATE"),
             environ=given.given,
         )
@@ -155,7 +168,10 @@ class _Given(Environment):
             origin, equals, url = part.partition("=")
             if not equals or not url.startswith(("http://", "https://")):
                 raise SettingsInvalid(f"{PREFIX}{name}: {part!r} is not ORIGIN=URL")
-            found[origin.strip()] = url.strip().rstrip("/")
+            address, pin, digest = url.strip().partition("#")
+            if pin and not _DIGEST.fullmatch(digest):
+                raise SettingsInvalid(f"{PREFIX}{name}: {digest!r} is no sha256: and 64 hexadecimal digits")
+            found[origin.strip()] = address.rstrip("/") + pin + digest
         return found
 
     def admins(self) -> tuple[tuple[str, str], ...]:

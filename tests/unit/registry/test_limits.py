@@ -28,6 +28,13 @@ def test_a_burst_is_taken_and_then_as_many_as_time_gives() -> None:
     assert [made.take("read", "a") for _ in range(4)] == [0, 0, 0, 2]
 
 
+def test_replicas_share_what_a_caller_may() -> None:
+    assert limits.shared({"read": Rate(600, 100.0), "scan": Rate(2, 0.5)}, 4) == {
+        "read": Rate(150, 25.0),
+        "scan": Rate(1, 0.125),
+    }
+
+
 def test_callers_and_kinds_do_not_pay_for_each_other() -> None:
     made = Limits({"read": Rate(1, 1.0), "write": Rate(1, 1.0)}, Clock())
     assert [made.take("read", "a"), made.take("read", "b"), made.take("write", "a")] == [0, 0, 0]

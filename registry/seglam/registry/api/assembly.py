@@ -19,7 +19,7 @@ from seglam.registry.api import (
 from seglam.registry.api.edge import PREFIX, Edge, Metrics
 from seglam.registry.api.errors import add_handlers, add_schemas
 from seglam.registry.api.parts import Parts
-from seglam.registry.limits import RATES, Limits
+from seglam.registry.limits import RATES, Limits, shared
 
 
 def install(app: FastAPI, parts: Parts) -> None:
@@ -46,5 +46,7 @@ def install(app: FastAPI, parts: Parts) -> None:
     app.include_router(health.router)
     add_schemas(app)
     settings = parts.settings
-    limits = Limits(RATES) if settings.rate_limits else None
+    if parts.log_audit is not None:
+        app.state.metrics.watch(parts.log_audit)
+    limits = Limits(shared(RATES, settings.replicas)) if settings.rate_limits else None
     app.add_middleware(Edge, metrics=app.state.metrics, limits=limits, secure=settings.url.startswith("https://"))

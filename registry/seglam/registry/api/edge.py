@@ -6,7 +6,7 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from seglam import telemetry
 from seglam.registry.api.errors import respond
 from seglam.registry.limits import Limits, kind_of
+from seglam.registry.log_audit import LogAudit
 from seglam.web import Problem
 
 MAX_BODY = 2 * 1024 * 1024
@@ -51,6 +52,17 @@ class Metrics:
         self.limited = Counter(
             "seglam_registry_limited", "Requests refused for their number.", ["kind"], registry=self.registry
         )
+
+    def watch(self, audit: LogAudit) -> None:
+        """Also say what the last audit of the logs found, and when that was."""
+        found = Gauge("seglam_registry_log_audit_findings", "Of the last audit of the logs.", registry=self.registry)
+        found.set_function(lambda: len(audit.findings))
+        ended = Gauge(
+            "seglam_registry_log_audit_timestamp_seconds",
+            "When this process last audited the logs; 0 if it did not.",
+            registry=self.registry,
+        )
+        ended.set_function(lambda: audit.ended)
 
     def text(self) -> bytes:
         """The exposition."""

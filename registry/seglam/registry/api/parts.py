@@ -14,6 +14,7 @@ from seglam.registry.access.identities import Identity
 from seglam.registry.access.issuers import Issuers
 from seglam.registry.access.tokens import Rules
 from seglam.registry.database import Database
+from seglam.registry.log_audit import LogAudit
 from seglam.registry.publishing import Publishing
 from seglam.registry.settings import Settings
 from seglam.registry.signing import Signing
@@ -53,6 +54,7 @@ class Parts:
         index: brought up to date after a change of a version's state; None where nobody keeps one here.
         mirror: of other origins; None where there is none.
         checks: further things that must be so for the registry to be ready, by name; each raises or returns False.
+        log_audit: what the last audit of the logs found.
         receiving: a turn for each archive that is received; of one event loop, so each registry has its own.
     """
 
@@ -64,6 +66,7 @@ class Parts:
     index: Index | None = None
     mirror: Mirror | None = None
     checks: tuple[tuple[str, Callable[[], bool]], ...] = ()
+    log_audit: LogAudit | None = None
     receiving: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ARCHIVES_AT_ONCE))
 
     @property

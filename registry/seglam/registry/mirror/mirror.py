@@ -67,7 +67,12 @@ class Mirror:
             database,
             {
                 origin: Upstream(
-                    origin, url, settings.data / "mirrors" / origin, allow_private=settings.mirror_allow_private
+                    origin,
+                    url.partition("#")[0],
+                    settings.data / "mirrors" / origin,
+                    allow_private=settings.mirror_allow_private,
+                    pinned=url.partition("#")[2] or None,
+                    first_use=settings.mirror_first_use,
                 )
                 for origin, url in settings.mirror_of.items()
             },

@@ -63,20 +63,32 @@ class Upstream:
 
     Args:
         url: `https://HOST[:PORT]`, without path.
-        directory: what is remembered of its index. A file `root.json` in it is the root that is believed; otherwise the
-            first root that the address gives is, once and for good, and its digest is logged for comparison.
+        directory: what is remembered of its index. A file `root.json` in it is the root that is believed.
         allow_private: whether the address may be private, and http.
+        pinned: `sha256:` of the first root, which is fetched then; any other is refused.
+        first_use: believe whatever root comes first, once and for good, where none is there or pinned.
 
     Raises:
         ValueError: the address is none, or http without `allow_private`.
     """
 
-    def __init__(self, origin: str, url: str, directory: Path, *, allow_private: bool = False) -> None:
+    def __init__(
+        self,
+        origin: str,
+        url: str,
+        directory: Path,
+        *,
+        allow_private: bool = False,
+        pinned: str | None = None,
+        first_use: bool = False,
+    ) -> None:
         if urlsplit(url).scheme != "https" and not allow_private:
             raise ValueError(f"the mirror of {origin} would be asked at {url} without TLS: give an https address")
         self.origin = origin
         self.url = url
         self._directory = directory
+        self._pinned = pinned
+        self._first_use = first_use
         http = HttpSettings(public_only=not allow_private, timeout=_SECONDS, total=_METADATA_TOTAL, attempts=2)
         self._http = Transport(url, http)
         self._packs = OciClient(url, public_only=not allow_private, timeout=_SECONDS, total=_TOTAL)
@@ -91,7 +103,7 @@ class Upstream:
         """Its index, from the root that is believed.
 
         Raises:
-            TransportError: the first root cannot be fetched.
+            TransportError: the first root cannot be fetched, is not the pinned one, or nobody said that it is right.
         """
         if self._index is None:
             root = self._directory / "root.json"
@@ -99,15 +111,7 @@ class Upstream:
                 answer = self._http.get(f"/tuf/{self.origin}/1.root.json", MAX_METADATA)
                 if answer.status != 200:
                     raise TransportError("index", f"{self.url} has no index of {self.origin} (status {answer.status})")
-                digest = hashlib.sha256(answer.body).hexdigest()
-                _log.warning(
-                    "the first root of %s that %s gives is believed from now on: SHA-256 %s; compare it with what its "
-                    "keepers publish, or put their root.json at %s before the first start",
-                    self.origin,
-                    self.url,
-                    digest,
-                    root,
-                )
+                self._check(f"sha256:{hashlib.sha256(answer.body).hexdigest()}", root)
                 write_whole(root, answer.body)
             self._index = Index(
                 self._directory,
@@ -117,6 +121,29 @@ class Upstream:
                 fetcher=_Fetcher(self._http),
             )
         return self._index
+
+    def _check(self, digest: str, root: Path) -> None:
+        """Whether a first root may be believed; `TransportError` with its digest if nobody said so."""
+        if self._pinned is not None:
+            if digest != self._pinned:
+                words = f"the first root of {self.origin} at {self.url} is {digest}, and {self._pinned} was pinned"
+                raise TransportError("index-root", words)
+            return
+        if not self._first_use:
+            raise TransportError(
+                "index-root",
+                f"nobody said that the first root of {self.origin} at {self.url}, {digest}, is the right one: compare "
+                f"it with what its keepers publish, then write {self.origin}={self.url}#{digest} in "
+                "SEGLAM_REGISTRY_MIRROR_OF, or set SEGLAM_REGISTRY_MIRROR_TRUST_ON_FIRST_USE=1 to believe what comes",
+            )
+        _log.warning(
+            "the first root of %s that %s gives is believed from now on, unseen: %s; compare it with what its keepers "
+            "publish, or pin it (it is kept at %s)",
+            self.origin,
+            self.url,
+            digest,
+            root,
+        )
 
     def pull(self, name: PackName, digest: str) -> Packed:
         """A pack by its digest with its bundles; every blob is hashed.
