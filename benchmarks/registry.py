@@ -12,14 +12,20 @@ from tempfile import TemporaryDirectory
 from benchmarks import registry_corpus as corpus
 from benchmarks.report import Report
 from benchmarks.timing import NOISE, each, interleave, quantile
+from seglam.packs.index.layout import Listing, Status
+from seglam.packs.index.storage import MemoryStorage
+from seglam.packs.names import PackName
 from seglam.packs.trust import gate
 from seglam.packs.trust.decision import Asked
+from seglam.packs.versions import Version
 from seglam.registry import migrations
 from seglam.registry.database import Database
+from seglam.registry.indexing.keeper import BATCH
 from seglam.registry.publishing.reading import read
 from seglam.registry.publishing.sealing import release_statement
 from seglam.registry.settings import Settings
 from seglam.registry.signing import ROOT, open_signing
+from tests.index_keys import make
 from tests.postgres import Unavailable, cluster
 from tests.registries import ORIGIN, Person, archive, good_pack
 from tests.registry_process import API, RegistryProcess, running
@@ -41,6 +47,7 @@ def run(quick: bool) -> Report:
         except Unavailable as missing:
             report.notes.append(f"PostgreSQL was not measured: {missing}.")
         _verify(report, here, quick)
+        _index(report, here, quick)
     report.notes.append(
         "One registry process with 2 workers, its client in another process with one kept connection; both databases "
         "wait for the disk at each commit. A publication is one procedure with one example: read strictly, gate, "
@@ -163,3 +170,20 @@ def _verify(report: Report, here: Path, quick: bool) -> None:
     times = each(decide, range(50 if quick else 500))
     report.add("verify a release by the gate p50", quantile(times, 0.5) / 1000, "ms")
     report.add("verify a release by the gate p99", quantile(times, 0.99) / 1000, "ms")
+
+
+def _index(report: Report, here: Path, quick: bool) -> None:
+    """What the index takes to list one more pack of a namespace with 10,000: its role names them all."""
+    count, more = (500, 3) if quick else (10_000, 10)
+    storage = MemoryStorage()
+    repository, _, _ = make(storage=storage, origin=ORIGIN)
+    for start in range(0, count, BATCH):
+        repository.put(dict(map(_listing, range(start, start + BATCH))))
+    times = each(lambda number: repository.put(dict([_listing(count + number)])), range(more))
+    report.add(f"index: list one more of {count:,} packs in a namespace p50", quantile(times, 0.5) / 1000, "ms")
+
+
+def _listing(number: int) -> tuple[PackName, list[Listing]]:
+    name = PackName(ORIGIN, NAMESPACE, f"pack-{number}")
+    version = Version.parse("1.0.0")
+    return name, [Listing(version, f"sha256:{number:064x}", 1000, Status.LISTED, "2026-01-01T00:00:00Z")]

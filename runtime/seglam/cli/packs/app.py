@@ -11,6 +11,7 @@ from seglam.cli.packs import (
     importing,
     looking,
     making,
+    namespaces,
     publishing,
     pulling,
     signing,
@@ -60,4 +61,5 @@ app.command("export")(exporting.export)
 app.command("diff")(comparing.diff)
 app.command("yank")(yanking.yank)
 app.command("audit")(auditing.audit)
+app.add_typer(namespaces.app, name="namespace")
 app.add_typer(trusting.app, name="trust")

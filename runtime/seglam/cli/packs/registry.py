@@ -33,7 +33,13 @@ REMEDIES = {
     413: "make the pack smaller",
     429: "wait and try again",
 }
-BY_CODE = {"unknown-namespace": "make it yours with `seglam pack publish --claim`"}
+FREE = "it is free: make it yours with `seglam pack namespace claim`, or publish with --claim"
+BY_CODE = {
+    "unknown-namespace": FREE,
+    "claims-closed": "ask an administrator of the registry to give it to you",
+    "role": "ask an owner: `seglam pack namespace add NAMESPACE YOU --role publisher`",
+    "last-owner": "add another owner first",
+}
 WORDS = 600
 
 

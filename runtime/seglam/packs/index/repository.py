@@ -287,16 +287,15 @@ class Repository:
         """Delegations to the keys that `targets` gives `packs`: one set of keys signs all packs."""
         above = self._delegator_of(layout.PACKS)
         delegated = above.get_delegated_role(layout.PACKS)
-        keys = {keyid: above.get_key(keyid) for keyid in delegated.keyids}
-        return Delegations(
-            keys,
-            {
-                role.name: DelegatedRole(
-                    role.name, list(delegated.keyids), delegated.threshold, terminating=True, paths=role.paths
-                )
-                for role in roles
-            },
-        )
+        keyids, threshold = list(delegated.keyids), delegated.threshold
+        keys = {keyid: above.get_key(keyid) for keyid in keyids}
+
+        def delegation(role: DelegatedRole) -> DelegatedRole:
+            if (role.keyids, role.threshold, role.terminating) == (keyids, threshold, True):
+                return role  # of 10,000 in a namespace all but one
+            return DelegatedRole(role.name, list(keyids), threshold, terminating=True, paths=role.paths)
+
+        return Delegations(keys, {role.name: delegation(role) for role in roles})
 
     def _delegate_to(self, names: Mapping[PackName, object]) -> dict[str, int]:
         """Delegate to namespaces and packs that are new. Returns the versions written, by role."""
@@ -346,7 +345,8 @@ class Repository:
         for signer in self._keys.chosen(role, delegation.keyids, delegation.threshold):
             metadata.sign(signer, append=True)
         self._storage.put(role, signed.version, metadata.to_bytes(SERIALIZER))
-        self._delegators.pop(role, None)
+        if isinstance(signed, Targets) and signed.delegations is not None:
+            self._delegators[role] = signed
         return signed.version
 
     def _publish(self, written: Mapping[str, int]) -> int:
