@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from seglam.cli import ask, compiling, console, doctor, explain, keys, procedures, replay, review, savings, serve, trace
+from seglam.cli import (
+    ask,
+    compiling,
+    console,
+    doctor,
+    explain,
+    keys,
+    mcp,
+    procedures,
+    replay,
+    review,
+    savings,
+    serve,
+    trace,
+)
 from seglam.cli.exits import CliError, Exit, table
 from seglam.cli.output import json_line, visible
 from seglam.cli.packs import app as packs
@@ -52,6 +66,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("ask")(ask.ask)
 app.command("replay", epilog=replay.EPILOG)(replay.replay)
+app.command("mcp")(mcp.mcp)
 app.command("explain")(explain.explain)
 app.command("compile")(compiling.compile_)
 app.add_typer(procedures.app, name="procedures")
