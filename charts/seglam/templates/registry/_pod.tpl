@@ -38,11 +38,13 @@
 - {name: SEGLAM_REGISTRY_ADMINS_FILE, value: /etc/seglam/registry/admins}
 - {name: SEGLAM_REGISTRY_CLAIMS, value: {{ $registry.claims }}}
 - {name: SEGLAM_REGISTRY_REVIEWS, value: {{ int64 $registry.reviews | quote }}}
+- {name: SEGLAM_REGISTRY_REPLICAS, value: {{ int64 $registry.replicas | quote }}}
 - {name: SEGLAM_REGISTRY_WORKERS, value: {{ int64 $registry.workers | quote }}}
 {{- $origins := list }}
-{{- range $registry.mirrorOf }}{{ $origins = append $origins (printf "%s=%s" .origin .url) }}{{ end }}
+{{- range $registry.mirrorOf }}{{ $origins = append $origins (printf "%s=%s%s" .origin .url (ternary (printf "#%s" .root) "" (not (empty .root)))) }}{{ end }}
 {{- with $origins }}
 - {name: SEGLAM_REGISTRY_MIRROR_OF, value: {{ join "," . | quote }}}
+- {name: SEGLAM_REGISTRY_MIRROR_TRUST_ON_FIRST_USE, value: {{ ternary "1" "0" $registry.mirrorTrustOnFirstUse | quote }}}
 - {name: SEGLAM_REGISTRY_MIRROR_ALLOW_PRIVATE, value: {{ ternary "1" "0" $registry.mirrorAllowPrivate | quote }}}
 {{- end }}
 - {name: SEGLAM_ENGINE_DIR, value: /opt/seglam/engine}
