@@ -39,6 +39,7 @@ class Subject:
     name: str
     host: str
     port: int
+    process: int
     distinct: bool = True
     expected: str = NO_OP
 
@@ -49,9 +50,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round of a subject showed: requests a second, and microseconds."""
+    """What one round of a subject showed: requests a second, and microseconds; `processor` is the server's for each."""
 
     rate: float
+    processor: float
     p50: float
     p99: float
 
@@ -73,7 +75,7 @@ def run(quick: bool) -> Report:
                 turn = number % len(subjects)
                 for subject in subjects[turn:] + subjects[:turn]:
                     taken = measured.setdefault((subject.name, connections), [])
-                    taken.append(_round(client, subject.load(connections, seconds)))
+                    taken.append(_round(client, subject.load(connections, seconds), subject.process))
     for connections in CONNECTIONS:
         for subject in subjects:
             _add(report, measured, subject.name, connections)
@@ -93,6 +95,9 @@ def _add(report: Report, measured: Rounds, name: str, connections: int) -> None:
     ratio = None if name == floor else median(a.rate / b.rate for a, b in zip(taken, base, strict=True))
     where = f"{name}, {connections} connections"
     report.add(f"{where}: rate", median(each.rate for each in taken), "1/s", ratio, floor if ratio else None)
+    share = median(a.processor / b.processor for a, b in zip(taken, base, strict=True)) if ratio else None
+    processor = median(each.processor for each in taken)
+    report.add(f"{where}: processor time", processor, "us", share, floor if ratio else None)
     report.add(f"{where}: p50", median(each.p50 for each in taken), "us")
     report.add(f"{where}: p99", median(each.p99 for each in taken), "us")
 
@@ -100,7 +105,7 @@ def _add(report: Report, measured: Rounds, name: str, connections: int) -> None:
 def _subjects(stack: ExitStack, here: Path, report: Report) -> list[Subject]:
     procedures = _write_procedures(here / "procedures")
 
-    def hits(name: str, **environ: str) -> tuple[str, int]:
+    def hits(name: str, **environ: str) -> tuple[str, int, int]:
         command = [
             sys.executable, "-m", "seglam.cli.app", "serve", "--json", "--port", "0", "--no-registry",
             "--procedures", str(procedures), "--data-dir", str(here / name),
@@ -135,7 +140,7 @@ def _subjects(stack: ExitStack, here: Path, report: Report) -> list[Subject]:
 @contextmanager
 def _server(
     command: Sequence[str], environ: Mapping[str, str] | None = None, core: int = 0
-) -> Iterator[tuple[str, int]]:
+) -> Iterator[tuple[str, int, int]]:
     """A server in a process of its own on one core, which prints its address as JSON first."""
     plain = {name: text for name, text in os.environ.items() if not name.startswith(("OPENAI_", "OTEL_", "SEGLAM_S"))}
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**plain, **(environ or {})})
@@ -147,7 +152,7 @@ def _server(
             raise RuntimeError(f"{command[2]} ended with exit code {process.wait()} before it answered")
         address = urlsplit(json.loads(first)["url"])
         _pin(process.pid, _cores()[core])
-        yield address.hostname or "", address.port or 0
+        yield address.hostname or "", address.port or 0, process.pid
     finally:
         process.terminate()
         process.wait()
@@ -170,7 +175,8 @@ def _client() -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def _round(client: subprocess.Popen[str], load: Load) -> Round:
+def _round(client: subprocess.Popen[str], load: Load, server: int) -> Round:
+    before = _processor(server)
     assert client.stdin is not None
     assert client.stdout is not None
     client.stdin.write(json.dumps(asdict(load)) + "\n")
@@ -179,7 +185,14 @@ def _round(client: subprocess.Popen[str], load: Load) -> Round:
     if not line:
         raise RuntimeError(f"the client ended with exit code {client.wait()}; its message is above")
     taken = json.loads(line)
-    return Round(taken["answers"] / taken["seconds"], taken["p50"], taken["p99"])
+    processor = (_processor(server) - before) / taken["all"]
+    return Round(taken["answers"] / taken["seconds"], processor, taken["p50"], taken["p99"])
+
+
+def _processor(process: int) -> float:
+    """Processor time of a process in microseconds, in steps of a clock tick."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") * 1e6
 
 
 def _cores() -> list[int]:

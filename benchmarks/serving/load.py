@@ -44,9 +44,16 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was measured: answers in all, the seconds that they took, and the time of each in microseconds."""
+    """What was measured.
+
+    Attributes:
+        answers: that came while it was measured; `all` are those with the moments before and after.
+        seconds: for which it was measured.
+        times: of each answer in microseconds.
+    """
 
     answers: int
+    all: int
     seconds: float
     times: list[float]
 
@@ -129,7 +136,7 @@ async def _measured(load: Load) -> Taken:
     for connection, _ in made:
         connection.stop()
     await asyncio.gather(*(ended for _, ended in made))
-    return Taken(answers, seconds, measured)
+    return Taken(answers, len(times), seconds, measured)
 
 
 def _requests(load: Load) -> Iterator[tuple[bytes, bytes]]:
@@ -151,6 +158,7 @@ def main() -> None:
         ordered = sorted(taken.times)
         shown = {
             "answers": taken.answers,
+            "all": taken.all,
             "seconds": taken.seconds,
             "p50": _at(ordered, 0.5),
             "p99": _at(ordered, 0.99),
