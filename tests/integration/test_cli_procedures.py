@@ -84,3 +84,18 @@ def test_without_an_engine_the_error_says_how_to_get_one(tmp_path: Path) -> None
     done = run("procedures", "test", str(path), SEGLAM_ENGINE_DIR=str(tmp_path / "engines"))
     assert done.returncode == 3
     assert "make engine" in done.stderr and done.stderr.count("\n") == 1 and done.stdout == ""
+
+
+def test_hygiene_finds_what_computes_the_same(tmp_path: Path) -> None:
+    other = MULTIPLICATION.replace("name: multiplication", "name: area")
+    other = other.replace("return a * b", "return b * a")
+    assert other.count("return b * a") == 1
+    unlike = MULTIPLICATION.replace("name: multiplication", "name: addition").replace("return a * b", "return a + b")
+    for name, text in (("a", MULTIPLICATION), ("b", other), ("c", unlike)):
+        write(tmp_path / f"{name}.yaml", text)
+    done = run("procedures", "hygiene", "--procedures", str(tmp_path), "--json")
+    content = json.loads(done.stdout)
+    assert done.returncode == 0 and content["procedures"] == 3
+    (found,) = content["duplicates"]
+    assert (found["keep"], found["merge"], found["covers"]) == ("area", "multiplication", True)
+    assert found["arguments"] == {"a": "a", "b": "b"} and found["shared"] >= 10

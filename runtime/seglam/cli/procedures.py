@@ -11,7 +11,7 @@ from seglam.cli import client, documents
 from seglam.cli.desk import find
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.files import atomic
-from seglam.cli.opening import DataDir, Server, Tenant, bench, store
+from seglam.cli.opening import DataDir, Procedures, Server, Tenant, bench, store
 from seglam.cli.output import Json, Output, one_line, visible
 from seglam.cli.review import short
 from seglam.cli.tables import rows, table
@@ -213,3 +213,68 @@ def _promoted(data_dir: Path | None, name: str, tenant: str | None, to: str, pro
     if row is None:
         raise CliError(f"{source.tenant} serves no procedure {name!r}", "see `seglam procedures list`", Exit.DATA)
     return {"name": row.name, "digest": row.digest, "to": to}
+
+
+@app.command("hygiene")
+def hygiene(
+    procedures: Procedures = None, tenant: Tenant = None, data_dir: DataDir = None, as_json: Json = False
+) -> None:
+    """Find procedures that compute the same, and those that nobody asks; propose merges and retirements.
+
+    Near duplicates give equal answers on generated inputs. A procedure is unused if it has fewer than 0.5 * log10(n) of
+    the library's n hits; hits are the store's. Nothing is changed.
+
+    \b
+    Examples:
+      seglam procedures hygiene
+      seglam procedures hygiene --procedures examples/procedures --json
+    """
+    from seglam.compiler.hygiene import duplicates, least_hits, uses
+    from seglam.gateway.store import document_of
+    from seglam.procedures import Revision
+
+    out = Output(as_json)
+    hits: dict[str, int] = {}
+    if procedures is not None:
+        revisions = [Revision.of(each.document) for each in documents.faultless(procedures)]
+    else:
+        with store(data_dir) as opened:
+            own = opened.of(tenant or opened.tenant)
+            revisions = [Revision.of(document_of(row)) for row in own.active()]
+            for (_, procedure, name), count in own.counters.totals().items():
+                if name == "hits":
+                    hits[procedure] = hits.get(procedure, 0) + count
+    with bench() as running:
+        found = list(duplicates(revisions, running.first))
+    used = uses([revision.name for revision in revisions], hits) if procedures is None else []
+    for each in found:
+        out.say(each.proposal)
+    total = sum(use.hits for use in used)
+    shown = table("procedure", "hits", "share", "proposal", left=1)
+    for use in used:
+        rows(shown, [(use.procedure, use.hits, f"{use.share:.1%}", "retire: unused" if use.retire else "")])
+    if used:
+        out.say(shown)
+        out.say(f"{total} hits; a procedure with fewer than {least_hits(total):.2f} is unused")
+    out.say(f"{len(revisions)} procedures, {len(found)} near duplicates, {sum(u.retire for u in used)} unused")
+    out.json(
+        {
+            "procedures": len(revisions),
+            "duplicates": [
+                {
+                    "keep": each.keep,
+                    "merge": each.merge,
+                    "covers": each.covers,
+                    "arguments": dict(each.arguments),
+                    "shared": each.shared,
+                    "proposal": each.proposal,
+                }
+                for each in found
+            ],
+            "hits": total,
+            "leastHits": round(least_hits(total), 4),
+            "uses": [
+                {"procedure": u.procedure, "hits": u.hits, "share": round(u.share, 6), "retire": u.retire} for u in used
+            ],
+        }
+    )
