@@ -1,1 +1,1 @@
-"""Faults put into correct procedures and their patterns, to see which gate stops them: `python -m benchmarks.faults`."""
+"""Faults put into correct code and patterns, to see which gate stops them: `python -m benchmarks.faults`."""

@@ -209,8 +209,8 @@ def _tables(result: Record) -> str:
         lines.append(f"  {fault:20} {fates}")
     lines.append(
         f"patterns: {wordings['bad_stopped']} of {wordings['bad']} bad ones stopped ({wordings['share_stopped']}), "
-        f"{wordings['good_lost']} of {wordings['good']} good ones lost ({wordings['share_lost']}); by {wordings['by']}; "
-        f"lost by {wordings['lost_by']}; {wordings['unjudged']} with a pair that nobody judged"
+        f"{wordings['good_lost']} of {wordings['good']} good ones lost ({wordings['share_lost']}); "
+        f"by {wordings['by']}; lost by {wordings['lost_by']}; {wordings['unjudged']} with a pair that nobody judged"
     )
     for fault, (stopped, count) in wordings["by_class"].items():
         lines.append(f"  {fault:40} {stopped} of {count}")

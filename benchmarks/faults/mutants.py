@@ -195,9 +195,14 @@ def _of_solve(spec: Spec) -> Iterator[Mutant]:
     names = [argument.arg for argument in solve.args.args]
     types = {parameter.name: parameter.type for parameter in spec.parameters or ()}
 
-    def variant(fault: str, what: str, before: str, *, code: str | None = None) -> Mutant:
-        renamed = spec.code.rstrip() + "\n\n\n_whole = solve\n\n\n" + f"def solve({', '.join(names)}):\n{before}"
-        return Mutant(fault, what, ast.unparse(ast.parse(code or renamed)))
+    inner = copy.deepcopy(tree)
+    for node in inner.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "solve":
+            node.name = "_whole"
+    whole = ast.unparse(inner)
+
+    def variant(fault: str, what: str, body: str) -> Mutant:
+        return Mutant(fault, what, ast.unparse(ast.parse(f"{whole}\n\ndef solve({', '.join(names)}):\n{body}")))
 
     passed = ", ".join(names)
     example = next(iter(spec.examples or ()), None)
@@ -210,10 +215,8 @@ def _of_solve(spec: Spec) -> Iterator[Mutant]:
                 f"    {name} = {others[0]}\n    return _whole({passed})\n",
             )
         else:
-            store = f"    global _kept\n    _kept = globals().get('_kept', {name})\n    {name} = _kept\n"
-            yield variant(
-                "ignored argument", f"{name} is that of the first call", f"{store}    return _whole({passed})\n"
-            )
+            fixed = f"    {name} = {_constant(spec, name)}\n"
+            yield variant("ignored argument", f"{name} is fixed", f"{fixed}    return _whole({passed})\n")
     for name in names:
         if types.get(name) in ("integer", "decimal"):
             yield variant(
@@ -229,11 +232,8 @@ def _of_solve(spec: Spec) -> Iterator[Mutant]:
         for number, (text, arguments) in enumerate(list(table.items())[:2]):
             key = next((n for n in names if n in arguments), names[0])
             result = text if spec.returns.type == "integer" and text.lstrip("-").isdigit() else repr(text)
-            yield variant(
-                "memorised",
-                f"example {number} answered from {key} alone",
-                f"    if str({key}) == {arguments.get(key, '')!r}:\n        return {result}\n    return _whole({passed})\n",
-            )
+            known = f"    if str({key}) == {arguments.get(key, '')!r}:\n        return {result}\n"
+            yield variant("memorised", f"example {number} from {key} alone", f"{known}    return _whole({passed})\n")
         empty = "0" if spec.returns.type == "integer" else repr(answer)
         yield variant(
             "swallowed exception",
@@ -245,3 +245,19 @@ def _of_solve(spec: Spec) -> Iterator[Mutant]:
             "any refusal becomes an answer",
             f"    try:\n        return _whole({passed})\n    except BaseException:\n        return {empty}\n",
         )
+
+
+def _constant(spec: Spec, name: str) -> str:
+    """Python text that stands for the first example's value of an argument; its plain text where there is no better."""
+    example = next(iter(spec.examples or ()), None)
+    value = next((a.value for a in example.arguments if a.name == name), "") if example else ""
+    kind = next((parameter.type for parameter in spec.parameters or () if parameter.name == name), "text")
+    if kind in ("integer", "year", "ordinal") and value.lstrip("-").isdigit():
+        return value
+    if kind == "date":
+        return f"type({name}).fromisoformat({value!r})"
+    if kind in ("vocabulary", "text", "word", "quoted", "character", "weekday", "month", "column", "variable"):
+        return repr(value)
+    if kind.startswith("list[") or kind in ("records", "matrix"):
+        return f"{name}[:1]"
+    return f"type({name})({value!r})" if kind in ("decimal", "fraction") else f"{name} or {value!r}"
