@@ -33,7 +33,7 @@ def test_the_gateway_reads_what_the_values_say(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     rules = Rules(tmp_path / "tenants.yaml", cluster=True)
     grant = rules.grant({"sub": "x", "groups": ["shop"]}, "https://login.example.com")
-    assert grant is not None and (grant.tenant, grant.scopes) == ("shop", {"ask"})
+    assert grant is not None and (grant.tenant, grant.scopes) == ("shop", frozenset({"ask"}))
     assert rules.limits_of("shop").daily_money == Decimal(20) and rules.limits_of("other").concurrent == 8
     assert rules.accepts("shop", "web") and not rules.accepts("web", "shop")
     prices = PriceBook.read(tmp_path / "prices.yaml").of("shop")
