@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from sigstore.models import ClientTrustConfig
 from sqlmodel import select
 
+from seglam.packs.layout import Packed, tar_bytes
+from seglam.packs.pack import Pack
+from seglam.packs.trust.predicates import Review
 from seglam.packs.trust.signing.key import KeySigner
 from seglam.packs.trust.signing.keyless import KeylessSigner
+from seglam.registry.access.issuers import AUDIENCE
+from seglam.registry.app import create_app
 from seglam.registry.settings import Settings, SettingsInvalid
 from seglam.registry.signing import Signing, open_signing
 from seglam.registry.tables import BlobRow, BundleRow, ChangeRow, PublicationState, VersionRow
-from tests.registries import ALICE, ORIGIN, Person, archive, desk, good_pack
+from tests.registries import ALICE, ORIGIN, Person, archive, desk, good_pack, provenance, review
+from tests.registry_http import API, listening
 from tests.sigstore import Fault, Sigstore
 from tests.sigstore.oidc import subject
 
@@ -131,6 +139,56 @@ def test_a_publisher_is_who_was_authenticated_and_no_namesake(
         with made.database.read() as session:
             keyless_rows = [row for row in session.exec(select(BundleRow)) if row.mode == "Keyless"]
             assert [(row.issuer, row.identity) for row in keyless_rows] == [(sigstore.issuer.url, name)]
+
+
+def test_reviews_are_signed_keyless_by_who_gives_them(sigstore: Sigstore, keyless: Settings, tmp_path: Path) -> None:
+    """Over the API: published and reviewed by service accounts, each with a certificate of their own name."""
+    trust = ClientTrustConfig.from_json(sigstore.trust_config)
+    authors = {each: subject("shop", each) for each in ("publisher", "bob", "carol")}
+    people = {}
+    for each, name in authors.items():
+        signer = KeylessSigner(trust, partial(sigstore.issuer.token, "shop", each))
+        people[each] = Person(name, issuer=sigstore.issuer.url, signer=signer)
+    issuers = tmp_path / "issuers.yaml"
+    listed = {"issuer": sigstore.issuer.url, "type": "kubernetes", "jwks": f"{sigstore.issuer.url}/keys"}
+    issuers.write_text(json.dumps({"issuers": [listed]}))
+    settings = replace(keyless, issuers_file=issuers, rate_limits=False, cooldown_s=0, signing_s=30)
+    app = create_app(settings)
+    with listening(app) as client:
+
+        def token(who: str) -> dict[str, str]:
+            given = {"token": sigstore.issuer.token("shop", who, AUDIENCE), "namespace": "acme"}
+            response = client.post(f"{API}/tokens", json=given)
+            assert response.status_code == 201, response.text
+            return {"Authorization": f"Bearer {response.json()['token']}"}
+
+        def reviewed(pack: Pack, signed_by: str, given_by: str) -> httpx2.Response:
+            statement = review(pack, authors[given_by], author=authors["publisher"])
+            bundle = people[signed_by].sign(pack, statement).decode()
+            return client.post(f"{address}/reviews", json={"bundle": bundle}, headers=token(given_by))
+
+        assert client.post(f"{API}/namespaces", json={"name": "acme"}, headers=token("publisher")).status_code == 201
+        for each in ("bob", "carol"):
+            etag = client.get(f"{API}/namespaces/acme").headers["etag"]
+            member = {"issuer": sigstore.issuer.url, "subject": authors[each], "role": "reviewer"}
+            headers = {**token("publisher"), "If-Match": etag}
+            added = client.post(f"{API}/namespaces/acme/members", json=member, headers=headers)
+            assert added.status_code == 201, added.text
+        pack = good_pack()
+        address = f"{API}/packs/acme/basics/versions/1.0.0"
+        own = people["publisher"].sign(pack, provenance(pack, authors["publisher"]))
+        headers = {**token("publisher"), "Content-Type": "application/x-tar", "Prefer": "wait=60"}
+        done = client.post(f"{API}/publications", content=tar_bytes([Packed(pack, (own,))]), headers=headers)
+        assert done.status_code == 201, done.text
+        given = reviewed(pack, "bob", "bob")
+        assert given.status_code == 201, given.text
+        assert given.json()["reviewer"] == {"issuer": sigstore.issuer.url, "subject": authors["bob"]}
+        stranger = reviewed(pack, "bob", "carol")
+        assert (stranger.status_code, stranger.json()["code"]) == (403, "reviewer")
+        self_review = reviewed(pack, "publisher", "publisher")
+        assert (self_review.status_code, self_review.json()["code"]) == (403, "self-review")
+        kinds = [each["predicateType"] for each in client.get(f"{address}/attestations").json()["items"]]
+        assert kinds.count(Review.uri) == 1
 
 
 def test_a_key_of_its_own_is_made_once_and_kept_private(tmp_path: Path) -> None:
