@@ -295,6 +295,11 @@ def test_the_openai_api_is_answered_by_a_runner_or_passes_with_the_gateways_key(
             assert refused.headers["www-authenticate"]
         other = asked(made, "double 4", issuer.token("system:serviceaccount:other:bob"))
         assert other.json()["choices"][0]["message"]["content"] == "the model"  # another tenant's procedure
+        listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        accepted = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {token}"}
+        assert '"name":"double"' in made.http.post("/mcp", json=listing, headers=accepted).text.replace(": ", ":")
+        accepted["Authorization"] = f"Bearer {issuer.token('system:serviceaccount:other:bob')}"
+        assert '"tools":[]' in made.http.post("/mcp", json=listing, headers=accepted).text.replace(": ", ":")
         kept = made.http.get("/v1/responses/resp_1", headers={"Authorization": f"Bearer {token}"})
         assert kept.status_code == 404  # one key for all tenants, so nobody reads what it keeps
         assert len(model.calls) == calls + 1

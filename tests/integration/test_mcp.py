@@ -16,6 +16,7 @@ from seglam.procedures import ReasoningProcedure, dump
 from tests.commands import environment
 from tests.documents import COUNTRIES, document
 from tests.openai_gateway import TERSE
+from tests.services import listening, running
 
 CAPITAL = document(
     "capital-of-country",
@@ -95,3 +96,24 @@ def test_an_agent_lists_calls_and_sees_a_new_procedure(tmp_path: Path, mode: str
             assert "halve" in [tool.name for tool in (await client.list_tools()).tools]
 
     asyncio.run(main())
+
+
+def test_tools_over_http_are_each_tenants_own(tmp_path: Path) -> None:
+    async def main(url: str) -> None:
+        for mode in ("auto", "legacy"):
+            async with Client(url, mode=mode) as client:
+                assert [tool.name for tool in (await client.list_tools()).tools] == ["add"]
+                added = await client.call_tool("add", {"a": 1, "b": 2})
+                assert added.structured_content is not None
+                assert added.structured_content["answer"] == 3
+        async with Client(url) as client, client.listen(tools_list_changed=True) as changes:
+            write(tmp_path / "procedures", document("halve", patterns=["halve {n}"]))
+            await asyncio.wait_for(anext(aiter(changes)), 60)
+
+    with running(tmp_path, documents=[ADD]) as service:
+        assert service.savings()["counts"]["hits"] == 0
+        with listening(service) as http:
+            asyncio.run(main(f"{str(http.base_url).rstrip('/')}/mcp"))
+            refused = http.post("/mcp", json={}, headers={"Authorization": "Bearer sgl_none_wrong"})
+            assert refused.status_code == 401
+        assert service.savings()["counts"]["hits"] == 2

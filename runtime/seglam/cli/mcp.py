@@ -34,7 +34,7 @@ def mcp(
     """
     settings = settings_of(procedures=tuple(procedures) if procedures else None, data_dir=data_dir, strict=True)
     from seglam.gateway.access import Caller
-    from seglam.gateway.mcp import Tools
+    from seglam.gateway.mcp.server import Tools
     from seglam.gateway.serving.embedded import EmbeddedAnswers
     from seglam.gateway.serving.places import Places
     from seglam.gateway.store import DEFAULT_TENANT
@@ -46,6 +46,7 @@ def mcp(
 
         async def main() -> None:
             answers = EmbeddedAnswers(running, Places())
-            await Tools(answers, active, Caller(DEFAULT_TENANT, "mcp")).serve_stdio()
+            me = Caller(DEFAULT_TENANT, "mcp")
+            await Tools(answers, active, lambda: me).serve_stdio()
 
         asyncio.run(main())

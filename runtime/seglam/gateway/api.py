@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from seglam.gateway.access.api import add_keys
 from seglam.gateway.access.routes import allowed
 from seglam.gateway.deciding import add_deciding
+from seglam.gateway.mcp.http import add_mcp
 from seglam.gateway.openai import UpstreamSettings, add_openai
 from seglam.gateway.reading import add_reading
 from seglam.gateway.refusals import of_review, of_store
@@ -57,6 +58,7 @@ def create_app(
     answers = EmbeddedAnswers(service, Places())
     app.state.hot = add_requests(app, answers, identify)
     add_openai(app, answers, identify, upstream or service.upstream, one_tenant=not service.access.required)
+    add_mcp(app, answers, answers.revisions, identify)
     caller = allowed(identify)
     add_reading(app, service, blocking, caller)
     add_deciding(app, service, blocking, caller, proved=service.access.required, accepts=service.access.rules.accepts)

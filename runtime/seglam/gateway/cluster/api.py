@@ -21,6 +21,7 @@ from seglam.gateway.cluster.health import Readiness
 from seglam.gateway.cluster.metrics import Metrics
 from seglam.gateway.cluster.service import ClusterService
 from seglam.gateway.faults import StoreError
+from seglam.gateway.mcp.http import add_mcp
 from seglam.gateway.openai import UpstreamSettings, add_openai
 from seglam.gateway.refusals import of_store
 from seglam.gateway.serving import Identify
@@ -52,6 +53,7 @@ def create_app(
     app.state.ending = []
     app.state.hot = add_requests(app, service, identify)
     add_openai(app, service, identify, upstream, one_tenant=False)
+    add_mcp(app, service, service.revisions, identify)
     _add_errors(app)
     _add_reading(app, service, compilations, allowed(identify))
     if keys is not None:

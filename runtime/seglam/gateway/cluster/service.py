@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -108,6 +109,10 @@ class ClusterService:
         if active is None:
             return Served(program_of(revision))
         return Served(program_of(revision), active.compiled, active.activated)
+
+    async def revisions(self, caller: Caller) -> Sequence[Revision]:
+        """What is active for a caller."""
+        return list(self.catalog.index(caller.tenant))
 
     async def explain(self, request: Request, caller: Caller) -> Hit | Miss:
         """What the lookup decides."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +16,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, Too
 
 from seglam.gateway.access import Caller
 from seglam.gateway.asking import Answers, Asked
+from seglam.gateway.mcp.revisions import Revisions
 from seglam.gateway.mcp.tools import (
     ArgumentsInvalid,
     input_schema,
@@ -36,20 +37,17 @@ INSTRUCTIONS = (
 LOOKED_S = 1.0
 """How often it is looked whether other procedures are active, in seconds."""
 
-Revisions = Callable[[Caller], Awaitable[Sequence[Revision]]]
-"""Gives the revisions that are active for a caller."""
-
 
 class Tools:
-    """A server of the tools of one caller.
+    """A server of the tools of one tenant.
 
     Args:
         answers: what stands behind every API.
         revisions: what is active.
-        caller: who calls, in every session of this server.
+        caller: gives who calls, always of the same tenant.
     """
 
-    def __init__(self, answers: Answers, revisions: Revisions, caller: Caller) -> None:
+    def __init__(self, answers: Answers, revisions: Revisions, caller: Callable[[], Caller]) -> None:
         self._answers = answers
         self._revisions = revisions
         self._caller = caller
@@ -87,26 +85,27 @@ class Tools:
                     await session.send_tool_list_changed()
 
     async def _digests(self) -> frozenset[str]:
-        return frozenset(each.digest for each in await self._revisions(self._caller))
+        return frozenset(each.digest for each in await self._revisions(self._caller()))
 
     async def _list(
         self, context: ServerRequestContext[Any], _: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
         if context.protocol_version < "2026-07-28":  # later clients listen for changes, earlier ones are just told
             self._told.add(context.session)
-        active = sorted(await self._revisions(self._caller), key=lambda revision: revision.name)
+        active = sorted(await self._revisions(self._caller()), key=lambda revision: revision.name)
         return types.ListToolsResult(tools=[_tool(revision) for revision in active if is_tool(revision)])
 
     async def _call(self, _: ServerRequestContext[Any], params: types.CallToolRequestParams) -> types.CallToolResult:
         arguments = params.arguments or {}
-        found = [each for each in await self._revisions(self._caller) if each.name == params.name and is_tool(each)]
+        found = [each for each in await self._revisions(self._caller()) if each.name == params.name and is_tool(each)]
         if not found:
             return _error(f"there is no tool {params.name[:100]!r}")
         [revision] = found
         try:
             request = request_of(revision, arguments)
-            with self._caller.turn():
-                asked = Asked(request, self._caller, only_if_cached=True, wait_s=0, headers={}, source="mcp")
+            caller = self._caller()
+            with caller.turn():
+                asked = Asked(request, caller, only_if_cached=True, wait_s=0, headers={}, source="mcp")
                 answer = (await self._answers.answer(asked)).answer
         except (ArgumentsInvalid, Problem) as error:
             return _error(str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from seglam.gateway.access import Caller
 from seglam.gateway.answering import Unanswered, observed
@@ -15,7 +16,7 @@ from seglam.gateway.serving.places import Places
 from seglam.gateway.store import StoreError
 from seglam.gateway.tenancy import Tenant
 from seglam.lookup import Hit, Miss
-from seglam.procedures import Request
+from seglam.procedures import Request, Revision
 
 RETRY_S = "5"
 """Seconds after which a store that could not be read or written may be asked again."""
@@ -55,6 +56,13 @@ class EmbeddedAnswers:
             return Reply(pending.answer, asked.wait_s)
         await asyncio.wait([asyncio.wrap_future(pending.flight.settled)], timeout=asked.wait_s)
         return Reply(await self._places(self._service.finish, pending), asked.wait_s)
+
+    async def revisions(self, caller: Caller) -> Sequence[Revision]:
+        """What is active for a caller."""
+        tenant: Tenant | None = self._service.known(caller.tenant)
+        if tenant is None:
+            tenant = await self._places(self._service.tenant, caller.tenant)
+        return list(tenant.index)
 
     async def explain(self, request: Request, caller: Caller) -> Hit | Miss:
         """What the lookup decides."""
