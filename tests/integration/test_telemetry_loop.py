@@ -129,6 +129,20 @@ def test_a_request_over_http_goes_on_with_the_callers_trace(tmp_path: Path, expo
     assert where(span)[0] == where(run)[0] == CALLER.split("-")[1]
 
 
+def test_an_answer_and_its_trace_are_found_again_over_http(tmp_path: Path, exporter: InMemorySpanExporter) -> None:
+    with running(tmp_path, documents=[document()]) as service, listening(service) as client:
+        asked = client.post("/v1/requests", json={"text": "double 4"})
+        found = client.get(f"/v1/answers/{asked.json()['id']}")
+        unknown = client.get(f"/v1/answers/{'0' * 32}")
+    (span,) = named(exporter, "seglam.request")
+    assert asked.headers["seglam-trace"] == "00-{}-{}-01".format(*where(span))
+    content = found.json()
+    assert (content["traceId"], content["spanId"]) == where(span)
+    assert content["revision"] is not None and content["outcome"] == "hit"
+    assert "double 4" not in found.text, "neither what was asked nor what was answered is recorded"
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown-answer")
+
+
 @contextmanager
 def collecting() -> Iterator[tuple[str, dict[str, list[bytes]]]]:
     """A collector that keeps what it gets, by path."""
