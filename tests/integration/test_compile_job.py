@@ -211,7 +211,7 @@ def test_a_job_that_is_told_to_end_leaves_a_result(tmp_path: Path, sandboxes: di
         ("SEGLAM_COMPILATION", "", "SEGLAM_COMPILATION is not set"),
         ("SEGLAM_GATEWAY", "http://localhost:1", "give https://host:port"),
         ("SEGLAM_GATEWAY", "https://localhost:99999", "give https://host:port"),
-        ("SEGLAM_ATTEMPT", "none", "give a number above 0"),
+        ("SEGLAM_ATTEMPT", "none", "give a whole number of at least 1"),
     ],
 )
 def test_settings_that_cannot_be_used_are_told(
