@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from benchmarks.faults import code, patterns
+from benchmarks.faults import code, judging, patterns
 from benchmarks.faults.code import Verdict, implementations
 from benchmarks.faults.wordings import cases
 from benchmarks.machine import circumstances
@@ -48,8 +48,17 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--state", type=Path, default=Path("faults.state.jsonl"), help="where verdicts are kept")
     parser.add_argument("--seconds", type=float, default=3600, help="stop after this time; go on by running it again")
     parser.add_argument("--no-result", action="store_true", help="print only, and keep nothing in benchmarks/results")
+    parser.add_argument("--prompts", type=Path, metavar="DIR", help="only write questions for blind judges there")
+    parser.add_argument("--replies", type=Path, metavar="DIR", help="only read what blind judges replied there")
+    parser.add_argument("--origin", default="blind judges", help="with --replies: how the verdicts came to be")
     chosen = parser.parse_args(arguments)
+    if chosen.replies:
+        print(f"{judging.read_replies(chosen.replies, chosen.origin)} verdicts kept")
+        return 0
     documents = [each.document for each in load_documents(chosen.procedures)[0]]
+    if chosen.prompts:
+        print(f"{judging.write_prompts(_asked(documents, chosen.seed), chosen.prompts)} prompts written")
+        return 0
     until = monotonic() + chosen.seconds
     with _bench() as bench, _kept(chosen.state) as (known, keep):
         finished = True
@@ -108,6 +117,23 @@ def _kept(path: Path) -> Iterator[tuple[dict[str, Record], Callable[[str, Record
         yield known, keep
 
 
+def _asked(documents: list[ReasoningProcedure], seed: int) -> dict[tuple[str, str], str]:
+    """What a verifier would be asked about all patterns, with the summary of the procedure each is about."""
+    by_name = {document.metadata.name: document for document in documents}
+    return {
+        pair: by_name[case.procedure].spec.summary
+        for case in cases(_index(documents), seed)
+        for pair in patterns.pairs_of(by_name[case.procedure], case)
+    }
+
+
+def _index(documents: list[ReasoningProcedure]) -> Index:
+    index = Index(explains=False)
+    for document in documents:
+        index.add(Revision.of(document))
+    return index
+
+
 def _patterns(
     documents: list[ReasoningProcedure],
     bench: Bench,
@@ -116,12 +142,9 @@ def _patterns(
     keep: Callable[[str, Record], None],
     until: float,
 ) -> tuple[list[Record], bool]:
-    index = Index(explains=False)
-    for document in documents:
-        index.add(Revision.of(document))
     by_name = {document.metadata.name: document for document in documents}
     found: list[Record] = []
-    made = {f"{case.procedure}: {case.pattern}": case for case in cases(index, seed)}
+    made = {f"{case.procedure}: {case.pattern}": case for case in cases(_index(documents), seed)}
     for name, case in made.items():
         if name not in known:
             if monotonic() > until:
