@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seglam.telemetry import logs
+from seglam import telemetry
 
 QUIET = ("httpx2", "tuf", "sigstore", "kopf", "aiohttp.access", "asyncio")
 """Loggers that would tell of every event."""
@@ -10,4 +10,4 @@ QUIET = ("httpx2", "tuf", "sigstore", "kopf", "aiohttp.access", "asyncio")
 
 def configure(form: str, level: str) -> None:
     """Log everything of `level` and above; what libraries say about every event, only if it is a warning."""
-    logs.configure(form, level, QUIET)
+    telemetry.configure_logs(form, level, QUIET)

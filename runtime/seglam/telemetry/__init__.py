@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from seglam.telemetry import names
+from seglam.telemetry.collector import Collector, exported_to
+from seglam.telemetry.logs import configure_logs
 from seglam.telemetry.metrics import (
     count_answer,
     count_compilation,
@@ -32,6 +34,7 @@ from seglam.telemetry.spans import (
 from seglam.telemetry.state import TelemetryError, active, configure, meter, shutdown, tracer, use
 
 __all__ = [
+    "Collector",
     "SpanReference",
     "TelemetryError",
     "activation",
@@ -40,10 +43,12 @@ __all__ = [
     "chat",
     "compilation",
     "configure",
+    "configure_logs",
     "count_answer",
     "count_compilation",
     "count_model_call",
     "execution",
+    "exported_to",
     "failed",
     "gate",
     "importing",

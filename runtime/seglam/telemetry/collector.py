@@ -26,7 +26,7 @@ class Collector:
         return self.url.rstrip("/") + TRACES
 
 
-def collector() -> Collector | None:
+def exported_to() -> Collector | None:
     """The collector of `OTEL_EXPORTER_OTLP_ENDPOINT`; None if none is named."""
     url = os.environ.get(ENDPOINT, "").strip()
     if not url:

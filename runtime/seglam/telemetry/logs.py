@@ -140,7 +140,7 @@ class Exporting(logging.Handler):
         return str(record.msg) % told if told else str(record.msg)
 
 
-def configure(form: str, level: str, quiet: tuple[str, ...] = ()) -> None:
+def configure_logs(form: str, level: str, quiet: tuple[str, ...] = ()) -> None:
     """Log all of `level` and above to standard error, as `json` lines or as `text`; `quiet` loggers only warn."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form == "json" else TextLines())

@@ -13,7 +13,6 @@ from seglam.gateway.cluster.process import Gateway
 from seglam.gateway.cluster.settings import Settings, SettingsInvalid
 from seglam.gateway.serving.loop import run
 from seglam.sandbox import TLSError
-from seglam.telemetry import logs
 
 UNUSABLE = 2
 """Exit code where settings, certificates or addresses cannot be used."""
@@ -26,7 +25,7 @@ def main() -> int:
         words = "give SEGLAM_LOG_FORMAT json or text and SEGLAM_LOG_LEVEL debug, info, warning or error"
         print(f"seglam gateway: {words}", file=sys.stderr)
         return UNUSABLE
-    logs.configure(form, level)
+    telemetry.configure_logs(form, level)
     try:
         telemetry.configure("seglam-gateway")
         run(_run(Settings.from_environ()))

@@ -57,7 +57,7 @@ from seglam.resources.names import (
     VERIFICATION,
     runner_server_name,
 )
-from seglam.telemetry.collector import collector
+from seglam.telemetry import exported_to
 
 ANONYMOUS = "system:anonymous"
 HIT_THREADS = 64
@@ -252,7 +252,7 @@ class Gateway:
             session,
         )
         model = Model(settings.upstream, self._texts, self._beside, session, self._count_call)
-        spans = Spans(collector(), self.compilations.traceparent, session)
+        spans = Spans(exported_to(), self.compilations.traceparent, session)
         app = create_internal_app(
             jobs, self._texts, self.catalog, verification, model, self.metrics, self._beside, spans
         )

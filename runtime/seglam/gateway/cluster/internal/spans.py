@@ -13,8 +13,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from seglam.gateway.cluster.internal.forwarding import Forwarded
-from seglam.telemetry import SpanReference
-from seglam.telemetry.collector import Collector
+from seglam.telemetry import Collector, SpanReference
 from seglam.web import Problem
 
 MEDIA = "application/x-protobuf"
