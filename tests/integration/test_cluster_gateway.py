@@ -25,10 +25,12 @@ import pytest
 from seglam.cluster import Change, Client, Key
 from seglam.cluster.changes import Type
 from seglam.compiler.jobresult import Work
+from seglam.gateway.access.keys import Keys
 from seglam.gateway.cluster.decoding import announced, endpoint_slice
 from seglam.gateway.cluster.process import Gateway
 from seglam.gateway.cluster.settings import Settings, Upstream
 from seglam.gateway.cluster.texts import Kept
+from seglam.gateway.ledger import Ledgerbase
 from seglam.gateway.openai import UpstreamSettings
 from seglam.lookup import MissReason
 from seglam.procedures import Revision
@@ -40,6 +42,7 @@ from tests.documents import revision
 from tests.gateways import free_port, revision_object, slice_object
 from tests.issuer import Issuer, issuing
 from tests.openai_server import Server, completion, problem, serving
+from tests.postgres import Postgres
 from tests.runners import Runner, eventually, runner
 
 TENANT = "tests"
@@ -261,6 +264,40 @@ def test_savings_count_the_hits_of_a_tenant(running: Running, issuer: Issuer) ->
     running.ask("what is this", token, Cache_Control="only-if-cached")
     after = running.http.get("/v1/savings", headers=headers).json()
     assert after["counts"]["misses"] == 1 and after["counts"]["hits"] == 0
+
+
+def test_replicas_share_a_ledger_and_keys(
+    tmp_path: Path, authority: Authority, issuer: Issuer, pod: Runner, postgres: Postgres
+) -> None:
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    url = postgres.create()
+    base = Ledgerbase(url)
+    keys = Keys(base)
+    _, text = keys.create(TENANT, "carol", ["ask", "read"], creator="test")
+    _, stranger = keys.create("other", "mallory", ["ask", "read"], creator="test")
+    with (
+        gateway(tmp_path / "a", authority, issuer, ledger_url=url, hotness=2) as first,
+        gateway(tmp_path / "b", authority, issuer, ledger_url=url) as second,
+    ):
+        for number, made in enumerate((first, second)):
+            made.serve(DOUBLE)
+            made.know(RUNNERS, "default", pod)
+            made.settle()
+            eventually(lambda made=made: made.ask("double 4", text).status_code != 503)
+            assert made.ask(f"double {number}", text).json()["answer"] == str(2 * number)
+        assert first.ask("double 4", stranger).status_code == 504
+        cold = first.ask("what is this")
+        assert (cold.status_code, cold.json()["reason"]) == (504, "cold")
+        counted = first.gateway.metrics.hits._value.get() + second.gateway.metrics.hits._value.get()
+    with gateway(tmp_path / "c", authority, issuer, ledger_url=url) as third:
+        headers = {"Authorization": f"Bearer {text}"}
+        eventually(lambda: third.http.get("/v1/savings", headers=headers).status_code == 200)
+        shown = third.http.get("/v1/savings", headers=headers).json()
+        assert (shown["counts"]["hits"], shown["scope"]) == (counted, "all replicas")
+        other = third.http.get("/v1/savings", headers={"Authorization": f"Bearer {stranger}"}).json()
+        assert other["counts"]["hits"] == 0 and other["counts"]["misses"] == 1
+    base.close()
 
 
 def test_the_openai_api_is_answered_by_a_runner_or_passes_with_the_gateways_key(
