@@ -33,6 +33,7 @@ KEYLESS: Object = {
         "networkPolicy": {"cidrs": ["198.51.100.7/32"], "ports": [443]},
     },
 }
+ROOT = "sha256:" + "a" * 64
 LARGE: Object = {
     "registry": {
         "enabled": True,
@@ -42,7 +43,10 @@ LARGE: Object = {
         "migrations": "Job",
         "signing": {"keySecretName": "key"},
         "index": {"keysSecretName": "index"},
-        "mirrorOf": [{"origin": "other.example", "url": "https://other.example"}],
+        "mirrorOf": [
+            {"origin": "other.example", "url": "https://other.example", "root": ROOT},
+            {"origin": "third.example", "url": "https://third.example"},
+        ],
     }
 }
 
@@ -117,7 +121,11 @@ def test_a_large_one_keeps_nothing_of_its_own(large: list[Object]) -> None:
     settings = settings_of(large, SEGLAM_REGISTRY_DATABASE="postgresql://x/y")
     assert str(settings.key_file) == "/etc/seglam/key/private.pem"
     assert str(settings.index_keys) == "/etc/seglam/index-keys"
-    assert settings.mirror_of == {"other.example": "https://other.example"}
+    assert settings.mirror_of == {
+        "other.example": f"https://other.example#{ROOT}",
+        "third.example": "https://third.example",
+    }
+    assert (settings.mirror_first_use, settings.replicas) == (False, 3)
 
 
 def test_migrations_by_a_job_come_before_the_pods(large: list[Object]) -> None:
