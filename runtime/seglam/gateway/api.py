@@ -54,8 +54,9 @@ def create_app(
     if hosts is not None:
         app.add_middleware(KnownHosts, hosts=frozenset(hosts))
     _add_errors(app)
-    app.state.ending = []
-    answers = EmbeddedAnswers(service, Places())
+    places = Places()
+    app.state.ending = [places.end]
+    answers = EmbeddedAnswers(service, places)
     app.state.hot = add_requests(app, answers, identify)
     add_openai(app, answers, identify, upstream or service.upstream, one_tenant=not service.access.required)
     add_mcp(app, answers, answers.revisions, identify)

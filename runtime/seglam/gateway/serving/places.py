@@ -70,3 +70,7 @@ class Places:
     def close(self) -> None:
         """Begin nothing more; what is at work ends on its own."""
         self._workers.close()
+
+    async def end(self) -> None:
+        """The same, for who ends what belongs to an application."""
+        self.close()
