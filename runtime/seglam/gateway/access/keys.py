@@ -219,7 +219,8 @@ class Keys:
 
     def write_used(self) -> None:
         """Write when keys were used last. `StoreError` if that fails; it is tried again."""
-        used, self._used = self._used, {}
+        taken, self._used = self._used, {}
+        used = dict(taken)  # in one step: a check that began before may still be noting its key
         if not used:
             return
         try:
