@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -342,6 +343,7 @@ def test_what_a_pack_requires_is_imported_before_it(acme: Person, other: Person)
     acme.pack("yank", f"{NAME}@0.1.0", "--reason", "so that nothing fits")
     lacking = other.pack("import", f"{top}@0.1.0", expect=Exit.NEGATIVE)
     assert f"requires {NAME} ~0.1.0, and no such version is listed" in lacking.err
+    time.sleep(1.1)
     acme.pack("yank", f"{NAME}@0.1.0", "--reason", "right after all", "--undo")
     done = other.pack("import", f"{top}@0.1.0").lines
     assert [each["release"] for each in done] == [f"{NAME}@0.1.0", f"{top}@0.1.0"]
@@ -382,8 +384,11 @@ def test_a_yanked_release_is_refused(acme: Person, other: Person) -> None:
     acme.pack("yank", release, "--reason", "wrong")
     assert other.pack("verify", release, expect=Exit.NEGATIVE).line["code"] == "yanked"
     assert other.pack("import", release, expect=Exit.NEGATIVE).line["code"] == "yanked"
+    assert other.pack("audit", release, expect=Exit.NEGATIVE).line["whole"] is False
+    time.sleep(1.1)  # of statements of one second all count
     acme.pack("yank", release, "--reason", "right after all", "--undo")
     assert other.pack("verify", release).line["allowed"]
+    assert other.pack("audit", release).line["whole"], "what was said last holds"
 
 
 def test_a_file_crosses_an_air_gap(acme: Person, other: Person) -> None:
