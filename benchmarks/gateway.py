@@ -18,6 +18,7 @@ from benchmarks.hit import PATTERNS, _write_procedures
 from benchmarks.near_miss.served import NoPeers, peers_python
 from benchmarks.report import Report
 from benchmarks.serving.load import Load
+from benchmarks.timing import NOISE, interleave
 
 ROOT = Path(__file__).parents[1]
 HIT, REPEATED, CONSTANT, GPTCACHE, ECHO = (
@@ -76,6 +77,7 @@ def run(quick: bool) -> Report:
                 for subject in subjects[turn:] + subjects[:turn]:
                     taken = measured.setdefault((subject.name, connections), [])
                     taken.append(_round(client, subject.load(connections, seconds), subject.process))
+    report.noise = interleave({}, rounds)[NOISE].spread
     for connections in CONNECTIONS:
         for subject in subjects:
             _add(report, measured, subject.name, connections)
