@@ -194,6 +194,7 @@ def observed(
                 request_s=perf_counter() - began,
                 lookup_s=times.lookup_us / 1e6,
                 run_s=times.run_us / 1e6,
+                span=where if span.is_recording() else None,
             )
             if log is not None:
                 log.add(answer, tenant, source=source, trace=where)

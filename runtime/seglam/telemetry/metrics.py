@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from opentelemetry.trace import get_current_span
 from opentelemetry.util.types import AttributeValue
 
 from seglam.telemetry import names
+from seglam.telemetry.spans import SpanReference
 from seglam.telemetry.state import active
 from seglam.telemetry.tallied import Kind
 
 
 def count_answer(
-    outcome: str, reason: str | None, procedure: str | None, *, request_s: float, lookup_s: float, run_s: float
+    outcome: str,
+    reason: str | None,
+    procedure: str | None,
+    *,
+    request_s: float,
+    lookup_s: float,
+    run_s: float,
+    span: SpanReference | None = None,
 ) -> None:
-    """One request that was answered or not; called inside its span, so that histograms can point to it.
+    """One request that was answered or not.
 
     Args:
         procedure: what was run, also if it gave no answer.
         request_s, lookup_s, run_s: seconds of the whole, of the decision and of the call in the sandbox; 0 for what
             was not done.
+        span: of the request, if it is recorded; histograms point to it.
     """
     on = active()
     if on is None:
         return
-    found = get_current_span().get_span_context()
-    span = (found.trace_id, found.span_id) if found.trace_flags.sampled else None
-    on.answers.add(Kind(outcome, reason, procedure), request_s, lookup_s, run_s, span)
+    where = None if span is None else (int(span.trace_id, 16), int(span.span_id, 16))
+    on.answers.add(Kind(outcome, reason, procedure), request_s, lookup_s, run_s, where)
 
 
 def count_model_call(
