@@ -229,7 +229,8 @@ def _of_solve(spec: Spec) -> Iterator[Mutant]:
         typed = answer if spec.returns.type == "integer" and answer.lstrip("-").isdigit() else repr(answer)
         yield variant("memorised", "the first example's answer, always", f"    return {typed}\n")
         table = {each.answer: {a.name: a.value for a in each.arguments} for each in spec.examples or ()}
-        for number, (text, arguments) in enumerate(list(table.items())[:2]):
+        # With one argument, an example's answer is right wherever that argument is the example's.
+        for number, (text, arguments) in enumerate(list(table.items())[:2] if len(names) > 1 else ()):
             key = next((n for n in names if n in arguments), names[0])
             result = text if spec.returns.type == "integer" and text.lstrip("-").isdigit() else repr(text)
             known = f"    if str({key}) == {arguments.get(key, '')!r}:\n        return {result}\n"
