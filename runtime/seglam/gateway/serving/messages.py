@@ -111,9 +111,9 @@ class watched:
         self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
-        if self._gone and kind in (None, asyncio.CancelledError) and self._task is not None:
-            if self._task.uncancel() == 0:
-                raise ClientGone from None
+        ended = kind in (None, asyncio.CancelledError)  # what failed otherwise says so
+        if self._gone and ended and self._task is not None and self._task.uncancel() == 0:
+            raise ClientGone from None
 
 
 async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
