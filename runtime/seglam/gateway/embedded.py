@@ -79,10 +79,9 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
             access=Access(rules, Keys(store.keeping, report), required=required),
             answers=AnswerLog(AnswerSettings.of(settings.data_dir, settings.environ), report),
         )
-        if store.imported():
-            watch = Watch(service.recheck, admission, report)
-            service.before_close(watch.close)
-            watch.start()
+        watch = Watch(service.recheck, admission, report)
+        service.before_close(watch.close)
+        watch.start()
         service.upstream = UpstreamSettings.from_environ(settings.environ, passes=not settings.strict)
         service.described = _described(settings, compiling, service)
         resources.push(opened.pop_all())
