@@ -263,8 +263,8 @@ def say_evidence(out: Output, evidence: Iterable[Mapping[str, Any]], detail: boo
 
 def _difference(opened: Desk, found: Mapping[str, Any]) -> dict[str, str] | None:
     """What a revision changes of the one that it replaces, by part; None if it replaces none that can be seen."""
-    from seglam.procedures.difference import difference
     from seglam.procedures import ReasoningProcedure
+    from seglam.procedures.difference import difference
 
     if not found["replaces"]:
         return None

@@ -10,9 +10,9 @@ import pytest
 from seglam.cli.client import token_of
 from seglam.cli.cluster import Place, refused
 from seglam.cli.desk import desk
-from seglam.procedures.difference import difference
 from seglam.cli.exits import CliError, Exit
 from seglam.cluster import ClusterError, Conflict, Forbidden, Invalid, NotFound, Unauthorized, Unavailable
+from seglam.procedures.difference import difference
 from tests.documents import COUNTRIES, document
 
 POLICY = "procedurereviews.seglam.dev \"x\" is forbidden: ValidatingAdmissionPolicy 'seglam-reviews' with binding "
