@@ -68,7 +68,8 @@ def peers_python() -> Path:
     """The interpreter of the peers' environment; `NoPeers` where there is none."""
     path = Path(os.environ.get(PEERS_PYTHON, ROOT / ".venv-peers" / "bin" / "python"))
     if not path.exists():
-        raise NoPeers(f"the peers are not measured: {path} does not exist; make peers")
+        shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name
+        raise NoPeers(f"the peers are not measured: {shown} does not exist; make peers")
     return path
 
 

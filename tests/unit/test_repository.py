@@ -17,7 +17,9 @@ LOCKS = sorted((ROOT / "requirements").glob("*.lock.txt"))
 
 _PINNED = re.compile(r"(?P<name>[\w.-]+)(\[[\w,-]+\])?==(?P<version>[\w.!+-]+)( ; [^\\#]+)? \\")
 _HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
-_REASON = re.compile(r"    #( via)?( +(-[rc] requirements/)?[\w.-]+(\[[\w,-]+\])?( \(pyproject\.toml\))?)?")
+_REASON = re.compile(
+    r"    #( via)?( +((-[rc]|--override) requirements/)?[\w.-]+(\[[\w,-]+\])?( \(pyproject\.toml\))?)?"
+)
 _MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:home|Users|root|work|mnt|private)/[\w.-]+")
 
 
