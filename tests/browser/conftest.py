@@ -23,7 +23,8 @@ QUIET = (
 )
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while it runs, this thread has an event loop, beside which no other may be run.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
     program = shutil.which("chromium")

@@ -111,8 +111,7 @@ def test_without_script_all_works_by_keyboard_alone(browser: Browser, served: Se
     page.keyboard.type("grace")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Waiting for a decision")
-    digest = served.service.index and next(iter(served.service.index)).digest
-    page.goto(f"{served.url}/console/revisions/{digest}")
+    page.goto(f"{served.url}/console/revisions/{served.digest}")
     page.get_by_label("A request", exact=True).fill("What is the capital gain of Korea?")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -430,21 +429,6 @@ def test_extra_objects_are_templates() -> None:
     objects = render({"extraObjects": [plain, text]})
     assert named(objects, "ConfigMap", "plain")["data"] == {"in": NAMESPACE}
     assert named(objects, "ConfigMap", f"text-of-{RELEASE}")
-
-
-def test_alerts_speak_of_metrics_that_exist() -> None:
-    [rule] = [each for each in render(MONITORS) if each["kind"] == "PrometheusRule"]
-    expressions = [each["expr"] for group in rule["spec"]["groups"] for each in group["rules"]]
-    used = {name.removesuffix("_total") for text in expressions for name in re.findall(r"seglam_[a-z_]+", text)}
-    sources = [*(ROOT / "runtime").rglob("*.py"), *(ROOT / "operator").rglob("*.py")]
-    code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    prefix = "seglam_operator_"
-    unknown = [
-        name
-        for name in used
-        if f'"{name}"' not in code and not (name.startswith(prefix) and f'"{name.removeprefix(prefix)}"' in code)
-    ]
-    assert used and unknown == []
 
 
 def test_notes_say_what_to_do(tmp_path: Any) -> None:

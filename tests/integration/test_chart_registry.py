@@ -10,6 +10,7 @@ import yaml
 from seglam.operator.settings import Settings as OperatorSettings
 from seglam.registry.access.issuers import IssuerSpec
 from seglam.registry.settings import Settings
+from seglam.web.environment import Environment
 from tests.charts import CHART, NAMESPACE, RELEASE, named, render, run_helm
 
 Object = dict[str, Any]
@@ -231,16 +232,19 @@ def test_what_cannot_work_is_said_before_anything_is_installed(registry: Object,
     assert words in done.stderr
 
 
-def test_the_registry_knows_every_setting(keyless: list[Object], large: list[Object]) -> None:
+def test_the_registry_knows_every_setting(
+    keyless: list[Object], large: list[Object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A variable that nobody reads is a setting that does nothing."""
-    read = set()
+    read, plain = set(), Environment.text
 
-    class Seen(dict[str, str]):
-        def get(self, key: str, default: Any = None) -> Any:
-            read.add(key)
-            return super().get(key, default)
+    def seen(self: Environment, name: str, default: str = "") -> str:
+        read.add(self.prefix + name)
+        return plain(self, name, default)
 
     given = environment(keyless) | environment(large)
     given["SEGLAM_REGISTRY_ADMINS_FILE"] = "/dev/null"
-    Settings.from_environ(Seen(given))
-    assert given.keys() - read == set()
+    monkeypatch.setattr(Environment, "text", seen)
+    settings = Settings.from_environ(given)
+    assert str(settings.engine_dir) == given["SEGLAM_ENGINE_DIR"]
+    assert given.keys() - read == {"SEGLAM_ENGINE_DIR"}  # which every process has, without the registry's prefix
