@@ -302,6 +302,9 @@ def test_values_are_filled_in_last() -> None:
         ("[not] the sum of {a} and {b}", 1),
         ("sum of {a} and {b} [, rounded to two decimals]", 1),
         ("sum of {a} (and|or) {b}", 1),
+        ("sum of {a} and {b}[?|.|!]", 1),
+        ("sum of {a}[!] and {b}", 1),
+        ("sum of {a} and {b}[?|.] thanks[!]", 0),
     ],
 )
 def test_a_pattern_that_explains_another_meaning_is_found(pattern: str, wrong: int) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import yaml
 
@@ -28,6 +28,8 @@ from seglam.procedures.values import Sample
 SENTENCES = 12
 MAX_GAPS = 40
 _MASK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_COUNTING = frozenset({"integer", "decimal", "fraction", "percent", "complex", "expression"})
+"""Types whose values may stand before the mark of a factorial."""
 _WORD = re.compile(r"\{[a-z][a-z0-9_]*\}|[^\W\d_]+(?:'[a-z]+)?")
 
 
@@ -76,6 +78,13 @@ def near_misses(sentence: str, words: Lexicon) -> Iterator[tuple[str, str, str]]
         yield f"{left} and {right} swapped", "", _renamed(sentence, {left: right, right: left})
 
 
+def factorials(sentence: str, names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """The factorial of each value that is a number: what seems to be emphasis behind one asks for another answer."""
+    for match in _MASK.finditer(sentence):
+        if match[1] in names and not sentence.startswith("!", match.end()):
+            yield f"{match[1]} as a factorial", "!", f"{sentence[: match.end()]}!{sentence[match.end() :].lstrip('?.')}"
+
+
 def _renamed(sentence: str, names: Mapping[str, str]) -> str:
     def other(match: re.Match[str]) -> str:
         name = match[1]
@@ -120,12 +129,15 @@ def wrongly_bound(
         return any(all(map(machine.may_hold, tokens)) for machine in machines)
 
     types = {name: revision.slots[name] for name in values}
+    counting = {name for name, kind in types.items() if kind.name in _COUNTING}
     for tree in trees:
         for sentence in sentences(tree, types, source, masked, limit=SENTENCES):
             meant = bound(filled(sentence.text, values))
             if meant is None:
                 continue
-            for change, words, near in near_misses(sentence.text, lexicon()):
+            for change, words, near in chain(
+                near_misses(sentence.text, lexicon()), factorials(sentence.text, counting)
+            ):
                 tried += 1
                 if possible(words) and _differs(change, values) and bound(text := filled(near, values)) == meant:
                     found.append({"change": change, "request": text})
