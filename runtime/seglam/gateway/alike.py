@@ -24,7 +24,7 @@ class Recent:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
-        self._seen: OrderedDict[str, tuple[str, str | None, frozenset[str]]] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[frozenset[str], str | None, frozenset[str]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def note(self, missed: Missed, requester: str) -> None:
@@ -33,7 +33,8 @@ class Recent:
         if text is None or len(text) > LONGEST or missed.request.inputs or missed.request.bound:
             return
         with self._lock:
-            self._seen[text] = (requester, _nearest(missed), _words(text))
+            senders = self._seen[text][0] if text in self._seen else frozenset()
+            self._seen[text] = (senders | {requester}, _nearest(missed), _words(text))
             self._seen.move_to_end(text)
             while len(self._seen) > self._kept:
                 self._seen.popitem(last=False)
@@ -47,12 +48,12 @@ class Recent:
         with self._lock:
             seen = list(self._seen.items())
         ranked = []
-        for other, (requester, theirs, held) in seen:
+        for other, (senders, theirs, held) in seen:
             share = len(words & held) / max(len(words | held), 1)
             if other != text and (share >= LEAST or (near is not None and near == theirs)):
-                ranked.append((-share, other, requester))
-        chosen = sorted(ranked)[:SHOWN]
-        return tuple(other for _, other, _ in chosen), tuple(sorted({requester for _, _, requester in chosen}))
+                ranked.append((-share, other, senders))
+        chosen = sorted(ranked, key=lambda each: each[:2])[:SHOWN]
+        return tuple(other for _, other, _ in chosen), tuple(sorted(frozenset().union(*(each[2] for each in chosen))))
 
     def forget(self, text: str | None) -> None:
         """A request that hits by now."""

@@ -103,7 +103,8 @@ class Misses:
     ) -> Flight | Declined:
         """Start or join the compilation of a miss, or say why there is none. Blocks for the store only."""
         restricted = only_if_cached or self._strict
-        self._recent.note(missed, requester)
+        if not restricted:  # what no model may be asked about is shown to none, with somebody else's request either
+            self._recent.note(missed, requester)
         if (declined := declined_at_once(missed, self.negatives, only_if_cached=restricted)) is not None:
             return declined
         if (waiting := self._reviews.proposals.answering(missed.request)) is not None and waiting.compilation:

@@ -34,6 +34,13 @@ def test_texts_nearest_to_the_same_procedure_are_alike() -> None:
     assert recent.like(missed("twice 7")) == ((), ())
 
 
+def test_whoever_sent_the_same_text_is_remembered() -> None:
+    recent = Recent()
+    for sender in ("ada", "bob"):
+        recent.note(missed("the double of 4"), sender)
+    assert recent.like(missed("the double of 5"))[1] == ("ada", "bob")
+
+
 def test_what_is_another_type_is_left_out() -> None:
     recent = Recent()
     recent.note(missed("double 4", context={"system": "answer in French"}), "ada")
