@@ -84,7 +84,7 @@ class Neighbours:
             having = self._by_word.get(word, ())
             weight = math.log1p(self._size / (1 + len(having)))
             if len(having) <= 1000 or not ranked:
-                for template in having:
+                for template in tuple(having):  # one step of the interpreter, which a writer cannot interrupt
                     ranked[template] += weight  # type: ignore[assignment]
         found: list[tuple[float, int, Template, Alignment]] = []
         costs: dict[int, float] = {}  # the least of each owner

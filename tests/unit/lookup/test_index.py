@@ -367,6 +367,9 @@ def _matches(single: Index, text: str) -> bool:
     return isinstance(result, Hit) or result.reason is MissReason.AMBIGUOUS
 
 
+WORDS = tuple("abcdefghij")
+
+
 def test_readers_never_see_a_wrong_hit_while_a_writer_works() -> None:
     made = index(TIMES)
     fillers = [
@@ -391,6 +394,41 @@ def test_readers_never_see_a_wrong_hit_while_a_writer_works() -> None:
     stop.set()
     reader.join()
     assert not wrong
+
+
+def test_a_miss_is_explained_while_a_writer_changes_the_patterns_near_it() -> None:
+    made = index(TIMES)
+    others = [revision(f"f{n}", patterns=[f"what is {{n}} times {word} {n}" for word in WORDS]) for n in range(30)]
+    failures: list[BaseException] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        number = 0
+        try:
+            while not stop.is_set():
+                number += 1
+                assert isinstance(find(made, f"what is {number} times or over"), Miss)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    try:
+        for reader in readers:
+            reader.start()
+        for _ in range(4):
+            for each in others:
+                made.add(each)
+            for each in others:
+                made.remove(each.digest)
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+        sys.setswitchinterval(before)
+    assert not failures
 
 
 def test_while_one_revision_replaces_another_a_request_finds_the_one_or_the_other() -> None:
