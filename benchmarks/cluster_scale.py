@@ -69,14 +69,14 @@ def _word(number: int) -> str:
             return f"mark{letters}"
 
 
-class _Condition(msgspec.Struct):
+class _Condition(msgspec.Struct, frozen=True):
     type: str
     status: str
 
 
-class _Status(msgspec.Struct, rename="camel"):
+class _Status(msgspec.Struct, frozen=True, rename="camel"):
     observed_generation: int = 0
-    conditions: list[_Condition] = []
+    conditions: tuple[_Condition, ...] = ()
 
 
 class _Meta(msgspec.Struct):
