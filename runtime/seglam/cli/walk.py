@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seglam.cli.packs.chain import Chain, Check, chain, statement_document
 from seglam.gateway.answers import Recorded
 from seglam.gateway.answers.history import History, Row
 from seglam.gateway.packs.library import Library
+from seglam.packs.chain import Chain, Check, chain, statement_document
 from seglam.packs.problems import PackInvalid
 from seglam.packs.trust.bundles import bundle_digest
 from seglam.packs.trust.predicates import Provenance

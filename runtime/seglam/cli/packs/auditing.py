@@ -13,7 +13,7 @@ from seglam.cli.packs.options import ConfigDir, Offline, Pack, Registry, Roots
 from seglam.cli.packs.places import Places
 
 if TYPE_CHECKING:
-    from seglam.cli.packs.chain import Chain
+    from seglam.packs.chain import Chain
     from seglam.packs.trust.examination import Examined
     from seglam.packs.trust.roots import TrustRoot
 
@@ -42,7 +42,7 @@ def audit(
       seglam pack audit registry.acme.example/finance/dates@0.1.0
       seglam pack audit dates-0.1.0.tar --root root.yaml --json
     """
-    from seglam.cli.packs.chain import chain, statement_document
+    from seglam.packs.chain import chain, statement_document
 
     out = Output(as_json)
     places = Places.of(registry, data_dir, config_dir)

@@ -14,11 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-import rfc8785
-
+from seglam.packs.chain import exemplars
 from seglam.packs.trust.predicates import GateResult, NamedDigest, ProcedureOrigin, Sha256
 from seglam.procedures import ReasoningProcedure, Revision
-from seglam.procedures.canonical import plain
 
 if TYPE_CHECKING:
     from seglam.compiler.results import Evidence
@@ -66,12 +64,6 @@ def kept(store: Store, row: RevisionRow) -> ProcedureOrigin:
         reviewers=sorted({each.reviewer for each in store.reviews(row.digest) if each.decision == Decision.APPROVE}),
         trace=trace if _TRACE.fullmatch(trace) else None,
     )
-
-
-def exemplars(document: ReasoningProcedure) -> list[str]:
-    """SHA-256 of each example, in their order."""
-    dumped = (each.model_dump(mode="json", by_alias=True) for each in document.spec.examples or ())
-    return [_sha256(rfc8785.dumps(plain(each))) for each in dumped]  # type: ignore[arg-type]
 
 
 def _line(store: Store, row: RevisionRow) -> Iterator[CompilationRow]:

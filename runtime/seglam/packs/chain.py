@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seglam.cli.packs.evidence import exemplars
-from seglam.gateway.packs.deciding import facts_of
+import rfc8785
+
 from seglam.packs.layout import Packed
+from seglam.packs.trust.decision import PackFacts
 from seglam.packs.trust.examination import Examined, examine
 from seglam.packs.trust.predicates import (
     Provenance,
@@ -23,7 +24,8 @@ from seglam.packs.trust.predicates import (
     VerificationSummary,
 )
 from seglam.packs.trust.roots import TrustRoot
-from seglam.procedures import Revision
+from seglam.procedures import ReasoningProcedure, Revision
+from seglam.procedures.canonical import plain
 
 FORGED = frozenset({"signature", "malformed", "duplicate-key", "digest", "name", "version", "subject", "payload-type",
                     "predicate-type", "too-large", "internal"})  # fmt: skip
@@ -65,7 +67,7 @@ class Chain:
 
 def chain(packed: Packed, roots: Iterable[TrustRoot]) -> Chain:
     """Examine every statement about a pack, and every link between them."""
-    facts, known = facts_of(packed.pack), list(roots)
+    facts, known = PackFacts.of(packed.pack), list(roots)
     statements = tuple(examine(raw, known, facts) for raw in packed.bundles)
     unchecked = Chain(packed, statements, ())
     return Chain(packed, statements, tuple(_checks(unchecked)))
@@ -175,6 +177,12 @@ def _importers(found: Chain) -> Iterator[Check]:
         yield Check("importer -> statements", not missing, words)
         words = f"{summary.verification_result} by {summary.policy.uri} at {summary.time_verified}"
         yield Check("importer -> result", summary.verification_result == "PASSED", words)
+
+
+def exemplars(document: ReasoningProcedure) -> list[str]:
+    """SHA-256 of each example's RFC 8785 JSON, in their order."""
+    dumped = (each.model_dump(mode="json", by_alias=True) for each in document.spec.examples or ())
+    return [hashlib.sha256(rfc8785.dumps(plain(each))).hexdigest() for each in dumped]  # type: ignore[arg-type]
 
 
 def statement_document(each: Examined) -> Mapping[str, Any]:
