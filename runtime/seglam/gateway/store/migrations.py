@@ -6,6 +6,7 @@
 | 2 | imports |
 | 3 | tenants; the ledger in the place of the counters; keys |
 | 4 | traces of imports |
+| 5 | counterexamples; health |
 
 Before version 3 one machine had one tenant, whatever its name: everything older is the default tenant's.
 """

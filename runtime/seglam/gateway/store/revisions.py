@@ -22,6 +22,7 @@ class Decision(StrEnum):
     REJECT = "reject"  # never serve it
     QUARANTINE = "quarantine"  # stop serving it, since it gave a wrong answer
     RETIRE = "retire"  # stop serving it
+    RESTORE = "restore"  # serve again what was quarantined wrongly
 
 
 ALLOWED: dict[Decision, tuple[State, ...]] = {
@@ -29,12 +30,16 @@ ALLOWED: dict[Decision, tuple[State, ...]] = {
     Decision.REJECT: (State.PROPOSED,),
     Decision.QUARANTINE: (State.PROPOSED, State.ACTIVE, State.RETIRED),
     Decision.RETIRE: (State.ACTIVE,),
+    Decision.RESTORE: (State.QUARANTINED,),
 }
+SERVING = frozenset({Decision.APPROVE, Decision.RESTORE})
+"""Decisions after which a revision is served; no author of it takes them."""
 AFTER = {
     Decision.APPROVE: State.ACTIVE,
     Decision.REJECT: State.REJECTED,
     Decision.QUARANTINE: State.QUARANTINED,
     Decision.RETIRE: State.RETIRED,
+    Decision.RESTORE: State.ACTIVE,
 }
 
 
@@ -127,7 +132,7 @@ def decide(
     row = session.get(RevisionRow, (tenant, digest))
     if row is None:
         raise ReviewRefused("unknown-revision", f"there is no revision {digest}; see /v1/reviews for those that wait")
-    if decision is Decision.APPROVE and same_person(reviewer, authors_of(row)):
+    if decision in SERVING and same_person(reviewer, authors_of(row)):
         raise ReviewRefused(
             "four-eyes", f"{reviewer} is an author of this revision ({', '.join(authors_of(row))}); ask somebody else"
         )
@@ -151,7 +156,7 @@ def decide(
             span_id=span_id,
         )
     )
-    if decision is Decision.APPROVE:
+    if decision in SERVING:
         return activate(session, row)
     served = row.state == State.ACTIVE
     _set(session, row, AFTER[decision])

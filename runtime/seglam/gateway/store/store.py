@@ -10,24 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from seglam.compiler import Compilation, Missed, Negative
 from seglam.gateway.ledger import Account, Keeping, Ledger
-from seglam.gateway.store import compilations, imports, revisions
+from seglam.gateway.store import compilations, health, imports, revisions
 from seglam.gateway.store.database import BUSY_MS, Database
 from seglam.gateway.store.revisions import Change, Decision
 from seglam.gateway.store.tables import (
     DEFAULT_TENANT,
     CallRow,
     CompilationRow,
+    CounterexampleRow,
     EvidenceRow,
+    HealthRow,
     ImportRow,
     ReviewRow,
     RevisionRow,
     SourceRow,
+    Standing,
     State,
     WaitingRow,
 )
@@ -82,10 +86,16 @@ class Records:
     def decide(
         self, digest: str, reviewer: str, decision: Decision, reason: str, span: tuple[str, str] | None = None
     ) -> Change:
-        """Record a decision; see `revisions.decide`."""
-        return self._database.write(
-            lambda session: revisions.decide(session, self.tenant, digest, reviewer, decision, reason, span)
-        )
+        """Record a decision; see `revisions.decide`. What was confirmed against a revision that is restored is
+        overruled by that."""
+
+        def work(session: Session) -> Change:
+            change = revisions.decide(session, self.tenant, digest, reviewer, decision, reason, span)
+            if decision is Decision.RESTORE:
+                health.overrule(session, self.tenant, digest, reviewer, reason)
+            return change
+
+        return self._database.write(work)
 
     def promote(self, digest: str, tenant: str, promoter: str) -> RevisionRow | None:
         """Propose a revision to another tenant; see `revisions.promote`. None if there is none of that digest."""
@@ -102,6 +112,52 @@ class Records:
             return None
         with self._database.read() as session:
             return imports.brought(session, digest)
+
+    # Life after admission
+
+    def note_counterexample(self, row: CounterexampleRow) -> CounterexampleRow:
+        """Keep a counterexample, or find the one that says the same."""
+        return self._database.write(lambda session: health.note(session, row))
+
+    def settle_counterexample(
+        self, identity: str, standing: Standing, decided_by: str, said: str, **more: Any
+    ) -> Change:
+        """Decide on a counterexample; see `health.settle`."""
+        return self._database.write(
+            lambda session: health.settle(session, self.tenant, identity, standing, decided_by, said, **more)
+        )
+
+    def counterexample_compiled(self, identity: str, compilation: str) -> None:
+        """A compilation was started for a counterexample."""
+        self._database.write(lambda session: health.compiled(session, identity, compilation))
+
+    def counterexample(self, identity: str) -> CounterexampleRow | None:
+        """One counterexample."""
+        with self._database.read() as session:
+            row = session.get(CounterexampleRow, identity)
+            return row if row is not None and row.tenant == self.tenant else None
+
+    def counterexamples(
+        self, standing: Standing | None = None, digest: str | None = None, limit: int = 1_000
+    ) -> list[CounterexampleRow]:
+        """Counterexamples, newest first."""
+        chosen = select(CounterexampleRow).where(CounterexampleRow.tenant == self.tenant)
+        if standing is not None:
+            chosen = chosen.where(CounterexampleRow.standing == standing)
+        if digest is not None:
+            chosen = chosen.where(CounterexampleRow.digest == digest)
+        with self._database.read() as session:
+            return list(session.exec(chosen.order_by(col(CounterexampleRow.created).desc()).limit(limit)).all())
+
+    def count_health(self, digest: str, counts: Mapping[str, int]) -> HealthRow:
+        """Add to a revision's counts of checks."""
+        return self._database.write(lambda session: health.count(session, self.tenant, digest, counts))
+
+    def health(self, digest: str) -> HealthRow:
+        """A revision's counts of checks."""
+        with self._database.read() as session:
+            row = session.get(HealthRow, (self.tenant, digest))
+            return row or HealthRow(tenant=self.tenant, digest=digest, changed="")
 
     # Compilations
 

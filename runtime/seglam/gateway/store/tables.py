@@ -8,8 +8,9 @@ from enum import StrEnum
 from sqlalchemy import ForeignKeyConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 4
-"""1 had no imports, 2 no tenants and counters without a replica, 3 no traces of imports; see `migrations`."""
+SCHEMA_VERSION = 5
+"""1 had no imports, 2 no tenants and counters without a replica, 3 no traces of imports, 4 nothing of what becomes of
+a revision after it was admitted; see `migrations`."""
 DEFAULT_TENANT = "default"
 """Whose everything is that older versions kept, and whose requests are that nobody identifies."""
 APPLICATION_ID = 0x5E61A3
@@ -34,6 +35,15 @@ class Progress(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
     INTERRUPTED = "interrupted"  # the process ended meanwhile; it can be continued
+
+
+class Standing(StrEnum):
+    """Where a counterexample stands."""
+
+    OPEN = "open"  # nobody who may has confirmed it
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"  # both implementations give the answer that it calls wrong
+    DISMISSED = "dismissed"  # by a reviewer
 
 
 def stamp(moment: datetime | None = None) -> str:
@@ -198,3 +208,50 @@ class ImportRow(SQLModel, table=True):
     at: str
     trace_id: str | None = None  # of the import's span
     span_id: str | None = None
+
+
+class CounterexampleRow(SQLModel, table=True):
+    """A request to which a revision gives an answer that is said to be wrong, and what became of that. The request is
+    kept, since a new revision must pass it."""
+
+    __tablename__ = "counterexamples"
+    __table_args__ = (ForeignKeyConstraint(["tenant", "digest"], ["revisions.tenant", "revisions.digest"]),)
+
+    id: str = Field(primary_key=True)
+    tenant: str = Field(default=DEFAULT_TENANT, index=True)
+    digest: str = Field(index=True)  # of the revision
+    procedure: str
+    source: str  # feedback, recheck or shadow
+    answer: str | None = None  # id of the answer
+    sender: str
+    request: str  # JSON
+    arguments: str  # JSON, canonical texts by name
+    given: str | None = None  # what the revision answers; None if it gives no answer
+    expected: str | None = None  # None if the revision should not answer at all
+    verified: str | None = None  # what the verifier's implementation answers
+    why: str = ""
+    standing: str = Field(index=True)
+    said: str  # why it stands there
+    decided_by: str | None = None
+    rule_changed: bool = False  # the answers of the revision's examples hold no longer either
+    compilation: str | None = None
+    created: str
+    decided: str | None = None
+
+
+class HealthRow(SQLModel, table=True):
+    """Counts of what was checked of a revision off the serving path."""
+
+    __tablename__ = "health"
+
+    tenant: str = Field(default=DEFAULT_TENANT, primary_key=True)
+    digest: str = Field(primary_key=True)
+    agreed: int = 0
+    wrong: int = 0  # confirmed
+    undecided: int = 0  # the implementations differ, and that does not repeat or a limit was met
+    unverifiable: int = 0  # no verifier's implementation is recorded
+    shadow_agreed: int = 0
+    shadow_differed: int = 0
+    shadow_alone: int = 0  # answered in shadow where nothing that is active did
+    shadow_failed: int = 0
+    changed: str

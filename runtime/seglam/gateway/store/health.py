@@ -1,0 +1,93 @@
+"""Counterexamples and counts of checks. Every function works inside one transaction of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlmodel import Session, select
+
+from seglam.gateway.store import revisions
+from seglam.gateway.store.revisions import Change, Decision
+from seglam.gateway.store.tables import CounterexampleRow, HealthRow, RevisionRow, Standing, State, stamp
+
+_STOPPED = (State.QUARANTINED, State.REJECTED)
+"""States in which a revision is never served again as it is."""
+
+
+def note(session: Session, row: CounterexampleRow) -> CounterexampleRow:
+    """Keep a counterexample, or find the one of the same source that says the same of the same request."""
+    known = session.exec(
+        select(CounterexampleRow).where(
+            CounterexampleRow.tenant == row.tenant,
+            CounterexampleRow.digest == row.digest,
+            CounterexampleRow.request == row.request,
+            CounterexampleRow.source == row.source,
+            CounterexampleRow.expected == row.expected,
+        )
+    ).first()
+    if known is not None:
+        return known
+    session.add(row)
+    session.flush()
+    return row
+
+
+def settle(
+    session: Session,
+    tenant: str,
+    identity: str,
+    standing: Standing,
+    decided_by: str,
+    said: str,
+    *,
+    rule_changed: bool = False,
+    quarantines: bool = True,
+    span: tuple[str, str] | None = None,
+) -> Change:
+    """Decide on a counterexample, and with one that is confirmed stop its revision, in one step."""
+    row = session.get(CounterexampleRow, identity)
+    assert row is not None and row.tenant == tenant
+    row.standing, row.decided_by, row.said, row.decided = standing, decided_by, said, stamp()
+    row.rule_changed = rule_changed
+    session.add(row)
+    revision = session.get(RevisionRow, (tenant, row.digest))
+    if standing != Standing.CONFIRMED or not quarantines or revision is None or revision.state in _STOPPED:
+        return Change()
+    reason = f"counterexample {identity}: {said}"
+    return revisions.decide(session, tenant, row.digest, decided_by, Decision.QUARANTINE, reason, span)
+
+
+def compiled(session: Session, identity: str, compilation: str) -> None:
+    """A compilation was started for a counterexample."""
+    row = session.get(CounterexampleRow, identity)
+    assert row is not None
+    row.compilation = compilation
+    session.add(row)
+
+
+def overrule(session: Session, tenant: str, digest: str, reviewer: str, reason: str) -> None:
+    """Whoever restores a revision says that what was confirmed against it is not so."""
+    chosen = select(CounterexampleRow).where(
+        CounterexampleRow.tenant == tenant,
+        CounterexampleRow.digest == digest,
+        CounterexampleRow.standing == Standing.CONFIRMED,
+    )
+    for row in session.exec(chosen).all():
+        row.standing, row.decided_by, row.decided = Standing.DISMISSED, reviewer, stamp()
+        row.said = f"overruled when the revision was restored: {reason}"
+        session.add(row)
+    counts = session.get(HealthRow, (tenant, digest))
+    if counts is not None:
+        counts.wrong, counts.changed = 0, stamp()
+        session.add(counts)
+
+
+def count(session: Session, tenant: str, digest: str, counts: Mapping[str, int]) -> HealthRow:
+    """Add to a revision's counts; the counts as they are then."""
+    row = session.get(HealthRow, (tenant, digest)) or HealthRow(tenant=tenant, digest=digest, changed="")
+    for name, more in counts.items():
+        setattr(row, name, getattr(row, name) + more)
+    row.changed = stamp()
+    session.add(row)
+    session.flush()
+    return row
