@@ -36,6 +36,7 @@ from seglam.registry.publishing.queue import Queue
 from seglam.registry.publishing.steps import Tools
 from seglam.registry.settings import Settings, SettingsInvalid
 from seglam.registry.signing import open_signing
+from seglam.registry.trying import Trials
 from seglam.sandbox import Engine, Sandbox
 
 UPKEEP_S = 60.0
@@ -82,6 +83,7 @@ class Registry:
                 mirror=self.mirror,
                 checks=(("index", lambda: self.index.ready() is None), ("logs", self.log_audit.well)),
                 log_audit=self.log_audit,
+                trials=Trials(self.bench),
             )
             self._leases = Leases(self.database, owner, seconds=300)
             self._opened.push(opened.pop_all())

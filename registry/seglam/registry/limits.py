@@ -29,6 +29,7 @@ RATES = {
     "read": Rate(600, 100.0),
     "search": Rate(60, 10.0),
     "scan": Rate(10, 0.5),
+    "trial": Rate(20, 0.5),
     "token": Rate(30, 0.5),
     "write": Rate(60, 2.0),
     "publish": Rate(60, 2.0),
@@ -41,6 +42,7 @@ def shared(rates: Mapping[str, Rate], replicas: int) -> dict[str, Rate]:
     return {kind: Rate(max(1, rate.burst // replicas), rate.per_second / replicas) for kind, rate in rates.items()}
 
 
+SEARCHES = ("/api/v1/packs", "/marketplace")
 SCANS = ("/api/v1/audit/verify", "/api/v1/audit/export")
 """What reads a whole table."""
 
@@ -83,7 +85,9 @@ def kind_of(method: str, path: str) -> str | None:
     if path in SCANS:
         return "scan"
     if method in ("GET", "HEAD", "OPTIONS"):
-        return "search" if path.rstrip("/") == "/api/v1/packs" else "read"
+        return "search" if path.rstrip("/") in SEARCHES else "read"
     if path == "/api/v1/tokens":
         return "token"
+    if path.endswith("/trials"):
+        return "trial"
     return "publish" if path == "/api/v1/publications" else "write"

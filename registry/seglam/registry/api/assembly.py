@@ -10,6 +10,7 @@ from seglam.registry.api import (
     decisions,
     health,
     logs,
+    looking,
     namespaces,
     packs,
     publications,
@@ -32,6 +33,7 @@ def install(app: FastAPI, parts: Parts) -> None:
     for router in (
         health.about,
         packs.router,
+        looking.router,
         decisions.router,
         reviewing.router,
         archives.router,

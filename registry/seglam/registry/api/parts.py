@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, cast
 
@@ -14,10 +14,13 @@ from seglam.registry.access.identities import Identity
 from seglam.registry.access.issuers import Issuers
 from seglam.registry.access.tokens import Rules
 from seglam.registry.database import Database
+from seglam.registry.indexing.routes import DatabaseFiles, Files
 from seglam.registry.log_audit import LogAudit
 from seglam.registry.publishing import Publishing
 from seglam.registry.settings import Settings
+from seglam.registry.shelf import Shelf
 from seglam.registry.signing import Signing
+from seglam.registry.trying import Trials
 
 
 class Index(Protocol):
@@ -29,6 +32,10 @@ class Index(Protocol):
 
 class Mirror(Protocol):
     """Brings packs of other origins here (`seglam.registry.mirror`)."""
+
+    @property
+    def files(self) -> Mapping[str, Files]:
+        """The index of each origin."""
 
     def fetch(self, name: PackName, reference: str | None) -> None:
         """See that what is asked for of a pack is in the database, if it can be had.
@@ -55,6 +62,8 @@ class Parts:
         mirror: of other origins; None where there is none.
         checks: further things that must be so for the registry to be ready, by name; each raises or returns False.
         log_audit: what the last audit of the logs found.
+        trials: asks published packs; None where there is no sandbox.
+        shelf: reads published packs.
         receiving: a turn for each archive that is received; of one event loop, so each registry has its own.
     """
 
@@ -67,12 +76,21 @@ class Parts:
     mirror: Mirror | None = None
     checks: tuple[tuple[str, Callable[[], bool]], ...] = ()
     log_audit: LogAudit | None = None
+    trials: Trials | None = None
+    shelf: Shelf = field(default_factory=Shelf)
     receiving: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ARCHIVES_AT_ONCE))
 
     @property
     def origin(self) -> str:
         """The first part of every name that is published here."""
         return self.settings.origin
+
+    def index_root(self, origin: str) -> bytes | None:
+        """The first root of an origin's index; None where it is not here."""
+        files: Files | None = DatabaseFiles(self.database, origin)
+        if origin != self.origin:
+            files = self.mirror.files.get(origin) if self.mirror is not None else None
+        return files.metadata("1.root.json") if files is not None else None
 
     def fetch(self, name: PackName, reference: str | None) -> None:
         """See that a pack of another origin is here, where that is mirrored."""
