@@ -49,12 +49,16 @@ def all_same(left: str, right: str) -> str:
     return "same"
 
 
+NO_ALIAS: dict[str, Any] = {"procedure": None, "patterns": [], "why": "another question"}
+
+
 @contextmanager
 def scripted(
     authors: Sequence[object],
     verifier: object = SUM_IMPLEMENTATION,
     judge: Callable[[str, str], str] = all_same,
     host: str = "127.0.0.1",
+    alias: object = NO_ALIAS,
 ) -> Iterator[Server]:
     """An endpoint that answers as author (each reply in turn, the last for ever) and as verifier."""
     left = list(authors)
@@ -63,6 +67,8 @@ def scripted(
         prompt = prompt_of(request)
         if prompt.startswith("You write *procedures*"):
             return completion(left.pop(0) if len(left) > 1 else left[0])
+        if prompt.startswith("You help a reasoning cache"):
+            return completion(alias)
         if prompt.startswith("You verify procedures"):
             return completion(verifier)
         assert prompt.startswith("You compare sentences")
@@ -109,8 +115,9 @@ def compiled(
     request: Request | str = SUM,
     active: Sequence[ReasoningProcedure] = (),
     skipped: Gate | None = None,
+    alias: object = NO_ALIAS,
 ) -> Compilation:
     """One compilation with scripted models."""
     index = index_of(*active)
-    with scripted(authors, verifier, judge) as server:
+    with scripted(authors, verifier, judge, alias=alias) as server:
         return compiler_for(server, bench, skipped=skipped).compile(missed(request, index), index)

@@ -128,10 +128,45 @@ def test_a_near_miss_extends_a_procedure_without_new_code(bench: Bench) -> None:
     assert made.outcome is Outcome.EXTENDED, made.message
     assert made.replaces == old.digest and made.digest != old.digest
     assert made.answer == "11"
-    assert purposes(made) == ["author author", "verifier contrasts"]
+    assert purposes(made) == ["author alias", "author author", "verifier contrasts"]
     assert made.document is not None and made.document.spec.code == old.document.spec.code
     texts = [pattern.text for pattern in made.document.spec.match.patterns or ()]
     assert texts == ["(what is|compute) the sum of {a} and {b}", "(add|put together) {a} and {b}"]
+
+
+ALIAS = {"procedure": "sum-of-two", "patterns": ["(add|put together) {a} and {b}"], "why": "the same sum"}
+
+
+def test_another_wording_takes_the_smallest_question(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+    made = compiled(bench, [], request="add 5 and 6", active=[old.document], alias=ALIAS)
+    assert (made.outcome, made.replaces, made.answer) == (Outcome.EXTENDED, old.digest, "11")
+    assert purposes(made) == ["author alias", "verifier contrasts"]
+    assert made.document is not None and made.document.spec.code == old.document.spec.code
+
+
+def test_a_wording_that_fails_a_gate_or_names_a_stranger_is_the_author_s_question(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+    for alias in ({**ALIAS, "patterns": ["(add|subtract) {a} and {b}"]}, {**ALIAS, "procedure": "unheard-of"}):
+        made = compiled(
+            bench,
+            [EXTENSION],
+            judge=lambda left, right: "different" if "subtract" in left + right else "same",
+            request="add 5 and 6" if alias["procedure"] != "sum-of-two" else "subtract 5 and 6",
+            active=[old.document],
+            alias=alias,
+        )
+        assert purposes(made)[:1] == ["author alias"] and "author author" in purposes(made)
+        assert made.document is None or "subtract" not in str(made.document.spec.match.patterns)
+
+
+def test_no_wording_is_asked_for_where_values_are_not_those_of_a_procedure_near(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+    made = compiled(bench, [EXTENSION], request="add five apples and pears", active=[old.document], alias=ALIAS)
+    assert "author alias" not in purposes(made)
 
 
 def test_only_what_is_new_is_asked_about(bench: Bench) -> None:

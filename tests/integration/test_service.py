@@ -20,7 +20,7 @@ from seglam.gateway import Decision, Flight, Outcome, ReviewRefused, Service, St
 from seglam.gateway.store import Progress, Store
 from seglam.procedures import Revision
 from seglam.sandbox import Engine, Sandbox
-from tests.compilations import SUM, implementation, procedure, scripted
+from tests.compilations import NO_ALIAS, SUM, implementation, procedure, scripted
 from tests.documents import document
 from tests.openai_server import Reply, completion, problem, prompt_of, serving
 from tests.services import running, text
@@ -123,6 +123,8 @@ def holding(gate: threading.Event, *authors: object) -> Callable[[dict[str, Any]
         prompt = prompt_of(request)
         if prompt.startswith("You write *procedures*"):
             return replace(completion(left.pop(0) if len(left) > 1 else left[0]), wait=gate)
+        if prompt.startswith("You help a reasoning cache"):
+            return completion(NO_ALIAS)
         if prompt.startswith("You verify procedures"):
             return completion(implementation())
         numbers = range(1, prompt.count("Sentence A") + 1)

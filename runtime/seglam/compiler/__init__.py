@@ -11,7 +11,7 @@ from seglam.compiler.endpoints import Endpoint, SettingsError, endpoint_of
 from seglam.compiler.model import Completion, Failure, Model, ModelFailed, NoRecording, Prompt, Question
 from seglam.compiler.negative import NegativeIndex
 from seglam.compiler.recordings import RecordedModel, Recorder, RecordingError
-from seglam.compiler.results import Compilation, Evidence, Gate, Missed, ModelCall, Negative, Outcome
+from seglam.compiler.results import Case, Compilation, Evidence, Gate, Missed, ModelCall, Must, Negative, Outcome
 from seglam.compiler.running import Bench
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bench",
     "Budget",
+    "Case",
     "Compilation",
     "Compiler",
     "Completion",
@@ -32,6 +33,7 @@ __all__ = [
     "ModelCall",
     "ModelFailed",
     "Models",
+    "Must",
     "Negative",
     "NegativeIndex",
     "NoRecording",

@@ -11,13 +11,21 @@ from pydantic import ValidationError
 
 from seglam import telemetry
 from seglam.compiler import gates
-from seglam.compiler.assemble import document_of, extended, grew, with_examples, with_request, without_members
+from seglam.compiler.aliases import candidates
+from seglam.compiler.assemble import UNKNOWN, document_of, extended, grew, with_examples, with_request, without_members
 from seglam.compiler.budget import Budget, BudgetExceeded, Spending
 from seglam.compiler.gates.differential import answer_name, exemplars_of
 from seglam.compiler.model import Failure, Model, ModelFailed, NoRecording, Prompt, Question, R
 from seglam.compiler.negative import readable
-from seglam.compiler.prompting import author_prompt, contrasts_prompt, implementation_prompt, repair_prompt
+from seglam.compiler.prompting import (
+    alias_prompt,
+    author_prompt,
+    contrasts_prompt,
+    implementation_prompt,
+    repair_prompt,
+)
 from seglam.compiler.replies import (
+    AliasReply,
     AuthorReply,
     ContrastsReply,
     ExtensionReply,
@@ -28,7 +36,7 @@ from seglam.compiler.replies import (
 from seglam.compiler.results import Compilation, Evidence, Gate, Missed, Negative, Outcome
 from seglam.compiler.running import Bench, answer_of, program_of, serves_on
 from seglam.compiler.signature import signature_of
-from seglam.compiler.subjects import AuthorSubject, ContrastsSubject, ImplementationSubject
+from seglam.compiler.subjects import AliasSubject, AuthorSubject, ContrastsSubject, ImplementationSubject
 from seglam.lookup import Hit, Index, fingerprint
 from seglam.procedures.document import ReasoningProcedure
 from seglam.procedures.patterns import PatternError
@@ -84,6 +92,8 @@ class Compiler:
         bench: sandboxes on two engine builds.
         budget: limits of each compilation.
         choices: sentences that say how this tenant reads contested names, such as "Korea means South Korea".
+        aliases: whether the author is first asked, in a small question, if a miss is another wording of a procedure
+            near it.
         clock: now, with a zone; for expiry dates only.
     """
 
@@ -95,6 +105,7 @@ class Compiler:
         *,
         budget: Budget | None = None,
         choices: Sequence[str] = (),
+        aliases: bool = True,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._author = author
@@ -102,6 +113,7 @@ class Compiler:
         self._bench = bench
         self._budget = budget or Budget()
         self._choices = tuple(choices)
+        self._aliases = aliases
         self._clock = clock
         self._skipped: frozenset[Gate] = frozenset()  # only the check that each gate matters sets it
 
@@ -126,7 +138,7 @@ class Compiler:
             )
 
         try:
-            made = self._attempts(work, progress)
+            made = self._alias(work, progress) or self._attempts(work, progress)
         except BudgetExceeded as problem:
             return result(Outcome.BUDGET, str(problem))
         except ModelFailed as problem:
@@ -151,6 +163,27 @@ class Compiler:
         )
 
     # The author
+
+    def _alias(self, work: _Work, progress: Progress) -> _Made | None:
+        """Patterns for a procedure that computes what was asked, if the author knows one and its patterns pass."""
+        near = candidates(work.missed) if self._aliases else ()
+        if not near:
+            return None
+        progress("asking the author whether it is another wording")
+        prompt = alias_prompt(work.missed, near, self._choices)
+        subject = AliasSubject(work.missed, tuple(each.revision for each in near))
+        try:
+            reply = self._ask(self._author, work, Question("alias", prompt, AliasReply, subject)).extension
+        except NoRecording:
+            return None
+        if reply is None or reply.extend is None:
+            return None
+        try:
+            return self._extension(work, reply.extend, progress)
+        except _Rejected:
+            failed = work.evidence[-1]
+            progress(f"gate {failed.gate} failed: {failed.summary}")
+            return None
 
     def _attempts(self, work: _Work, progress: Progress) -> _Made | NotCompilableReply:
         prompt = author_prompt(work.missed, work.known, self._bench.modules, self._choices)
@@ -195,14 +228,20 @@ class Compiler:
         return self._procedure(work, reply.procedure, progress)
 
     def _procedure(self, work: _Work, reply: ProcedureReply, progress: Progress) -> _Made:
+        withdrawn = work.missed.withdrawn
+        if withdrawn is not None:
+            reply = reply.model_copy(update={"name": withdrawn.name})
         try:
             document = document_of(reply, {revision.name for revision in work.known})
             document, _ = with_examples(document, reply.examples)
+            for case in work.missed.corrections:
+                document = with_request(document, case.request, case.answer or UNKNOWN)
             document = document if document.spec.examples else with_request(document, work.missed.request)
         except (ValidationError, PatternError, ValueProblem) as problem:
             raise self._faulty(work, problem) from None
         document = self._verify(work, document, progress, differential=True)
-        return self._finish(work, document, Outcome.PROPOSED, reply.answer)
+        replaces = withdrawn.digest if withdrawn is not None and document.metadata.name == withdrawn.name else None
+        return self._finish(work, document, Outcome.PROPOSED, reply.answer, replaces)
 
     def _extension(self, work: _Work, reply: ExtensionReply, progress: Progress) -> _Made:
         base = next((revision for revision in work.known if revision.name == reply.procedure), None)
@@ -279,8 +318,9 @@ class Compiler:
         revision, signature = Revision.of(document), signature_of(document.spec)
         request = work.missed.request
         prompt = implementation_prompt(
-            signature, request, bound, self._bench.modules, answer_name(signature), self._choices
-        )
+            signature, request, bound, self._bench.modules, answer_name(signature), self._choices,
+            corrections=work.missed.corrections,
+        )  # fmt: skip
         question = Question("implementation", prompt, ImplementationReply, ImplementationSubject(signature, request))
         if base is not None and base.spec.code != revision.spec.code:
             regression = gates.regression(base, revision, self._bench)
@@ -311,7 +351,10 @@ class Compiler:
         direct: str | None,
         replaces: str | None = None,
     ) -> _Made:
-        """Answer the request that missed with the verified code."""
+        """Keep what is known, and answer the request that missed with the verified code."""
+        if work.missed.cases:
+            with telemetry.gate(Gate.EXAMPLES):
+                work.record(gates.cases(document, work.missed.cases, self._bench))
         revision = Revision.of(document)
         found = _find(document, work)
         if not isinstance(found, Hit):

@@ -44,8 +44,10 @@ class Fitting:
         if index is None or not _hits(index, request):
             return None
         (own,) = index
-        # If its code is active already, this reply is not what the request lacks.
-        return None if self._core(own) in map(self._core, subject.known) else reply
+        # If its code is active already, or was withdrawn, this reply is not what the request lacks.
+        withdrawn = subject.missed.withdrawn
+        useless = subject.known if withdrawn is None else (*subject.known, withdrawn)
+        return None if self._core(own) in map(self._core, useless) else reply
 
     def _extension(
         self, name: str, reply: AuthorReply, extension: ExtensionReply, base: str | None, subject: AuthorSubject

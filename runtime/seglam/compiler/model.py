@@ -34,8 +34,8 @@ class Prompt:
 class Question(Generic[Reply]):
     """One question.
 
-    `purpose` is author, repair, implementation or contrasts. `subject` is what is asked about, as data: a recorded
-    model decides by it which recording fits; a live one reads the prompt only.
+    `purpose` is alias, author, repair, implementation or contrasts. `subject` is what is asked about, as data: a
+    recorded model decides by it which recording fits; a live one reads the prompt only.
     """
 
     purpose: str

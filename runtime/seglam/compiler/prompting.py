@@ -17,9 +17,10 @@ import jinja2
 from pydantic import BaseModel
 
 from seglam.compiler.model import Prompt
-from seglam.compiler.replies import AuthorReply, ContrastsReply, ImplementationReply
-from seglam.compiler.results import Missed
+from seglam.compiler.replies import AliasReply, AuthorReply, ContrastsReply, ImplementationReply
+from seglam.compiler.results import Case, Missed
 from seglam.compiler.signature import Signature, signature_of
+from seglam.lookup import Near
 from seglam.procedures.patterns import shared_rules
 from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
@@ -31,6 +32,7 @@ MAX_SHOWN_VALUES = 60
 KEPT_AROUND = 60
 CODES_SHOWN = 1
 MAX_SHOWN_CODE = 12_000
+MAX_CORRECTIONS = 8
 
 
 @cache
@@ -81,6 +83,25 @@ def author_prompt(
         reason=missed.miss.explanation,
         context=sorted(missed.request.context.items()),
         alike=missed.alike,
+        withdrawn=None if missed.withdrawn is None else _near(missed.withdrawn, "", shows_code=True),
+        corrections=_corrections(missed.corrections),
+        alike_mark=_mark("\n".join(missed.alike)),
+        mark=_mark(missed.request),
+        **_request(missed.request),
+    )
+
+
+def alias_prompt(missed: Missed, near: Sequence[Near], choices: Sequence[str] = ()) -> Prompt:
+    """Ask whether a request is another wording of a procedure near it, and for the patterns that it lacks."""
+    return _render(
+        "alias.md",
+        AliasReply,
+        rules=shared_rules(),
+        near=[_near(each.revision, each.difference, shows_code=False) for each in near],
+        choices=choices,
+        alike=missed.alike,
+        withdrawn=None if missed.withdrawn is None else _near(missed.withdrawn, "", shows_code=True),
+        corrections=_corrections(missed.corrections),
         alike_mark=_mark("\n".join(missed.alike)),
         mark=_mark(missed.request),
         **_request(missed.request),
@@ -102,8 +123,14 @@ def implementation_prompt(
     modules: Sequence[str],
     answer_name: str,
     choices: Sequence[str] = (),
+    *,
+    corrections: Sequence[Case] = (),
 ) -> Prompt:
-    """Ask a verifier for its own implementation; it never sees the author's code."""
+    """Ask a verifier for its own implementation; it never sees the author's code.
+
+    Args:
+        corrections: requests whose right answer is known since an earlier procedure answered them wrongly.
+    """
     names = list(signature.arguments)
     return _render(
         "implementation.md",
@@ -124,8 +151,9 @@ def implementation_prompt(
         ],
         returns=signature.returns_line,
         choices=choices,
-        request=request.text if request.text is not None else _json(request.value),
+        request=_request_text(request),
         inputs=sorted(request.inputs.items()),
+        corrections=_corrections(corrections),
     )
 
 
@@ -210,6 +238,22 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1, default=str)
 
 
+def _corrections(known: Sequence[Case]) -> list[dict[str, str]]:
+    return [
+        {
+            "request": _request_text(case.request),
+            "right": case.answer or "",
+            "wrong": case.wrong or "",
+            "mark": _mark(case.request, case.answer, case.wrong),
+        }
+        for case in known[:MAX_CORRECTIONS]
+    ]
+
+
+def _request_text(request: Request) -> str:
+    return request.text if request.text is not None else _json(request.value)
+
+
 def _near(revision: Revision, difference: str, *, shows_code: bool) -> dict[str, Any]:
     spec = revision.spec
     return {
@@ -217,6 +261,7 @@ def _near(revision: Revision, difference: str, *, shows_code: bool) -> dict[str,
         "name": revision.name,
         "summary": spec.summary,
         "signature": str(signature_of(spec)),
+        "returns": spec.returns.description or spec.returns.type,
         "difference": difference,
         "patterns": [pattern.text for pattern in spec.match.patterns or ()],
         "rules": [

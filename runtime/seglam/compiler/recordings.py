@@ -4,8 +4,9 @@
     DIRECTORY/verifier/*.json    replies of verifiers: implementations and judgements of contrasts
 
 Which recording is used is decided by what it says, never by a label. An author's is used only if its *own patterns*
-bind the request that missed; an extension also only if the code it was made for is active. A verifier's implementation
-is used only for the very signature that it was asked for, and a judgement only for the very pair of sentences.
+bind the request that missed; an extension or another wording also only if the code it was made for is active. A
+verifier's implementation is used only for the very signature that it was asked for, and a judgement only for the very
+pair of sentences.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from seglam.compiler.assemble import core_digest
 from seglam.compiler.budget import Allowance
 from seglam.compiler.fitting import Fitting
 from seglam.compiler.model import Completion, Model, NoRecording, Question, R
-from seglam.compiler.replies import AuthorReply, ContrastsReply, ImplementationReply, JudgementReply
+from seglam.compiler.replies import AliasReply, AuthorReply, ContrastsReply, ImplementationReply, JudgementReply
 from seglam.compiler.results import ModelCall
 from seglam.compiler.signature import Signature
 from seglam.compiler.subjects import (
+    AliasSubject,
     AuthorSubject,
     ContrastsSubject,
     ImplementationSubject,
@@ -65,6 +67,16 @@ class AuthorRecording(_File):
     reply: AuthorReply
 
 
+class AliasRecording(_File):
+    """A reply about another wording. `base` names the code of the procedure that it adds patterns to."""
+
+    role: Literal["author"] = "author"
+    purpose: Literal["alias"] = "alias"
+    request: dict[str, Any] = Field(description="The request that missed.")
+    base: str | None = None
+    reply: AliasReply
+
+
 class ImplementationRecording(_File):
     """A verifier's implementation, and the signature that was asked for as canonical JSON."""
 
@@ -85,11 +97,12 @@ class ContrastsRecording(_File):
     reply: ContrastsReply
 
 
-Recording = AuthorRecording | ImplementationRecording | ContrastsRecording
+Recording = AuthorRecording | AliasRecording | ImplementationRecording | ContrastsRecording
 T = TypeVar("T", bound=_File)
 _KINDS: dict[tuple[str, str], type[_File]] = {
     ("author", "author"): AuthorRecording,
     ("author", "repair"): AuthorRecording,
+    ("author", "alias"): AliasRecording,
     ("verifier", "implementation"): ImplementationRecording,
     ("verifier", "contrasts"): ContrastsRecording,
 }
@@ -117,6 +130,7 @@ class RecordedModel:
         authors = _only(recordings, AuthorRecording)
         # The first that was recorded comes first: later ones were written beside what it became.
         self._authors = dict(sorted(authors.items(), key=lambda item: (item[1].recorded, item[0])))
+        self._aliases = _only(recordings, AliasRecording)
         self._implementations = _only(recordings, ImplementationRecording)
         self._contrasts = _only(recordings, ContrastsRecording)
         self._fitting = Fitting()
@@ -132,6 +146,9 @@ class RecordedModel:
         if isinstance(subject, AuthorSubject):
             name, author, reply = self._author(subject)
             return self._completion(question, reply, name, author)
+        if isinstance(subject, AliasSubject):
+            name, alias, other = self._alias(subject)
+            return self._completion(question, other, name, alias)
         if isinstance(subject, ImplementationSubject):
             name, implementation = self._implementation(subject.signature)
             return self._completion(question, implementation.reply, name, implementation)
@@ -150,7 +167,9 @@ class RecordedModel:
             elapsed_ms=0.0,
             recording=f"{name}: {recording.origin}",
         )
-        wording = request_from_json(recording.request) if isinstance(recording, AuthorRecording) else None
+        wording = (
+            request_from_json(recording.request) if isinstance(recording, AuthorRecording | AliasRecording) else None
+        )
         return Completion(reply, (call,), wording)
 
     def _author(self, subject: AuthorSubject) -> tuple[str, AuthorRecording, AuthorReply]:
@@ -161,6 +180,15 @@ class RecordedModel:
                     if reply is not None and reply not in subject.earlier:
                         return name, recording, reply
         raise NoRecording("no recorded completion's own patterns bind the request")
+
+    def _alias(self, subject: AliasSubject) -> tuple[str, AliasRecording, AliasReply]:
+        asked = AuthorSubject(subject.missed, subject.near)
+        for name, recording in self._aliases.items():
+            reply = recording.reply.extension
+            fitting = reply and self._fitting.fit(name, reply, recording.base, asked)
+            if fitting and fitting.extend is not None:
+                return name, recording, recording.reply.model_copy(update={"procedure": fitting.extend.procedure})
+        raise NoRecording("no recorded wording binds the request")
 
     def _implementation(self, signature: Signature) -> tuple[str, ImplementationRecording]:
         wanted = signature.canonical
@@ -250,6 +278,9 @@ class Recorder:
         if isinstance(subject, AuthorSubject):
             base = _base_of(completion.output, subject.known)
             own = {"request": request_as_json(subject.missed.request), **({"base": base} if base else {})}
+        elif isinstance(subject, AliasSubject):
+            base = _base_of(completion.output, subject.near)
+            own = {"request": request_as_json(subject.missed.request), **({"base": base} if base else {})}
         elif isinstance(subject, ImplementationSubject):
             own = {"request": request_as_json(subject.request), "signature": subject.signature.canonical}
         else:
@@ -259,7 +290,10 @@ class Recorder:
 
 
 def _base_of(reply: BaseModel, known: Iterable[Revision]) -> str | None:
-    if not isinstance(reply, AuthorReply) or reply.extend is None:
+    if isinstance(reply, AliasReply):
+        name = reply.procedure
+    elif isinstance(reply, AuthorReply) and reply.extend is not None:
+        name = reply.extend.procedure
+    else:
         return None
-    name = reply.extend.procedure
     return next((core_digest(each.spec) for each in known if each.name == name), None)

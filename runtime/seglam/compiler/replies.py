@@ -130,6 +130,28 @@ class AuthorReply(_Reply):
         return self
 
 
+class AliasReply(_Reply):
+    """Patterns that a known procedure lacks; none if no procedure computes what was asked."""
+
+    procedure: ResourceName | None = None
+    patterns: list[Line | PatternReply] = Field(default_factory=list, max_length=64)
+    why: str = ""
+
+    @model_validator(mode="after")
+    def _names_both_or_none(self) -> Self:
+        if (self.procedure is None) != (not self.patterns):
+            raise ValueError("give the procedure's name and its new patterns, or null and none")
+        return self
+
+    @property
+    def extension(self) -> AuthorReply | None:
+        """The same as an author's reply; None if nothing is added."""
+        if self.procedure is None:
+            return None
+        extend = ExtensionReply(procedure=self.procedure, patterns=self.patterns)
+        return AuthorReply(decision="extend", extend=extend)
+
+
 class CaseReply(_Part):
     """A case that can be checked by hand."""
 

@@ -12,6 +12,7 @@ from seglam.compiler.replies import ImplementationReply
 from seglam.lookup.results import Miss
 from seglam.procedures.document import ReasoningProcedure
 from seglam.procedures.request import Request
+from seglam.procedures.revision import Revision
 
 
 class Outcome(StrEnum):
@@ -50,8 +51,9 @@ class Evidence:
 class ModelCall:
     """One call of a model, or one recorded completion standing in for it.
 
-    `role` is author or verifier; `purpose` is author, repair, implementation, contrasts or direct-answer. `recording`
-    says where a recorded completion came from, and is None when a model was called. Tokens are the endpoint's count.
+    `role` is author or verifier; `purpose` is alias, author, repair, implementation, contrasts or direct-answer.
+    `recording` says where a recorded completion came from, and is None when a model was called. Tokens are the
+    endpoint's count.
     """
 
     role: str
@@ -81,18 +83,52 @@ class Negative:
     parameters: tuple[Mapping[str, str], ...] = ()  # {"name", "type"} each
 
 
+class Must(StrEnum):
+    """What a new document must do with a request whose right outcome is known."""
+
+    ANSWER = "answer"  # match it and give the answer
+    BIND = "bind"  # match it, with whatever answer
+    AGREE = "agree"  # give the answer if it matches
+    MISS = "miss"  # not match it
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request whose right outcome is known.
+
+    Attributes:
+        answer: canonical text; None where none is stated.
+        wrong: what a revision that was withdrawn answered to it; models are told of such cases.
+    """
+
+    request: Request
+    must: Must
+    answer: str | None = None
+    wrong: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Missed:
     """A request that missed, and why.
 
     `alike` are texts of other requests of the tenant that missed lately and may be of the same type: several people's
     words teach more than one sentence. The author sees them; nothing is decided by them.
+
+    `withdrawn` is a revision that was quarantined and would have answered the request: what is written now takes its
+    name and its place. `cases` are what is known of this type and others; what is written now must keep all of them.
     """
 
     request: Request
     miss: Miss
     tenant: str = "default"
     alike: tuple[str, ...] = ()
+    withdrawn: Revision | None = None
+    cases: tuple[Case, ...] = ()
+
+    @property
+    def corrections(self) -> tuple[Case, ...]:
+        """The cases that a withdrawn revision answered wrongly and that state the right answer."""
+        return tuple(case for case in self.cases if case.wrong is not None and case.must is Must.ANSWER)
 
 
 @dataclass(frozen=True, slots=True)

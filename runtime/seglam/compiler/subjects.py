@@ -23,6 +23,14 @@ class AuthorSubject:
 
 
 @dataclass(frozen=True, slots=True)
+class AliasSubject:
+    """A request that missed, and the active revisions that it may be another wording of."""
+
+    missed: Missed
+    near: tuple[Revision, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ImplementationSubject:
     """A signature to implement, and a request that it answers."""
 

@@ -1,0 +1,69 @@
+"""A second opinion on one answer: the verifier's recorded implementation beside the procedure's own code.
+
+Nothing is asked of a model. Every call is in a fresh instance, and each side runs on both engine builds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from seglam.compiler.gates.differential import VERIFIER_FUEL, VERIFIER_MEMORY_MIB
+from seglam.compiler.running import Answer, Bench, answers, program_of, tagged_of
+from seglam.procedures.revision import Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What both implementations make of the same arguments.
+
+    Attributes:
+        given: the procedure's answer as canonical text; None if its code gives none.
+        verified: the verifier's; None if it gives none, or if there is no implementation.
+        asked: whether there is an implementation.
+        steady: each side said the same twice, and none ran into a limit.
+        agrees: both gave the same answer, or neither gave one.
+    """
+
+    given: str | None
+    verified: str | None
+    asked: bool
+    steady: bool
+    agrees: bool
+
+
+def opinion(revision: Revision, code: str | None, arguments: Mapping[str, str], bench: Bench) -> Opinion:
+    """Run both implementations twice on arguments as canonical texts. Blocks as long as the limits allow.
+
+    Args:
+        code: the verifier's implementation; None if none is recorded.
+
+    Raises:
+        ValueProblem, KeyError: the arguments are not the revision's.
+    """
+    tagged = [tagged_of(revision, arguments)]
+    own = program_of(revision.spec.code, revision.fuel, revision.memory_mib)
+    mine, again = (answers(sandbox, revision, own, tagged)[0] for sandbox in (bench.first, bench.second))
+    if code is None:
+        return Opinion(mine.text, None, False, _steady(revision, mine, again), False)
+    verifier = program_of(code, VERIFIER_FUEL, max(revision.memory_mib, VERIFIER_MEMORY_MIB))
+    theirs, repeated = (answers(sandbox, revision, verifier, tagged)[0] for sandbox in (bench.first, bench.second))
+    steady = _steady(revision, mine, again) and _steady(revision, theirs, repeated)
+    return Opinion(mine.text, theirs.text, True, steady, same(revision, mine.text, theirs.text))
+
+
+def verified(revision: Revision, code: str, arguments: Mapping[str, str], bench: Bench) -> Answer:
+    """One run of the verifier's implementation. `ValueProblem` and `KeyError` as `opinion`."""
+    program = program_of(code, VERIFIER_FUEL, max(revision.memory_mib, VERIFIER_MEMORY_MIB))
+    return answers(bench.first, revision, program, [tagged_of(revision, arguments)])[0]
+
+
+def same(revision: Revision, left: str | None, right: str | None) -> bool:
+    """Whether two answers are equal as their type compares them; no answer equals none."""
+    if left is None or right is None:
+        return left is right
+    return revision.returns.equal(left, right)
+
+
+def _steady(revision: Revision, once: Answer, twice: Answer) -> bool:
+    return not once.limited and not twice.limited and same(revision, once.text, twice.text)
