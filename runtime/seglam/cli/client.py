@@ -45,17 +45,15 @@ def ask(
     server: str, request: Request, *, only_if_cached: bool, wait_s: float, token: str | None = None
 ) -> dict[str, Any]:
     """`POST /v1/requests`; a miss is an answer too. `token` says who asks."""
-    headers = {"Prefer": f"wait={round(wait_s)}"}
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
+    headers = {"Prefer": f"wait={round(wait_s)}", **_bearer(token)}
     if only_if_cached:
         headers["Cache-Control"] = "only-if-cached"
     return _exchange("POST", server, "/v1/requests", content=body_of(request), headers=headers, wait_s=wait_s)
 
 
-def get(server: str, path: str) -> dict[str, Any]:
-    """`GET` of an address of the API."""
-    return _exchange("GET", server, path)
+def get(server: str, path: str, token: str | None = None) -> dict[str, Any]:
+    """`GET` of an address of the API. `token` says who asks."""
+    return _exchange("GET", server, path, headers=_bearer(token))
 
 
 def post(server: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -69,6 +67,10 @@ def _credentials() -> dict[str, str]:
     if key and (not key.isascii() or not key.isprintable() or " " in key):
         raise CliError("SEGLAM_API_KEY holds no key", "give the text that `seglam keys create` printed", Exit.USAGE)
     return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
 
 
 def body_of(request: Request) -> str:

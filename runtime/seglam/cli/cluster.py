@@ -110,18 +110,7 @@ class ClusterDesk:
         return self._run(lambda client: self._apply(client, digest))
 
     def _run(self, call: Callable[[Client], Awaitable[T]]) -> T:
-        from seglam.cluster import Client, ClusterError, ConfigurationError
-
-        async def run() -> T:
-            async with Client(self._connection, agent=MANAGER) as client:
-                return await call(client)
-
-        try:
-            return asyncio.run(run())
-        except ClusterError as error:
-            raise refused(error) from error
-        except ConfigurationError as error:
-            raise CliError(str(error), "see `kubectl config view`", Exit.MISSING) from error
+        return asked(self._connection, call)
 
     # Reading
 
@@ -192,12 +181,12 @@ class ClusterDesk:
         return {
             **_brief(review),
             "replaces": active if old is not None else None,
-            "document": _document(review.spec.procedure, revision),
+            "document": document_of(review.spec.procedure, revision),
             "evidence": [_evidence(each) for each in revision.status.evidence or ()],
             "engines": list(revision.status.engines or ()),
             "conditions": [each.model_dump(mode="json", by_alias=True) for each in revision.status.conditions or ()],
             "reviews": decisions,
-            "previous": _document(review.spec.procedure, old) if old is not None else None,
+            "previous": document_of(review.spec.procedure, old) if old is not None else None,
         }
 
     # Deciding
@@ -270,6 +259,22 @@ class ClusterDesk:
         return _brief(review)
 
 
+def asked(connection: Connection, call: Callable[[Client], Awaitable[T]]) -> T:
+    """What a call of the API server gives; `CliError` in its words if that fails."""
+    from seglam.cluster import Client, ClusterError, ConfigurationError
+
+    async def run() -> T:
+        async with Client(connection, agent=MANAGER) as client:
+            return await call(client)
+
+    try:
+        return asyncio.run(run())
+    except ClusterError as error:
+        raise refused(error) from error
+    except ConfigurationError as error:
+        raise CliError(str(error), "see `kubectl config view`", Exit.MISSING) from error
+
+
 async def _whoami(client: Client) -> str:
     from seglam.cluster.kinds import SELF_SUBJECT_REVIEW
 
@@ -323,7 +328,8 @@ def _brief(review: ProcedureReview) -> Json:
     }
 
 
-def _document(name: str, revision: ProcedureRevision) -> Json:
+def document_of(name: str, revision: ProcedureRevision) -> Json:
+    """A revision's text as the procedure's document."""
     spec = revision.spec.document.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {
         "apiVersion": "seglam.dev/v1alpha1",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, text
 
 from seglam.gateway.answers import AnswerLog, AnswerSettings, Records, answer_id
 from seglam.gateway.outcomes import Answer, Outcome, Stage
+from tests.postgres import Postgres
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -21,9 +22,16 @@ def answer(number: int, **more: object) -> Answer:
     return Answer(f"{number:032x}", Outcome.HIT, Stage.RUN, **made)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[AnswerLog]:
-    made = AnswerLog(AnswerSettings.of(tmp_path, {"SEGLAM_ANSWERS": "3", "SEGLAM_ANSWERS_RATE": "5"}))
+def logging(tmp_path: Path, url: str = "") -> AnswerLog:
+    given = {"SEGLAM_ANSWERS": "3", "SEGLAM_ANSWERS_RATE": "5", "SEGLAM_LEDGER_URL": url}
+    return AnswerLog(AnswerSettings.of(tmp_path, given))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnswerLog]:
+    """A record in a file, and in a PostgreSQL."""
+    url = request.getfixturevalue("postgres").create() if request.param == "postgresql" else ""
+    made = logging(tmp_path, url)
     yield made
     made.close()
 
@@ -65,12 +73,15 @@ def test_more_than_may_wait_is_counted_and_not_recorded(log: AnswerLog) -> None:
     assert log.get(f"{5:032x}", "shop") is None
 
 
-def test_what_is_too_old_goes(tmp_path: Path, log: AnswerLog) -> None:
+def test_what_is_too_old_goes(log: AnswerLog) -> None:
     log.add(answer(1), "shop")
     log.flush()
-    with closing(sqlite3.connect(tmp_path / "answers.sqlite3")) as database:
-        database.execute("UPDATE answers SET at = at - 31 * 86400 * 1000000")
-        database.commit()
+
+    def age(connection: Connection) -> None:
+        connection.execute(text("UPDATE answers SET at = at - 31 * CAST(86400000000 AS BIGINT)"))
+        connection.commit()
+
+    log.read(age)
     for number in range(2, 5):
         log.add(answer(number), "other")
     log.flush()
@@ -97,6 +108,28 @@ def test_a_batch_that_is_written_again_counts_once(log: AnswerLog) -> None:
     assert len(Records(log.settings).of_revision(DIGEST)) == 1
 
 
+def test_replicas_share_one_record_from_their_start(postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.create()
+    logs = [logging(tmp_path, url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        for number, log in enumerate(logs):
+            log.add(answer(number), "shop")
+        for done in [threads.submit(log.flush) for log in logs]:  # each makes the tables if nobody did
+            done.result()
+    for log in logs:
+        assert [log.get(f"{number:032x}", "shop") is not None for number in range(4)] == [True] * 4
+        log.close()
+
+
+def test_a_database_that_does_not_answer_keeps_nobody_waiting_for_long(tmp_path: Path) -> None:
+    said: list[str] = []
+    log = AnswerLog(AnswerSettings("postgresql://seglam:secret@127.0.0.1:1/ledger"), said.append)
+    log.add(answer(1), "shop")
+    assert log.get(f"{1:032x}", "shop") is not None, "what waits is known all the same"
+    log.close()
+    assert "1 answers are not recorded" in said[-1] and "secret" not in "".join(said)
+
+
 def test_nothing_is_recorded_where_none_is_to_be_kept(tmp_path: Path) -> None:
     log = AnswerLog(AnswerSettings.of(tmp_path, {"SEGLAM_ANSWERS": "0"}))
     log.add(answer(1), "shop")
@@ -105,7 +138,7 @@ def test_nothing_is_recorded_where_none_is_to_be_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("written", "found"),
     [
         ("0" * 32, "0" * 32),
         ("chatcmpl-" + "ab" * 16, "ab" * 16),
@@ -116,8 +149,8 @@ def test_nothing_is_recorded_where_none_is_to_be_kept(tmp_path: Path) -> None:
         ("", None),
     ],
 )
-def test_ids_of_answers_as_apis_write_them(text: str, found: str | None) -> None:
-    assert answer_id(text) == found
+def test_ids_of_answers_as_apis_write_them(written: str, found: str | None) -> None:
+    assert answer_id(written) == found
 
 
 def test_settings_that_cannot_be_used_are_named(tmp_path: Path) -> None:

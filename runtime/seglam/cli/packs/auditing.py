@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seglam.cli.exits import CliError, Exit
+from seglam.cli.links import WORDS, say_checks, say_import
 from seglam.cli.opening import DataDir
 from seglam.cli.output import Json, Output, one_line, visible
 from seglam.cli.packs.options import ConfigDir, Offline, Pack, Registry, Roots
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from seglam.packs.trust.examination import Examined
     from seglam.packs.trust.roots import TrustRoot
 
-WORDS = 600
 SHOWN = 3
 
 
@@ -86,7 +86,7 @@ def own_root(places: Places) -> list[TrustRoot]:
 def imported(places: Places, digest: str) -> list[dict[str, Any]]:
     """What the store says about imports of a pack, each procedure with its last answers here; nothing where no store
     is."""
-    from seglam.cli.trace import answers_of
+    from seglam.cli.recorded import answers_of
     from seglam.gateway.store import StoreError
     from seglam.gateway.store.reading import imports
 
@@ -132,8 +132,7 @@ def _say(out: Output, audited: Chain, where: str, imports: list[dict[str, Any]])
                 f"{len(summary.input_attestations)} statements; {visible(summary.verifier.id, 200)}")  # fmt: skip
     for row in imports:
         out.say("\nImported here", style="bold")
-        out.say(f"  by {one_line(row['importer'])} at {row['at'][:19]}, policy {one_line(row['policy'])}, "
-                f"approval {row['approval']}")  # fmt: skip
+        say_import(out, row)
         if row["waiver"]:
             out.say(f"  expired metadata was believed: {one_line(row['waiver'], WORDS)}")
         for procedure in row["procedures"]:
@@ -145,15 +144,7 @@ def _say(out: Output, audited: Chain, where: str, imports: list[dict[str, Any]])
         out.say("\nNot counted", style="bold")
     for each in ignored:
         out.say(f"  {each.claimed or 'unknown'} {each.digest[:19]}: {one_line(each.words, WORDS)} ({each.code})")
-    out.say("\nChecked", style="bold")
-    for check in audited.checks:
-        mark, style = ("holds ", "green") if check.passed else ("BROKEN", "red")
-        out.say(f"  {mark}  {visible(check.link)}: {one_line(check.words, WORDS)}", style=style)
-    broken = sum(not check.passed for check in audited.checks)
-    if broken:
-        out.say(f"{broken} of {len(audited.checks)} links do not hold", style="bold red")
-    else:
-        out.say(f"all {len(audited.checks)} links hold", style="bold green")
+    say_checks(out, audited.checks)
 
 
 def _title(out: Output, what: str, each: Examined) -> None:

@@ -19,11 +19,13 @@ from sqlalchemy.pool import NullPool
 
 from seglam.gateway.answers.records import MAX_REASON, Recorded, answers, metadata, stamp
 from seglam.gateway.answers.settings import AnswerSettings
+from seglam.gateway.ledger.database import in_turn, postgresql
 from seglam.gateway.outcomes import Answer
 
 T = TypeVar("T")
 
 FLUSH_S = 1.0
+CONNECTIONS = 4
 PRUNE_ROWS = 1_000
 """After how many new rows old ones are looked for."""
 DAY_US = 86_400_000_000
@@ -128,9 +130,13 @@ class AnswerLog:
                 reported = True
 
     def _make(self) -> None:
-        if not self._made:
-            metadata.create_all(self._engine)
-            self._made = True
+        if self._made:
+            return
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                in_turn(connection)
+            metadata.create_all(connection)
+        self._made = True
 
     def _prune(self, connection: Connection, written: Sequence[_Row]) -> None:
         """Delete what is too old, and of each tenant just written what is too much: one never displaces another's."""
@@ -187,7 +193,7 @@ def _words(error: SQLAlchemyError) -> str:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=2, max_overflow=2, pool_pre_ping=True)
+        return postgresql(url, CONNECTIONS)
     engine = create_engine(url, connect_args={"timeout": 5.0}, poolclass=NullPool)
 
     @event.listens_for(engine, "connect")

@@ -10,6 +10,7 @@ from sqlalchemy.pool import NullPool
 from seglam.gateway.answers.log import find, of_revision
 from seglam.gateway.answers.records import Recorded, answers
 from seglam.gateway.answers.settings import AnswerSettings
+from seglam.gateway.ledger.database import postgresql
 
 
 class Records:
@@ -41,7 +42,7 @@ class Records:
 
 def _reading(url: str) -> Engine:
     if not url.startswith("sqlite:///"):
-        return create_engine(url, pool_size=1)
+        return postgresql(url, 1)
     path = Path(url.removeprefix("sqlite:///"))
     if not path.is_file():
         return create_engine(url, poolclass=NullPool)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import Session, create_engine
@@ -48,9 +48,8 @@ class Ledgerbase:
     """
 
     def __init__(self, url: str) -> None:
-        found = _url(url)
-        self.place = found.render_as_string(hide_password=True)
-        self._engine = create_engine(found, **_options(found))
+        self._engine = postgresql(url, CONNECTIONS)
+        self.place = self._engine.url.render_as_string(hide_password=True)
         self._prepared = False
         self._turn = threading.Lock()
 
@@ -75,7 +74,7 @@ class Ledgerbase:
         if self._prepared:
             return
         with self._turn, self._clear(), self._engine.begin() as connection:
-            connection.execute(select(func.pg_advisory_xact_lock(_TURN)))
+            in_turn(connection)
             LEDGER.create_all(connection)
             found = connection.execute(select(func.max(SCHEMA.c.version))).scalar()
             if found is None:
@@ -97,6 +96,23 @@ class Ledgerbase:
             raise unreachable(self.place, type(getattr(error, "orig", None) or error).__name__) from error
 
 
+def postgresql(address: str, connections: int) -> Engine:
+    """An engine that waits `WAIT_S` at most for a connection, a lock or a statement. `LedgerAddressInvalid`."""
+    url = _url(address)
+    limit = WAIT_S * 1000
+    options = f"-c lock_timeout={limit} -c statement_timeout={limit} -c timezone=UTC"
+    arguments: dict[str, Any] = {"connect_timeout": WAIT_S, "options": options, "application_name": "seglam-gateway"}
+    given = {name: value for name, value in arguments.items() if name not in url.query}
+    return create_engine(
+        url, connect_args=given, pool_size=connections, max_overflow=0, pool_timeout=WAIT_S, pool_pre_ping=True
+    )
+
+
+def in_turn(connection: Connection) -> None:
+    """Wait until no other replica makes tables; until this transaction ends."""
+    connection.execute(select(func.pg_advisory_xact_lock(_TURN)))
+
+
 def _url(address: str) -> URL:
     try:
         url = make_url(address)
@@ -110,17 +126,3 @@ def _url(address: str) -> URL:
             "give postgresql://USER:PASSWORD@HOST/DATABASE, or leave it out on one machine"
         )
     return url.set(drivername="postgresql+psycopg")
-
-
-def _options(url: URL) -> dict[str, Any]:
-    limit = WAIT_S * 1000
-    options = f"-c lock_timeout={limit} -c statement_timeout={limit} -c timezone=UTC"
-    arguments: dict[str, Any] = {"connect_timeout": WAIT_S, "options": options, "application_name": "seglam-gateway"}
-    given = {name: value for name, value in arguments.items() if name not in url.query}
-    return {
-        "connect_args": given,
-        "pool_size": CONNECTIONS,
-        "max_overflow": 0,
-        "pool_timeout": WAIT_S,
-        "pool_pre_ping": True,
-    }
