@@ -74,7 +74,7 @@ def peers_python() -> Path:
 
 
 @contextmanager
-def _peers(names: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+def peers_process(names: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [str(peers_python()), "-m", "benchmarks.peers", *names]
     process = subprocess.Popen(
@@ -92,7 +92,7 @@ def peers(pairs: Sequence[Pair], names: Sequence[str] = PEERS) -> Mapping[str, l
     """What caches of answers serve that hold the answers of all first requests; attached files belong to the text."""
     found: dict[str, list[Served]] = {name: [] for name in names}
     first = {pair.first + _attached(pair, first=True): pair.first_answer for pair in pairs}
-    with _peers(names) as process:
+    with peers_process(names) as process:
         assert process.stdin and process.stdout
         for question, answer in first.items():
             process.stdin.write(json.dumps({"put": question, "answer": answer}) + "\n")

@@ -1,7 +1,7 @@
 """`python -m benchmarks.peers PEER ...`: fill caches and ask them; JSON lines in, JSON lines out.
 
-In: {"put": question, "answer": text} or {"get": question}. Out: one line for each `get`, {"PEER": answer or null, ...}
-and, with --times, {"seconds": {"PEER": ...}} of that call in it.
+In: {"put": question, "answer": text}, for some of them with "peers": [PEER, ...], or {"get": question}. Out: one line
+for each `get`, {"PEER": answer or null, ...} and, with --times, {"seconds": {"PEER": ...}} of that call in it.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def main(arguments: list[str]) -> int:
     for line in sys.stdin:
         asked = json.loads(line)
         if "put" in asked:
-            for each in caches.values():
-                each.put(asked["put"], asked["answer"])
+            for name in asked.get("peers", caches):
+                caches[name].put(asked["put"], asked["answer"])
             continue
         found: dict[str, object] = {}
         seconds = {}

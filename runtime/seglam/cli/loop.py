@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seglam.gateway.service import Service
     from seglam.gateway.settings import Settings
     from seglam.gateway.store import CallRow
+    from seglam.procedures import Revision
 
 WAIT_S = 7200.0
 """A compilation has a budget of its own, which ends sooner."""
@@ -93,6 +94,11 @@ class Loop:
             run_us=answer.timings.run_us,
             calls=calls,
         )
+
+    @property
+    def active(self) -> list[Revision]:
+        """What is served by now."""
+        return list(self._service.index)
 
     def _begin_with(self, path: Path) -> None:
         """Serve the documents of a file or directory; `CliError` at the first fault."""
