@@ -26,23 +26,21 @@ class Threshold:
 
     def __init__(self, encode: Callable[[str], Vector], threshold: float) -> None:
         self._encode, self._threshold = encode, threshold
-        self._vectors: list[Vector] = []
         self._answers: list[str] = []
-        self._matrix: Vector | None = None
+        self._vectors = np.empty((1024, WIDTH), dtype=np.float32)
 
     def put(self, question: str, answer: str) -> None:
         """See `AnswerCache.put`."""
-        self._vectors.append(self._encode(question))
+        if len(self._answers) == len(self._vectors):
+            self._vectors = np.concatenate([self._vectors, np.empty_like(self._vectors)])
+        self._vectors[len(self._answers)] = self._encode(question)
         self._answers.append(answer)
-        self._matrix = None
 
     def get(self, question: str) -> str | None:
         """See `AnswerCache.get`."""
         if not self._answers:
             return None
-        if self._matrix is None:
-            self._matrix = np.stack(self._vectors)
-        scores = self._matrix @ self._encode(question)
+        scores = self._vectors[: len(self._answers)] @ self._encode(question)
         best = int(scores.argmax())
         return self._answers[best] if scores[best] >= self._threshold else None
 

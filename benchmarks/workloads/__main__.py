@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.machine import circumstances
 from benchmarks.near_miss.judged import write
-from benchmarks.near_miss.served import PROCEDURES, NoPeers
+from benchmarks.near_miss.served import PEERS, PROCEDURES, NoPeers
 from benchmarks.report import RESULTS
 from benchmarks.workloads import controls, gsm_symbolic, shopping, text2sql
 from benchmarks.workloads.measure import Ours, keep, ours, peers, shares
@@ -39,18 +39,20 @@ class Workload:
         make: the stream from the data's place, a seed and a count.
         recordings: folder of recorded completions; where there is one the start is empty.
         count: requests, where the data does not fix it.
+        peers: caches of answers beside it.
     """
 
     make: Callable[[Path | None, int, int], Stream]
     recordings: str | None = None
     count: int = 0
+    peers: Sequence[str] = PEERS
 
 
 WORKLOADS = {
     "gsm_symbolic": Workload(lambda _, seed, count: gsm_symbolic.stream(seed, count), "gsm_symbolic", 3000),
     "shopping_same": Workload(shopping.same_wording, "shopping", 10_000),
     "shopping_varied": Workload(shopping.varied_wording, "shopping", 10_000),
-    "clinc150": Workload(lambda data, *_: controls.clinc150(data)),
+    "clinc150": Workload(lambda data, *_: controls.clinc150(data), peers=(*PEERS, "cosine-0.60", "cosine-0.70")),
     "gsm8k": Workload(lambda data, *_: controls.gsm8k(data)),
     "bfcl_irrelevance": Workload(lambda data, *_: controls.irrelevance(data)),
     "geography": Workload(lambda data, *_: text2sql.geography(data)),
@@ -99,7 +101,7 @@ def main(arguments: list[str]) -> int:
         "sources": list(stream.sources),
         "facts": dict(stream.facts),
         **_result(found),
-        **_beside(stream, lines, chosen.no_peers),
+        **_beside(stream, lines, () if chosen.no_peers else workload.peers),
     }
     print(table(record))
     if not chosen.no_result:
@@ -155,11 +157,11 @@ def _ratio(part: int, whole: int) -> float | None:
     return round(part / whole, 2) if whole else None
 
 
-def _beside(stream: Stream, lines: Sequence[Line], without: bool) -> dict[str, Any]:
-    if without:
+def _beside(stream: Stream, lines: Sequence[Line], names: Sequence[str]) -> dict[str, Any]:
+    if not names:
         return {"peers": {}, "notes": ["caches of answers were left out"]}
     try:
-        found = peers(stream, lines)
+        found = peers(stream, lines, names)
     except NoPeers as problem:
         return {"peers": {}, "notes": [str(problem)]}
     begin = f"hold {len(stream.given):,} answers at first" if stream.given else "begin empty"

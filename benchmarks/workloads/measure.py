@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.near_miss.served import PEERS, peers_process
+from benchmarks.near_miss.served import peers_process
 from benchmarks.workloads.stream import Line, Stream
 from seglam.cli import report
 from seglam.cli.compare import Unreadable, right
@@ -106,7 +106,7 @@ def keep(documents: Sequence[ReasoningProcedure], directory: Path) -> None:
         (directory / f"{document.metadata.name}.yaml").write_text(dump(document), encoding="utf-8")
 
 
-def peers(stream: Stream, lines: Sequence[Line], names: Sequence[str] = PEERS) -> Mapping[str, dict[str, Shares]]:
+def peers(stream: Stream, lines: Sequence[Line], names: Sequence[str]) -> Mapping[str, dict[str, Shares]]:
     """Caches that keep the right answer of each request that they miss, by cache and by family ("" for all).
 
     A request without a right answer has a reply of its own, which is right for equal texts alone. `NoPeers` where
