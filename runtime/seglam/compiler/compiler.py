@@ -166,12 +166,12 @@ class Compiler:
 
     def _alias(self, work: _Work, progress: Progress) -> _Made | None:
         """Patterns for a procedure that computes what was asked, if the author knows one and its patterns pass."""
-        near = candidates(work.missed) if self._aliases else ()
+        near = candidates(work.missed, work.known) if self._aliases else ()
         if not near:
             return None
         progress("asking the author whether it is another wording")
         prompt = alias_prompt(work.missed, near, self._choices)
-        subject = AliasSubject(work.missed, tuple(each.revision for each in near))
+        subject = AliasSubject(work.missed, near)
         try:
             reply = self._ask(self._author, work, Question("alias", prompt, AliasReply, subject)).extension
         except NoRecording:

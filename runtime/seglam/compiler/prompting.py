@@ -20,7 +20,6 @@ from seglam.compiler.model import Prompt
 from seglam.compiler.replies import AliasReply, AuthorReply, ContrastsReply, ImplementationReply
 from seglam.compiler.results import Case, Missed
 from seglam.compiler.signature import Signature, signature_of
-from seglam.lookup import Near
 from seglam.procedures.patterns import shared_rules
 from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
@@ -91,17 +90,15 @@ def author_prompt(
     )
 
 
-def alias_prompt(missed: Missed, near: Sequence[Near], choices: Sequence[str] = ()) -> Prompt:
+def alias_prompt(missed: Missed, near: Sequence[Revision], choices: Sequence[str] = ()) -> Prompt:
     """Ask whether a request is another wording of a procedure near it, and for the patterns that it lacks."""
     return _render(
         "alias.md",
         AliasReply,
         rules=shared_rules(),
-        near=[_near(each.revision, each.difference, shows_code=False) for each in near],
+        near=[_near(each, "", shows_code=False) for each in near],
         choices=choices,
         alike=missed.alike,
-        withdrawn=None if missed.withdrawn is None else _near(missed.withdrawn, "", shows_code=True),
-        corrections=_corrections(missed.corrections),
         alike_mark=_mark("\n".join(missed.alike)),
         mark=_mark(missed.request),
         **_request(missed.request),
