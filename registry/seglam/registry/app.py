@@ -31,6 +31,7 @@ from seglam.registry.indexing.routes import router as index_router
 from seglam.registry.leases import Leases, owner_name
 from seglam.registry.log_audit import LogAudit
 from seglam.registry.mirror.mirror import Mirror
+from seglam.registry.pages import Marketplace, RegistryCatalogue
 from seglam.registry.publishing import Publishing
 from seglam.registry.publishing.queue import Queue
 from seglam.registry.publishing.steps import Tools
@@ -164,6 +165,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="SEGLAM registry", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.registry = registry
+    app.add_middleware(Marketplace(RegistryCatalogue(registry.parts)).beside)  # within what `install` puts before it
     install(app, registry.parts)
     mirrored = registry.mirror.files if registry.mirror is not None else {}
     own = {settings.origin: DatabaseFiles(registry.database, settings.origin)}

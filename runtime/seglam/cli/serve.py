@@ -87,6 +87,7 @@ def serve(
             described = (*described, f"review console: {_url(listening)}/console; `seglam console` prints a link to it")
         if beside:
             described = (*described, f"registry: {_url(listening)}/api/v1, packs of localhost/")
+            described = (*described, f"marketplace: {_url(listening)}/marketplace")
         _announce(out, listening, described)
         at_work.run(sockets=[listening])
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = "registry"
 ORIGIN = "localhost"
-PATHS = ("/api/v1", "/v2", "/tuf")
+PATHS = ("/api/v1", "/v2", "/tuf", "/marketplace", "/assets")
 """What the registry answers; everything else is the gateway's."""
 
 Scope = MutableMapping[str, Any]

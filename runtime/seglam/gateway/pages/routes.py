@@ -52,7 +52,7 @@ class Console:
         self._sessions = sessions
         self._tokens = tokens
         self._tenant = tenant
-        self._pages = Pages("seglam.gateway.pages", "SEGLAM console", LINKS)
+        self._pages = Pages("seglam.gateway.pages", "SEGLAM console", LINKS, leave=HOME + "/leave")
 
     def app(self) -> Starlette:
         """The application of the pages, the assets' too."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from seglam.web.pages.assets import address
 from seglam.web.pages.sessions import Session
-from seglam.web.pages.visible import visible
+from seglam.web.pages.visible import one_page, visible
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -28,6 +29,9 @@ HEADERS: Mapping[str, str] = {
 }
 """Of every page. Nothing comes from elsewhere, nothing runs that is written into a page, and no site may frame it."""
 
+LONGEST_SEGMENT = 300
+"""Characters of what stands in an address or an attribute; names that have pages are shorter."""
+
 
 class Pages:
     """Renders the templates of a package, beside those that all pages share.
@@ -38,10 +42,14 @@ class Pages:
     Args:
         package: whose directory `templates` holds them.
         title: of the service, in each page's title.
-        links: the pages in the menu, as (address, words).
+        links: the pages in the menu, as (address, words); the first is where one begins.
+        leave: where the form of signing out is sent.
+        public: whether strangers have the menu too.
     """
 
-    def __init__(self, package: str, title: str, links: tuple[tuple[str, str], ...]) -> None:
+    def __init__(
+        self, package: str, title: str, links: tuple[tuple[str, str], ...], *, leave: str, public: bool = False
+    ) -> None:
         loader = ChoiceLoader([PackageLoader(package), PackageLoader("seglam.web.pages")])
         self._environment = Environment(
             loader=loader,
@@ -51,8 +59,16 @@ class Pages:
             lstrip_blocks=True,
             finalize=_shown,
         )
-        self._environment.globals.update(asset=address, title=title, links=links)
-        self._environment.filters.update(listed=_listed, moment=_moment, short=_short, visible=visible)
+        self._environment.globals.update(
+            asset=address, title=title, links=links, leave=leave, public=public, sign_in=None
+        )
+        self._environment.filters.update(
+            field=_field, listed=_listed, moment=_moment, segment=_segment, short=_short, visible=visible
+        )
+
+    def offer(self, sign_in: str) -> None:
+        """Let strangers find where to sign in."""
+        self._environment.globals["sign_in"] = sign_in
 
     def render(
         self, template: str, session: Session | None, status: int = 200, /, *, here: str = "", **values: Any
@@ -62,7 +78,8 @@ class Pages:
         Args:
             here: the menu's address that the page belongs to.
         """
-        text = self._environment.get_template(template).render(session=session, here=here, **values)
+        with one_page():
+            text = self._environment.get_template(template).render(session=session, here=here, **values)
         return HTMLResponse(text, status, HEADERS)
 
 
@@ -87,6 +104,17 @@ def is_local(address: str) -> bool:
 def _shown(value: object) -> object:
     """What a template prints. Markup was made by the template or by a filter of ours."""
     return value if isinstance(value, Markup) else visible(value)
+
+
+def _segment(text: object) -> str:
+    """A text as one segment of an address, or one value of its query. Names that have pages are short."""
+    return quote(str(text)[:LONGEST_SEGMENT].encode("utf-8", "replace"), safe="")
+
+
+def _field(value: object) -> Markup:
+    """A short value of an attribute, which holds no markup: what is not seen is replaced there."""
+    text = str(value)[:LONGEST_SEGMENT]
+    return escape("".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text))
 
 
 def _short(digest: str) -> Markup:

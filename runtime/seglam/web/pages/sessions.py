@@ -35,11 +35,14 @@ class Session:
         user: under which decisions are recorded.
         tenant: whose procedures are shown.
         csrf: what each form of this session holds.
+        issuer, account: who said that it is this user, and its own id of the account; empty where names are stated.
     """
 
     user: str
     tenant: str
     csrf: str
+    issuer: str = ""
+    account: str = ""
 
 
 class Sessions:
@@ -49,20 +52,22 @@ class Sessions:
         key: at least 32 random bytes; a new one ends all sessions.
         secure: whether pages are reached over TLS. The cookie then has the `__Host-` prefix, which no other name of
             the domain can set.
+        name: of the cookie; a session of another name is another service's, also with the same key.
     """
 
-    def __init__(self, key: bytes, *, secure: bool) -> None:
+    def __init__(self, key: bytes, *, secure: bool, name: str = "seglam") -> None:
         if len(key) < KEY_BYTES:
             raise ValueError(f"a key of sessions has at least {KEY_BYTES} bytes")
         self._signer = URLSafeTimedSerializer(
-            key, salt="seglam.session", signer_kwargs={"digest_method": hashlib.sha256}
+            key, salt=f"{name}.session", signer_kwargs={"digest_method": hashlib.sha256}
         )
         self._secure = secure
-        self.cookie = "__Host-seglam" if secure else "seglam"
+        self.cookie = f"__Host-{name}" if secure else name
 
-    def begin(self, response: Response, user: str, tenant: str) -> None:
+    def begin(self, response: Response, user: str, tenant: str, *, issuer: str = "", account: str = "") -> None:
         """Sign somebody in. Every beginning has a new cookie and a new token for forms."""
-        value = self._signer.dumps({"user": user, "tenant": tenant, "csrf": secrets.token_urlsafe(24)})
+        csrf = secrets.token_urlsafe(24)
+        value = self._signer.dumps({"user": user, "tenant": tenant, "csrf": csrf, "issuer": issuer, "account": account})
         # Lax: a link from elsewhere finds its reader signed in, while no other site's form carries the cookie.
         response.set_cookie(
             self.cookie, value, max_age=LASTS_S, httponly=True, samesite="lax", secure=self._secure, path="/"
@@ -81,7 +86,7 @@ class Sessions:
             held = self._signer.loads(value, max_age=LASTS_S)
         except BadSignature:
             return None
-        return Session(held["user"], held["tenant"], held["csrf"])
+        return Session(held["user"], held["tenant"], held["csrf"], held["issuer"], held["account"])
 
 
 async def form_of(request: Request, session: Session) -> FormData:
@@ -89,6 +94,19 @@ async def form_of(request: Request, session: Session) -> FormData:
 
     Raises:
         Problem: 403 if the form is not from a page of this session, 413 if it is too large, 415 for another type.
+    """
+    form = await plain_form(request)
+    given = form.get(_FIELD) or request.headers.get(_HEADER) or ""
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), session.csrf.encode()):
+        raise Problem(403, "form-not-ours", "the form is not from a page of this session; load the page again")
+    return form
+
+
+async def plain_form(request: Request) -> FormData:
+    """A form that changes nothing, so that no session is needed for it.
+
+    Raises:
+        Problem: 403 if another site's page sent it, 413 if it is too large, 415 for another type.
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/x-www-form-urlencoded":
@@ -102,11 +120,7 @@ async def form_of(request: Request, session: Session) -> FormData:
         if len(body) > MAX_FORM:
             raise Problem(413, "body-too-large", f"the form is larger than {MAX_FORM} bytes")
     request._body = bytes(body)  # what form() reads, since the stream can be read once only
-    form = await request.form()
-    given = form.get(_FIELD) or request.headers.get(_HEADER) or ""
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), session.csrf.encode()):
-        raise Problem(403, "form-not-ours", "the form is not from a page of this session; load the page again")
-    return form
+    return await request.form()
 
 
 def same_site(headers: Mapping[str, str]) -> None:

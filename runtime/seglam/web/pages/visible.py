@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import groupby
 
 from markupsafe import Markup, escape
 
 LONGEST = 2_000
 """Characters of one value that a page shows; the API has the whole."""
+MOST = 200_000
+"""Bytes of all values of one page as HTML, so that none grows beyond what a reader can load; templates add theirs."""
 
 # Cc and Cf are control and format characters (bidirectional overrides among them), Cs lone surrogates, Co private use,
 # Cn unassigned, Zl and Zp separators of lines and paragraphs.
@@ -17,25 +24,65 @@ _KEPT = frozenset("\n\t")
 _BLANK = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 
 
+@dataclass
+class _Room:
+    left: int
+
+
+_room: ContextVar[_Room | None] = ContextVar("room", default=None)
+
+
+@contextmanager
+def one_page(most: int = MOST) -> Iterator[None]:
+    """Let all values that are shown meanwhile share the room of one page."""
+    token = _room.set(_Room(most))
+    try:
+        yield
+    finally:
+        _room.reset(token)
+
+
 def visible(value: object, longest: int = LONGEST) -> Markup:
-    """A value as HTML: escaped, hidden characters as their code points, cut after `longest` characters with a note."""
+    """A value as HTML: escaped, hidden characters as their code points, cut with a note after `longest` characters or
+    where the page has no more room."""
     text = str(value)
-    shown = text[:longest]
-    if shown.isascii() and shown.isprintable():
-        parts = escape(shown)
-    else:
-        parts = Markup("").join(_shown(character) for character in shown)
-    if len(text) > longest:
-        parts += Markup('<span class="cut">… {:,} more characters</span>').format(len(text) - longest)
+    room = _room.get()
+    left = room.left if room is not None else None
+    parts, taken = _shown(text[:longest], left)
+    if taken < len(text):
+        parts += Markup('<span class="cut">… {:,} more characters</span>').format(len(text) - taken)
+    if room is not None:
+        room.left = max(0, room.left - len(parts.encode()))
     return parts
 
 
-def _shown(character: str) -> Markup:
-    if character in _KEPT or not _hidden(character):
-        return escape(character)
+def _shown(text: str, most: int | None) -> tuple[Markup, int]:
+    """A text as HTML of at most so many bytes, and how many of its characters that shows."""
+    if text.isascii() and text.isprintable() and (most is None or 5 * len(text) <= most):
+        return escape(text), len(text)
+    parts: list[str] = []
+    taken = size = 0
+    for character, run in groupby(text):
+        count = sum(1 for _ in run)
+        if hidden := character not in _KEPT and _hidden(character):
+            pieces = [_marked(character, count)]
+        else:
+            pieces = [str(escape(character))] * count
+        for piece in pieces:
+            size += len(piece.encode())
+            if most is not None and size > most:
+                return Markup("".join(parts)), taken
+            parts.append(piece)
+            taken += count if hidden else 1
+    return Markup("".join(parts)), taken
+
+
+def _marked(character: str, count: int) -> str:
+    """What stands for a hidden character; a run of one is shown once with its length."""
     code = f"U+{ord(character):04X}"
     name = unicodedata.name(character, "a character that is not seen")
-    return Markup('<span class="hidden-character" title="{} {}">{}</span>').format(code, name.lower(), code)
+    times = f" ×{count}" if count > 1 else ""
+    return Markup('<span class="hidden-character" title="{} {}">{}{}</span>').format(code, name.lower(), code, times)
 
 
 def _hidden(character: str) -> bool:
