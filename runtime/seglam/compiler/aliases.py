@@ -6,7 +6,9 @@ these go through the gates like any extension.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from seglam.compiler.results import Missed
 from seglam.lookup import MissReason
@@ -14,26 +16,27 @@ from seglam.lookup.trie import readings_at
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
 
-ASKED_ABOUT = 3
+ASKED_ABOUT = 4
 """Procedures in one question."""
 
 
 def candidates(missed: Missed, known: Sequence[Revision]) -> tuple[Revision, ...]:
     """Procedures all of whose values can be read somewhere in a request's text, and that take what came with it.
 
-    Those that the lookup found near come first, then those that share the most words with the text, in their summary or
-    patterns. A request that misses for a value, an ambiguity or a guard lacks no wording, and one in a context that
-    binds is of another type.
+    Those that share the rarest words with the text, in their summary or patterns, come first. A request that misses for
+    a value, an ambiguity or a guard lacks no wording, and one in a context that binds is of another type.
     """
     request = missed.request
     if request.text is None or request.bound or missed.miss.reason is not MissReason.UNKNOWN:
         return ()
     text = Text(request.text, request.region)
-    near = {each.revision.digest: each.revision for each in missed.miss.near}
-    shared = {each.digest: len(_words(text.tokens) & _own_words(each)) for each in known if each.digest not in near}
-    others = sorted((each for each in known if shared.get(each.digest)), key=lambda each: -shared[each.digest])
-    found = (each for each in (*near.values(), *others) if _could_be(each, text, bool(request.inputs)))
-    return tuple(each for each, _ in zip(found, range(ASKED_ABOUT), strict=False))
+    asked = _words(text.tokens)
+    shared = {each.digest: _own_words(each) & asked for each in known}
+    having = Counter(word for words in shared.values() for word in words)
+    rank = {digest: sum(1 / having[word] for word in words) for digest, words in shared.items()}
+    likely = sorted((each for each in known if rank[each.digest]), key=lambda each: (-rank[each.digest], each.name))
+    found = (each for each in likely if _could_be(each, text, bool(request.inputs)))
+    return tuple(islice(found, ASKED_ABOUT))
 
 
 def _could_be(revision: Revision, text: Text, with_inputs: bool) -> bool:
