@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,31 @@ class Postgres:
 
     Attributes:
         port: on 127.0.0.1, without a password.
+        password: of those who come from elsewhere.
     """
 
     def __init__(self, directory: Path, port: int) -> None:
         self.directory = directory
         self.port = port
+        self.password = secrets.token_hex(16)
 
     def url(self, database: str) -> str:
         """The address of a database, as the registry takes it."""
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def open(self, data: Path, *networks: str) -> None:
+        """Let others in from these networks, by the password."""
+        lines = "".join(f"host all all {network} scram-sha-256\n" for network in networks)
+        with (data / "pg_hba.conf").open("a") as file:
+            file.write(lines)
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            words = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(USER), sql.Literal(self.password))
+            connection.execute(words)
+            connection.execute("SELECT pg_reload_conf()")
+
+    def seen_from(self, address: str, url: str) -> str:
+        """The address of a database for those whom `open` let in."""
+        return f"postgresql://{USER}:{self.password}@{address}:{self.port}/{url.rpartition('/')[2]}"
 
     def create(self, template: str = "template1") -> str:
         """The address of a new database."""
@@ -59,10 +75,15 @@ class Postgres:
 
 
 @contextmanager
-def cluster(settings: Mapping[str, str] = QUICK) -> Iterator[Postgres]:
+def cluster(
+    settings: Mapping[str, str] = QUICK, *, address: str | None = None, networks: Sequence[str] = ()
+) -> Iterator[Postgres]:
     """Run a cluster. `Unavailable` says why there is none.
 
     Its texts sort as English does, so that a query which relies on the order of bytes without saying so is found out.
+
+    Args:
+        address: another address of this machine to listen on, for those who come from `networks` with the password.
     """
     binaries = _binaries()
     account = _account()
@@ -78,7 +99,7 @@ def cluster(settings: Mapping[str, str] = QUICK) -> Iterator[Postgres]:
             "--encoding UTF8 --locale C --locale-provider icu --icu-locale en-US",
         )
         given = {
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": ",".join(filter(None, ("127.0.0.1", address))),
             "port": str(port),
             "unix_socket_directories": str(directory),
             "max_connections": "200",
@@ -88,7 +109,10 @@ def cluster(settings: Mapping[str, str] = QUICK) -> Iterator[Postgres]:
         control = f"{binaries}/pg_ctl --pgdata {data} --silent"
         _run(account, f"{control} start --wait --log {directory}/log --options", options)
         try:
-            yield Postgres(directory, port)
+            made = Postgres(directory, port)
+            if networks:
+                made.open(data, *networks)
+            yield made
         finally:
             _run(account, f"{control} stop --mode immediate")
     finally:
@@ -96,10 +120,10 @@ def cluster(settings: Mapping[str, str] = QUICK) -> Iterator[Postgres]:
 
 
 @contextmanager
-def running() -> Iterator[Postgres | str]:
+def running(**options: Any) -> Iterator[Postgres | str]:
     """As `cluster`, or why there is none."""
     try:
-        with cluster() as found:
+        with cluster(**options) as found:
             yield found
     except Unavailable as error:
         yield str(error)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,6 +107,21 @@ class Tenant:
             return answer if answer.get("outcome") == "hit" else None
 
         return dict(eventually(f"{text!r} is a hit", hit, seconds=30))
+
+    def token(self) -> str:
+        """A token of the tenant's workload, for the gateway."""
+        return self.admin("create", "token", "default", "-n", self.namespace, "--audience=seglam").strip()
+
+    def trace(self, answer: str, gateway: str, *more: str) -> dict[str, Any]:
+        """What `seglam trace` says of an answer, with the administrator's kubeconfig and the workload's token."""
+        where = ("--server", gateway, "--token-file", "/dev/stdin", "-n", self.namespace)
+        cluster = ("--kubeconfig", str(self.admin.kubeconfig), "--context", self.admin.context)
+        words = [sys.executable, "-m", "seglam.cli.app", "trace", answer, *where, *cluster, *more, "--json"]
+        with tempfile.TemporaryDirectory() as empty:
+            given = {**os.environ, "SEGLAM_CONFIG_DIR": empty, "SEGLAM_DATA_DIR": empty}
+            done = subprocess.run(words, input=self.token(), env=given, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 1), done.stderr
+        return dict(json.loads(done.stdout))
 
 
 def decision_patch(who: Kubectl, review: dict[str, Any], decision: str, reviewer: str | None = None) -> list[str]:

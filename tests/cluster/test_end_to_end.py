@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
+import httpx2
 import pytest
 
+from seglam.resources import names
 from tests.cluster import release
 from tests.cluster.choosing import Cluster
+from tests.cluster.forwarding import forwarded
 from tests.cluster.images import Images
 from tests.cluster.kubectl import condition, eventually
 from tests.cluster.recorded import choices_config, recordings_configs
@@ -150,5 +154,23 @@ def test_a_miss_becomes_a_procedure(installed: Cluster, tenant: Tenant, images: 
     tenant.decide(review, "Approve")
     tenant.wait_until_ready(procedure)
     assert tenant.wait_until_hit(MISSED)["revision"] == revision
+    with forwarded(tenant.admin, names.GATEWAY) as gateway:  # the replica that answers has the record
+        walked = tenant.trace(asked(gateway, tenant.token(), MISSED)["id"], gateway)
+    assert walked["whole"], walked["checks"]
+    assert walked["compilation"]["id"] == name
+    assert [each["reviewer"] for each in walked["reviews"]] == ["bob"]
+    links = {each["link"] for each in walked["checks"]}
+    assert {"answer -> revision", "revision -> compilation", "compilation -> gates", "review -> authors"} <= links
     stored = str(tenant.admin.json("get", "rpc", name, "-n", tenant.namespace))
     assert MISSED not in stored
+
+
+def asked(gateway: str, token: str, text: str) -> dict[str, Any]:
+    """A request to one replica."""
+    headers = {"Authorization": f"Bearer {token}", "Cache-Control": "only-if-cached"}
+
+    def hit() -> dict[str, Any] | None:
+        reply = httpx2.post(f"{gateway}/v1/requests", json={"text": text}, headers=headers, timeout=30)
+        return dict(reply.json()) if reply.status_code == 200 else None
+
+    return dict(eventually(f"{text!r} is a hit of this replica", hit))

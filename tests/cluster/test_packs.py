@@ -7,41 +7,37 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import socket
-import subprocess
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from seglam.packs.layout import Packed, tar_bytes
-from seglam.packs.pack import Pack
-from seglam.packs.trust.statements import Statement
+from seglam.packs.trust.decision import PackFacts
+from seglam.packs.trust.gate import examine
+from seglam.packs.trust.predicates import VerificationSummary
+from seglam.packs.trust.roots import TrustRoot, TrustRootSpec
 from seglam.resources import names
 from tests import registries
 from tests.cluster import release
 from tests.cluster.choosing import Cluster
+from tests.cluster.databases import databases
+from tests.cluster.forwarding import forwarded
 from tests.cluster.images import Images
 from tests.cluster.kinds import resource
 from tests.cluster.kubectl import Kubectl, condition, eventually
+from tests.cluster.liar import lying
+from tests.cluster.market import NAME, ORIGIN, REGISTRY_SUBJECT, SERVICE, TRUST, Market, needs
 from tests.cluster.node.layout import ADDRESS, APISERVER
 from tests.cluster.tenant import Tenant, tenant_in
 from tests.sigstore.build import missing
 from tests.sigstore.instance import Sigstore
 
-ORIGIN = registries.ORIGIN
-NAME = f"{ORIGIN}/acme/basics"
 QUESTION, ANSWER = "double 21", "42"
-REGISTRY_SUBJECT = f"https://kubernetes.io/namespaces/{release.SYSTEM}/serviceaccounts/{names.REGISTRY}"
-SERVICE = f"http://{names.REGISTRY}.{release.SYSTEM}.svc"
-TRUST, DISCOVERY = "seglam-test-trust", "seglam-test-oidc-discovery"
+OPERATOR_SUBJECT = f"https://kubernetes.io/namespaces/{release.SYSTEM}/serviceaccounts/{names.OPERATOR}"
+DISCOVERY = "seglam-test-oidc-discovery"
 REASON_S = 60
 
 
@@ -71,223 +67,40 @@ def sigstore(installed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> It
     kubectl("delete", "clusterrolebinding", DISCOVERY)
 
 
-@dataclass
-class Liar:
-    """Stands between the operator and the registry, and gives other bytes where it was told to."""
-
-    url: str
-    target: str = ""
-    changed: dict[str, Callable[[bytes], bytes]] = field(default_factory=dict)
-    moved: dict[str, str] = field(default_factory=dict)
-
-
-@contextmanager
-def lying() -> Iterator[Liar]:
-    """The liar, on an address that pods reach."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            path = liar.moved.get(self.path, self.path)
-            asked = urllib.request.Request(liar.target + path, headers={"Accept": self.headers.get("Accept", "*/*")})
-            try:
-                with urllib.request.urlopen(asked, timeout=20) as answer:
-                    status, body, kind = answer.status, answer.read(), answer.headers.get("Content-Type", "")
-            except urllib.error.HTTPError as error:
-                status, body, kind = error.code, error.read(), "application/json"
-            if (change := liar.changed.get(path)) is not None:
-                body = change(body)
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing is logged."""
-
-    server = ThreadingHTTPServer((ADDRESS, 0), Handler)
-    liar = Liar(f"http://{ADDRESS}:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield liar
-    finally:
-        server.shutdown()
-        thread.join()
-
-
-@contextmanager
-def forwarded(kubectl: Kubectl) -> Iterator[str]:
-    """The registry's address on this machine."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [kubectl.program, f"--kubeconfig={kubectl.kubeconfig}", f"--context={kubectl.context}", "port-forward"]
-    command += ["-n", release.SYSTEM, f"service/{names.REGISTRY}", f"{port}:80"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        eventually("the registry is reached", lambda: _reached(f"{url}/readyz"))
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _reached(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
-
-
-@dataclass
-class Market:
-    """The registry in the cluster, people who publish there, and a liar in front of it."""
-
-    kubectl: Kubectl
-    url: str
-    sigstore: Sigstore
-    namespace: str
-    liar: Liar
-    packs: dict[str, Pack] = field(default_factory=dict)
-
-    def subject(self, account: str) -> str:
-        """A service account as certificates name it."""
-        return f"https://kubernetes.io/namespaces/{self.namespace}/serviceaccounts/{account}"
-
-    def identity(self, account: str, issuer: str = APISERVER) -> dict[str, str]:
-        return {"issuer": issuer, "subject": self.subject(account)}
-
-    def token(self, account: str, audience: str) -> str:
-        """A token of a service account, as its pod would have it."""
-        return self.kubectl("create", "token", account, "-n", self.namespace, f"--audience={audience}").strip()
-
-    def sign(self, account: str, pack: Pack, predicate: Any) -> bytes:
-        """A bundle that a service account signed keyless."""
-        from sigstore.models import ClientTrustConfig
-
-        from seglam.packs.trust.signing.keyless import KeylessSigner
-
-        config = ClientTrustConfig.from_json(self.sigstore.trust_config)
-        signer = KeylessSigner(config, lambda: self.token(account, "sigstore"))
-        return signer.sign(Statement(pack.release.purl, pack.digest, predicate).to_bytes())
-
-    def claim(self) -> None:
-        """The publisher takes the namespace, and names who reviews for it."""
-        self.call("POST", "/namespaces", {"name": "acme", "mode": "Keyless"}, self.allowed())
-        tag = str(self.call("GET", "/namespaces/acme")["etag"])
-        member = {**self.identity("reviewer"), "role": "reviewer"}
-        self.call("POST", "/namespaces/acme/members", member, self.allowed() | {"If-Match": tag})
-
-    def publish(self, version: str) -> Pack:
-        """Publish a version as the publisher's service account, with a review by another one."""
-        pack = registries.good_pack(version, documents=(registries.doubling(),))
-        author, reviewer = self.subject("publisher"), self.subject("reviewer")
-        bundles = (
-            self.sign("publisher", pack, registries.provenance(pack, author)),
-            self.sign("reviewer", pack, registries.review(pack, reviewer, author=author)),
-        )
-        headers = self.allowed() | {
-            "Content-Type": "application/x-tar",
-            "Idempotency-Key": f"publish-{version}",
-            "Prefer": "wait=60",
-        }
-        done = self.call("POST", "/publications", tar_bytes([Packed(pack, bundles)]), headers)
-        assert done["state"] == "published", done
-        self.packs[version] = pack
-        return pack
-
-    def allowed(self) -> dict[str, str]:
-        """The publisher's identity token, exchanged."""
-        body = {"token": self.token("publisher", "seglam-registry"), "namespace": "acme"}
-        return {"Authorization": f"Bearer {self.call('POST', '/tokens', body)['token']}"}
-
-    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
-        """Ask the registry's API."""
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        given = {"Content-Type": "application/json", **(headers or {})}
-        asked = urllib.request.Request(f"{self.url}/api/v1{path}", data, given, method=method)
-        try:
-            with urllib.request.urlopen(asked, timeout=90) as answer:
-                found: dict[str, Any] = json.loads(answer.read() or b"{}") | {"etag": answer.headers.get("ETag")}
-                return found
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from error
-
-    def yank(self, version: str) -> None:
-        """Take a version back, as its publisher."""
-        path = f"/packs/acme/basics/versions/{version}"
-        tag = str(self.call("GET", path)["etag"])
-        self.call("POST", f"{path}/yank", {"reason": "a test"}, self.allowed() | {"If-Match": tag})
-
-    def root(self, name: str, url: str) -> dict[str, Any]:
-        """A TrustRoot with these authorities and one source."""
-        with urllib.request.urlopen(f"{self.url}/tuf/{ORIGIN}/1.root.json", timeout=20) as answer:
-            bootstrap = answer.read().decode()
-        spec = {
-            "keyless": self.sigstore.trusted_root,
-            "keys": [registries.ALICE.signer.public.model_dump(by_alias=True)],  # type: ignore[attr-defined]
-            "sources": [{"origin": ORIGIN, "url": url}],
-            "tuf": {"url": f"{SERVICE}/tuf/{ORIGIN}/", "root": bootstrap},
-        }
-        return of(names.TRUST_ROOT, name, spec)
-
-    def policy(self, name: str, namespace: str, *require: dict[str, Any], **changes: Any) -> dict[str, Any]:
-        """A TrustPolicy for the pack in one namespace."""
-        spec = {"namespaces": [namespace], "packs": [f"{ORIGIN}/acme/*"], "trustRoot": TRUST, "mode": "Keyless"}
-        return of(names.TRUST_POLICY, name, {**spec, "require": list(require), **changes})
-
-    @property
-    def usual(self) -> tuple[dict[str, Any], ...]:
-        """Release and tests by the registry, provenance by the publisher, a review by the reviewer."""
-        return (
-            needs("release", {"issuer": APISERVER, "subject": REGISTRY_SUBJECT}),
-            needs("test-result", {"issuer": APISERVER, "subject": REGISTRY_SUBJECT}),
-            needs("provenance", self.identity("publisher")),
-            needs("review", self.identity("reviewer")),
-        )
-
-
-def needs(predicate: str, identity: dict[str, str]) -> dict[str, Any]:
-    return {"predicate": predicate, "identities": [identity]}
-
-
-def of(kind: names.Kind, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": spec}
-
-
 @pytest.fixture(scope="module")
-def market(installed: Cluster, images: Images, sigstore: Sigstore) -> Iterator[Market]:
-    """The chart with its registry, which signs by its service account; two versions published by another one."""
+def market(
+    installed: Cluster, images: Images, sigstore: Sigstore, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Market]:
+    """The chart with its registry on PostgreSQL; registry and operator sign by their service accounts; three versions
+    published by another one. The gateways' record of answers is in PostgreSQL too."""
     kubectl, namespace = installed.kubectl, f"seglam-test-acme-{secrets.token_hex(3)}"
     trust = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": TRUST}}
     with ExitStack() as stack:
         liar = stack.enter_context(lying())
         kubectl.apply(trust | {"data": {"client_trust_config.json": sigstore.trust_config}}, namespace=release.SYSTEM)
+        scratch = tmp_path_factory.mktemp("databases")
+        kept = stack.enter_context(databases(kubectl, scratch, ORIGIN, sigstore.trust_config))
         ports = sorted({proxy.port for proxy in sigstore.proxies.values()})
         registry = {
+            **kept.registry,
             "enabled": True,
             "origin": ORIGIN,
             "clusterIssuer": APISERVER,
-            "persistence": {"enabled": False},
             "signing": {"mode": "keyless", "trustConfigMap": TRUST},
-            "networkPolicy": {"cidrs": [f"{ADDRESS}/32"], "ports": ports},
+            "networkPolicy": {"cidrs": [f"{ADDRESS}/32"], "ports": [*ports, kept.port]},
             # A reviewer who was named just now counts at once.
             "env": [{"name": "SEGLAM_REGISTRY_COOLDOWN_SECONDS", "value": "0"}],
         }
-        sources = {"cidrs": [f"{ADDRESS}/32"], "ports": [int(liar.url.rpartition(":")[2])]}
-        values = release.values_of(images, {"registry": registry, "imports": {"sources": sources}})
+        sources = {"cidrs": [f"{ADDRESS}/32"], "ports": [*ports, int(liar.url.rpartition(":")[2])]}
+        imports = {"signing": "keyless", "trustConfigMap": TRUST, "sources": sources}
+        values = release.values_of(images, {"registry": registry, "imports": imports, "ledger": kept.ledger})
         release.install(installed, values)
         release.ensure_namespace(kubectl, namespace)
         stack.callback(kubectl, "delete", "namespace", namespace, "--wait=false")
         stack.callback(kubectl, "delete", "trustpolicies,trustroots", "--selector=seglam.dev/test=packs")
         for account in ("publisher", "reviewer"):
             kubectl("create", "serviceaccount", account, "-n", namespace)
-        url = stack.enter_context(forwarded(kubectl))
+        url = stack.enter_context(forwarded(kubectl, names.REGISTRY))
         liar.target = url
         made = Market(kubectl, url, sigstore, namespace, liar)
         eventually("the registry knows the cluster's keys", lambda: _claimed(made))
@@ -360,6 +173,35 @@ def test_from_a_publisher_to_a_hit(market: Market, tenant: Tenant) -> None:
     assert (answer["answer"], answer["procedure"]) == (ANSWER, "double")
     [digest] = [each.digest for each in pack.manifest_model.procedures]
     assert answer["revision"] == digest, "what runs is what was signed"
+
+
+def test_the_operator_signs_its_decision_as_its_service_account(market: Market, tenant: Tenant) -> None:
+    summary = tenant.get("pki", "basics")["status"]["summary"]
+    root = TrustRoot("sigstore", TrustRootSpec(keyless=market.sigstore.trusted_root))
+    found = examine(summary["bundle"].encode(), [root], PackFacts.of(market.packs["1.1.0"]))
+    assert found.passed and found.verified is not None and found.signature is not None, found.words
+    assert (found.signature.issuer, found.signature.subject) == (APISERVER, OPERATOR_SUBJECT)
+    said = found.verified.statement.predicate
+    assert isinstance(said, VerificationSummary)
+    assert (said.verification_result, len(said.input_attestations)) == ("PASSED", 4)
+
+
+def test_an_answer_is_followed_to_what_was_signed(market: Market, tenant: Tenant) -> None:
+    """By whichever replica of the gateway: their record of answers is in one database."""
+    with forwarded(market.kubectl, names.GATEWAY) as gateway:
+        walked = tenant.trace(tenant.wait_until_hit(QUESTION)["id"], gateway, "--registry", market.url)
+    assert walked["whole"], walked["checks"]
+    assert walked["imports"][0]["importer"] == "alice"
+    signers = {each["predicate"]: each["signer"] for each in walked["packs"][0]["statements"]}
+    assert signers == {
+        "release": REGISTRY_SUBJECT,
+        "test-result": REGISTRY_SUBJECT,
+        "provenance": market.subject("publisher"),
+        "review": market.subject("reviewer"),
+        "verification-summary": OPERATOR_SUBJECT,
+    }
+    links = {each["link"] for each in walked["checks"]}
+    assert {"answer -> revision", "import -> decision", "import -> reviews", "revision -> provenance"} <= links
 
 
 def test_a_lower_version_is_refused_and_what_is_served_stays(market: Market, tenant: Tenant) -> None:

@@ -1,0 +1,38 @@
+"""A Service of the release, on this machine."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cluster import release
+from tests.cluster.kubectl import Kubectl, eventually
+
+
+@contextmanager
+def forwarded(kubectl: Kubectl, service: str) -> Iterator[str]:
+    """The address; of several pods one answers, always the same."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [kubectl.program, f"--kubeconfig={kubectl.kubeconfig}", f"--context={kubectl.context}", "port-forward"]
+    command += ["-n", release.SYSTEM, f"service/{service}", f"{port}:80"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        eventually(f"{service} is reached", lambda: _reached(f"{url}/readyz"))
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _reached(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
