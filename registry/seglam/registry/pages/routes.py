@@ -77,7 +77,7 @@ class Marketplace:
             except DatabaseError as error:
                 _log.error("the database: %s", error)
                 words = "the registry's database cannot be used now; nothing was changed"
-                return self._problem(Problem(503, "database", words), self._session(request))
+                return self._problem(Problem(503, error.code, words), self._session(request))
             except PackInvalid as error:
                 words = f"what is kept of the pack cannot be read: {error}"
                 return self._problem(Problem(500, "blob-damaged", words), self._session(request))
