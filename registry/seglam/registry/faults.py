@@ -10,9 +10,10 @@ from enum import StrEnum
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from seglam.web.faults import KeptError, Trouble, in_words, no_room, not_opened, trouble
+
 CONFLICTS = frozenset({"40001", "40P01"})
 """SQLSTATE of a serialisation failure and of a deadlock."""
-CHECK_PERMISSIONS = "check its permissions"
 
 
 class DatabaseFault(StrEnum):
@@ -32,13 +33,12 @@ class DatabaseFault(StrEnum):
         return self in (DatabaseFault.LOCKED, DatabaseFault.UNAVAILABLE)
 
 
-class DatabaseError(RuntimeError):
+class DatabaseError(KeptError):
     """The database cannot do what was asked, and has changed nothing. `remedy` says what to do."""
 
     def __init__(self, fault: DatabaseFault, message: str, remedy: str) -> None:
-        super().__init__(f"{message}; {remedy}")
+        super().__init__(message, remedy)
         self.fault = fault
-        self.remedy = remedy
 
     @property
     def code(self) -> str:
@@ -96,9 +96,7 @@ def openable(place: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DatabaseError(
-            DatabaseFault.DENIED, f"{place} cannot be opened or written ({error.strerror or error})", CHECK_PERMISSIONS
-        ) from error
+        raise _denied(place, error.strerror or str(error)) from error
 
 
 def conflicted(error: DBAPIError) -> bool:
@@ -121,21 +119,20 @@ def _missing(original: object) -> bool:
 
 
 def _of_sqlite(place: str, error: sqlite3.Error) -> DatabaseError:
-    name = getattr(error, "sqlite_errorname", "")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return DatabaseError(
-            DatabaseFault.LOCKED, f"another program holds {place}", "stop it (an sqlite3 shell, a backup) or try again"
-        )
-    # A file size limit shows as a failed write.
-    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_SHMSIZE")):
-        return _full(place)
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return corrupt(place, str(error))
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
-        return DatabaseError(DatabaseFault.DENIED, f"{place} cannot be opened or written ({error})", CHECK_PERMISSIONS)
-    if "no such table" in str(error):
-        return corrupt(place, "it was never migrated")
-    return _failed(place, f"{error} ({name or type(error).__name__})")
+    match trouble(error):
+        case Trouble.LOCKED:
+            remedy = "stop it (an sqlite3 shell, a backup) or try again"
+            return DatabaseError(DatabaseFault.LOCKED, f"another program holds {place}", remedy)
+        case Trouble.FULL:
+            return _full(place)
+        case Trouble.CORRUPT:
+            return corrupt(place, str(error))
+        case Trouble.DENIED:
+            return _denied(place, str(error))
+        case Trouble.FAILED if "no such table" in str(error):
+            return corrupt(place, "it was never migrated")
+        case Trouble.FAILED:
+            return _failed(place, in_words(error))
 
 
 def _of_postgresql(place: str, error: DBAPIError) -> DatabaseError:
@@ -161,11 +158,11 @@ def _of_postgresql(place: str, error: DBAPIError) -> DatabaseError:
 
 
 def _full(place: str) -> DatabaseError:
-    return DatabaseError(
-        DatabaseFault.FULL,
-        f"no room to write {place}; nothing of the last change was kept",
-        "free space on its disk or raise the file size limit, and try again",
-    )
+    return DatabaseError(DatabaseFault.FULL, *no_room(place))
+
+
+def _denied(place: str, what: str) -> DatabaseError:
+    return DatabaseError(DatabaseFault.DENIED, *not_opened(place, what))
 
 
 def _failed(place: str, words: str) -> DatabaseError:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
+from seglam.web.faults import KeptError, Trouble, in_words, no_room, not_opened, trouble
+
 
 class StoreFault(StrEnum):
     """Why the store cannot be used."""
@@ -23,13 +25,12 @@ class StoreFault(StrEnum):
     UNREACHABLE = "ledger-unreachable"
 
 
-class StoreError(RuntimeError):
+class StoreError(KeptError):
     """The store cannot do what was asked, and has changed nothing. `remedy` says what to do."""
 
     def __init__(self, fault: StoreFault, message: str, remedy: str) -> None:
-        super().__init__(f"{message}; {remedy}")
+        super().__init__(message, remedy)
         self.fault = fault
-        self.remedy = remedy
 
 
 def locked(path: Path) -> StoreError:
@@ -52,11 +53,7 @@ def corrupt(path: Path, what: str) -> StoreError:
 
 def full(path: Path) -> StoreError:
     """There is no room to write."""
-    return StoreError(
-        StoreFault.FULL,
-        f"no room to write {path}; nothing of the last change was kept",
-        "free space on its disk or raise the file size limit, and try again",
-    )
+    return StoreError(StoreFault.FULL, *no_room(path))
 
 
 def newer(path: Path, found: int, known: int) -> StoreError:
@@ -70,7 +67,7 @@ def newer(path: Path, found: int, known: int) -> StoreError:
 
 def denied(path: Path, what: str) -> StoreError:
     """The file may not be opened or written."""
-    return StoreError(StoreFault.DENIED, f"{path} cannot be opened or written ({what})", "check its permissions")
+    return StoreError(StoreFault.DENIED, *not_opened(path, what))
 
 
 def unreachable(place: str, what: str) -> StoreError:
@@ -108,16 +105,14 @@ def clear(path: Path) -> Iterator[None]:
 
 
 def _translated(path: Path, error: sqlite3.Error) -> StoreError:
-    name = getattr(error, "sqlite_errorname", "")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return locked(path)
-    # A file size limit shows as a failed write.
-    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_SHMSIZE")):
-        return full(path)
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return corrupt(path, str(error))
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
-        return denied(path, str(error))
-    return StoreError(
-        StoreFault.FAILED, f"{path}: {error} ({name or type(error).__name__})", "check the disk, then try again"
-    )
+    match trouble(error):
+        case Trouble.LOCKED:
+            return locked(path)
+        case Trouble.FULL:
+            return full(path)
+        case Trouble.CORRUPT:
+            return corrupt(path, str(error))
+        case Trouble.DENIED:
+            return denied(path, str(error))
+        case Trouble.FAILED:
+            return StoreError(StoreFault.FAILED, f"{path}: {in_words(error)}", "check the disk, then try again")
