@@ -31,6 +31,7 @@ from seglam.gateway.answers import AnswerLog, AnswerSettings
 from seglam.gateway.api import create_app
 from seglam.procedures import ReasoningProcedure, dump
 from seglam.telemetry import state
+from seglam.telemetry.drawing import Draw
 from seglam.telemetry.sampling import Sampling
 from seglam.telemetry.tallied import Tallied
 
@@ -51,7 +52,7 @@ def _on(share: float) -> state.Active:
     telemetry.use(traces, MeterProvider())
     made = telemetry.active()
     assert made is not None
-    return replace(made, answers=Tallied(), share=share)
+    return replace(made, answers=Tallied(), draw=Draw(share))
 
 
 async def _hits(app: ASGIApp, count: int) -> None:

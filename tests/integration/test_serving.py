@@ -18,7 +18,9 @@ from benchmarks.soak import soak
 from seglam.gateway import Service
 from seglam.gateway.server import bind, server
 from seglam.gateway.serving import ClientGone, Headers, read_body, watched
+from seglam.gateway.serving.embedded import EmbeddedAnswers
 from seglam.gateway.serving.places import Places
+from seglam.procedures import Request
 from seglam.web import Problem
 from tests.documents import document
 from tests.services import listening, running
@@ -30,7 +32,11 @@ COUNT = "def solve(n):\n    total = 0\n    for each in range(n):\n        total 
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     directory = tmp_path_factory.mktemp("serving")
     with running(
-        directory, documents=[document("count", patterns=("count to {n}",), returns="integer", code=COUNT)]
+        directory,
+        documents=[
+            document("count", patterns=("count to {n}",), returns="integer", code=COUNT),
+            document("echo", patterns=("echo {n}",), returns="integer", code="def solve(n):\n    return n\n"),
+        ],
     ) as made:
         yield made
 
@@ -81,6 +87,86 @@ def test_the_fast_way_to_read_a_body_takes_nothing_that_the_other_refuses(
 ) -> None:
     answer = client.post("/v1/requests", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status, answer.text
+
+
+def _message(body: bytes, *headers: str, path: str = "/v1/requests") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *headers]
+    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+
+
+def _answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, str], Any]]:
+    """So many responses on a connection: status, headers, content."""
+    stream, found = connection.makefile("rb"), []
+    for _ in range(count):
+        status = int(stream.readline().split()[1])
+        lines = iter(lambda: stream.readline().decode().strip(), "")
+        headers = dict(line.lower().split(": ", 1) for line in lines)
+        found.append((status, headers, json.loads(stream.read(int(headers["content-length"])))))
+    return found
+
+
+def test_what_is_answered_where_its_last_byte_is_read_is_answered_as_everything_else(
+    service: Service, client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests that come whole, in pieces, behind each other, with headers that ask for something, or for no hit: all
+    get their own answers, in their order, and those that come whole and plain have no task."""
+    for n in range(6):
+        asked(client, f"echo {n}")
+    at_once: list[str] = []
+    swift = EmbeddedAnswers.at_once
+
+    def counted(self: EmbeddedAnswers, request: Request, tenant: str) -> Any:
+        at_once.append(request.text or "")
+        return swift(self, request, tenant)
+
+    monkeypatch.setattr(EmbeddedAnswers, "at_once", counted)
+    hits = [_message(b'{"text": "echo %d"}' % n) for n in range(1, 9)]
+    odd = [
+        _message(b'{"text": "who is it?"}'),
+        _message(b'{"text": "echo 11"}', "Prefer: wait=1"),
+        _message(b'{"text": "echo 12"}', "Idempotency-Key: mixed"),
+        _message(b'{"text": 3}'),
+        _message(b'{"text": "echo 14"}', path="/v1/requests?x=1"),
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        _message(b'{"text": "echo 15", "context": {}}'),
+        _message(b'{"text": "echo 16"}').replace(b"localhost", b"elsewhere"),
+        _message(b'{"text": "echo 17"}').replace(b"application/json", b"text/plain"),
+        _message(b'{"text": "echo 18"}', "Expect: 100-continue"),
+    ]
+    expected = [504, 200, 200, 400, 200, 200, 200, 421, 415]
+    address = (client.base_url.host, client.base_url.port or 0)
+    with socket.create_connection(address, timeout=60) as connection:
+        for piece in (hits[0], hits[1][:30], hits[1][30:-4], hits[1][-4:], b"".join(hits[2:8])):
+            connection.sendall(piece)
+            time.sleep(0.02)
+        found = _answers(connection, 8)
+        assert [(status, content["answer"]) for status, _, content in found] == [(200, str(n)) for n in range(1, 9)]
+        assert {tuple(headers) for _, headers, _ in found} == {
+            ("date", "content-length", "content-type", "cache-status")
+        }
+        pieces = "echo 2"  # which may have come as one after all
+        assert [text for text in at_once if text != pieces] == [f"echo {n}" for n in (1, *range(3, 9))]
+        mixed = [each for pair in zip(hits, odd[:8], strict=True) for each in pair]
+        connection.sendall(b"".join(mixed))
+        found = _answers(connection, 16)
+        assert [content["answer"] for _, _, content in found[::2]] == [str(n) for n in range(1, 9)]
+        assert [status for status, _, _ in found[1::2]] == expected[:8]
+        connection.sendall(odd[8])
+        assert _answers(connection, 1)[0][0] == 415
+        connection.sendall(odd[9])
+        assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert _answers(connection, 1)[0][2]["answer"] == "18"
+    chunked = _message(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    with socket.create_connection(address, timeout=60) as connection:
+        connection.sendall(chunked + b'd\r\n{"text": "ech\r\n5\r\no 19"\r\n1\r\n}\r\n0\r\n\r\n')
+        assert _answers(connection, 1)[0][2]["answer"] == "19"
+        connection.sendall(hits[3].replace(b"Host:", b"Connection: close\r\nHost:"))
+        status, headers, _ = _answers(connection, 1)[0]
+        assert (status, headers["connection"]) == (200, "close")
+        assert connection.recv(1) == b""
+    with socket.create_connection(address, timeout=60) as connection:
+        connection.sendall(chunked + b"zz\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 400"
 
 
 def test_each_request_of_a_batch_has_its_own_outcome(client: httpx2.Client) -> None:

@@ -20,6 +20,7 @@ from seglam.gateway.running import Deoptimised, Ran, Runner
 from seglam.lookup import Binding, Hit, Index, Miss, MissReason, Near
 from seglam.procedures import Request, TextError
 
+from seglam.telemetry import SpanReference
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
@@ -186,18 +187,9 @@ def observed(
                 if answer.reason is not None:
                     span.set_attribute(telemetry.names.REASON, answer.reason)
                 answer = replace(answer, trace=where.traceparent)
-            times = answer.timings
-            telemetry.count_answer(
-                answer.outcome,
-                answer.reason,
-                answer.procedure,
-                request_s=perf_counter() - began,
-                lookup_s=times.lookup_us / 1e6,
-                run_s=times.run_us / 1e6,
-                span=where if span.is_recording() else None,
+            noted(
+                answer, tenant, perf_counter() - began, log=log, source=source, where=where, marked=span.is_recording()
             )
-            if log is not None:
-                log.add(answer, tenant, source=source, trace=where)
             return answer
 
         yield told
@@ -209,6 +201,36 @@ def answered(identity: str, outcome: Outcome, stage: Stage, hit: Hit, ran: Ran, 
     return Answer(
         identity,
         outcome,
+def noted(
+    answer: Answer,
+    tenant: str,
+    seconds: float,
+    *,
+    log: AnswerLog | None,
+    source: str = "native",
+    where: SpanReference | None = None,
+    marked: bool = False,
+) -> None:
+    """Count an answer in the metrics and record it.
+
+    Args:
+        seconds: that the request took.
+        where: the request's span, to which histograms point if it is `marked`.
+    """
+    times = answer.timings
+    telemetry.count_answer(
+        answer.outcome,
+        answer.reason,
+        answer.procedure,
+        request_s=seconds,
+        lookup_s=times.lookup_us / 1e6,
+        run_s=times.run_us / 1e6,
+        span=where if marked else None,
+    )
+    if log is not None:
+        log.add(answer, tenant, source=source, trace=where)
+
+
         stage,
         answer=ran.answer,
         procedure=binding.revision.name,

@@ -6,6 +6,8 @@ That is why it is open on loopback only.
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
@@ -22,6 +24,7 @@ from seglam.gateway.serving import Identify
 from seglam.gateway.serving.embedded import EmbeddedAnswers
 from seglam.gateway.serving.places import Places
 from seglam.gateway.store import ReviewRefused, StoreError
+from seglam.gateway.serving.swift import Swift
 from seglam.gateway.web import (
     KnownHosts,
     add_requests,
@@ -47,7 +50,8 @@ def create_app(
         identify: who asks; raises `Problem` for whom it does not know. By default the service's own door.
         upstream: the model behind the OpenAI API. By default the service's own.
     """
-    identify = identify or service.access.door()
+    door = service.access.door()
+    identify = identify or door
     app = new_app()
     app.state.service = service
     blocking = threads()
@@ -59,6 +63,7 @@ def create_app(
     answers = EmbeddedAnswers(service, places)
     app.state.hot = add_requests(app, answers, identify)
     add_openai(app, answers, identify, upstream or service.upstream, one_tenant=not service.access.required)
+    app.state.at_once = partial(Swift, answers, door.known) if identify is door else None
     add_mcp(app, answers, answers.revisions, identify)
     caller = allowed(identify)
     add_reading(app, service, blocking, caller)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import socket
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from seglam.gateway.api import LOOPBACK_NAMES, create_app
@@ -16,6 +18,7 @@ from seglam.gateway.openai import UpstreamSettings
 from seglam.gateway.service import Service
 from seglam.gateway.serving import Dispatch
 from seglam.gateway.serving.loop import LOOP, PARSER, SWITCH_S
+from seglam.gateway.serving.swift import PATH
 from seglam.gateway.web import KnownHosts
 
 GRACE_S = 30
@@ -66,11 +69,20 @@ def server(
         lifespan="off" if around is None else "on",
         ws="none",
         loop=LOOP,
-        http=PARSER,
+        http=_protocol(made, hosts) or PARSER,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
     return _Server(config, made.state.ending)
+
+
+def _protocol(made: FastAPI, hosts: frozenset[str] | None) -> type[asyncio.Protocol] | None:
+    """HTTP that answers swift hits at once, where there is a parser for it."""
+    if made.state.at_once is None or PARSER != "httptools":
+        return None
+    from seglam.gateway.serving.protocol import protocol_of
+
+    return protocol_of(PATH.encode(), made.state.at_once(hosts))
 
 
 class _Server(uvicorn.Server):

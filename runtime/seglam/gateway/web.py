@@ -113,9 +113,8 @@ class KnownHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 421."""
         if scope["type"] == "http":
-            named = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-            name = named if named.endswith("]") else named.rpartition(":")[0] or named
-            if name.lower() not in self._hosts:
+            name = Headers(scope["headers"]).host
+            if name not in self._hosts:
                 detail = f"this service is not called {name[:100]!r}; use {' or '.join(sorted(self._hosts))}"
                 await Problem(421, "unknown-host", detail).response()(scope, receive, send)
                 return

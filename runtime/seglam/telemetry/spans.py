@@ -19,7 +19,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from random import random
 from typing import NamedTuple
 
 from opentelemetry.context import Context, attach, detach
@@ -88,13 +87,26 @@ def request(
     on = active()
     if on is None:
         return _OFF
-    if on.share < 1.0 and not headers and random() >= on.share and not get_current_span().get_span_context().is_valid:
+    if not headers and not on.draw.taken() and not get_current_span().get_span_context().is_valid:
         return _OFF
     attributes: dict[str, AttributeValue] = {names.TENANT: tenant}
     if on.values and text is not None:
         attributes[names.REQUEST_TEXT] = text
     parent = _PROPAGATOR.extract(headers) if headers else None
     return _started(on, names.SPAN_REQUEST, context=parent, kind=SpanKind.SERVER, attributes=attributes)
+
+
+def due() -> bool:
+    """Whether the next request is to be recorded. Who answers one because it is not says so by `passed`."""
+    on = active()
+    return on is not None and on.draw.due
+
+
+def passed() -> None:
+    """A request was answered without a span; see `due`."""
+    on = active()
+    if on is not None:
+        on.draw.taken()
 
 
 def served(method: str, headers: Mapping[str, str]) -> AbstractContextManager[Span]:

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from opentelemetry.metrics import Meter, MeterProvider, NoOpMeterProvider
 from opentelemetry.trace import NoOpTracerProvider, Tracer, TracerProvider
 
+from seglam.telemetry.drawing import Draw
 from seglam.telemetry.instruments import Direct, Instruments
 from seglam.telemetry.names import SCHEMA_URL
 from seglam.telemetry.tallied import Answers
@@ -30,8 +31,8 @@ class Active:
     Attributes:
         values: whether they may hold what users sent.
         answers: counts answers.
-        share: of the requests without a caller's trace, how many get a span. It is drawn here, since the SDK takes
-            longer to decide against a span than a hit takes to look up.
+        draw: which of the requests without a caller's trace get a span. It is drawn here, since the SDK takes longer to
+            decide against a span than a hit takes to look up.
     """
 
     tracer: Tracer
@@ -39,7 +40,7 @@ class Active:
     instruments: Instruments
     values: bool
     answers: Answers
-    share: float = 1.0
+    draw: Draw
 
 
 @dataclass(slots=True)
@@ -110,7 +111,7 @@ def _use(traces: TracerProvider, metrics: MeterProvider | None, answers: Answers
         Instruments.of(meters),
         os.environ.get(VALUES, "") == "1",
         answers or Direct(meters),
-        share,
+        Draw(share),
     )
 
 

@@ -19,6 +19,7 @@ from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 
 from seglam import telemetry
 from seglam.telemetry import names, state
+from seglam.telemetry.drawing import Draw
 from seglam.telemetry.export import measured
 from seglam.telemetry.logs import Exporting, JsonLines
 from seglam.telemetry.sampling import Sampling
@@ -187,11 +188,11 @@ def test_a_share_of_the_requests_is_recorded_and_all_that_provenance_refers_to(
         monkeypatch.setenv(f"OTEL_{signal}_EXPORTER", "none")
     assert telemetry.configure("seglam-test")
     on = telemetry.active()
-    assert on is not None and on.share == 0.0
+    assert on is not None and on.draw.share == 0.0
     provider = TracerProvider(Sampling())
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("seglam")
-    monkeypatch.setattr(state._state, "active", replace(on, tracer=tracer, share=0.0))
+    monkeypatch.setattr(state._state, "active", replace(on, tracer=tracer, draw=Draw(0.0)))
 
     def named() -> list[str]:
         found = [span.name for span in exporter.get_finished_spans()]

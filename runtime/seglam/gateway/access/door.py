@@ -65,7 +65,24 @@ class Door:
             return self._by_key(text)
         return await self._by_token(text)
 
+    def known(self, headers: Headers) -> Caller | None:
+        """Who asks, where that is known without waiting and no limit counts their requests; None where it must be asked
+        by a call. `Problem` as there."""
+        text = bearer(headers)
+        if text is None:
+            caller, own = None if self._stranger is None else self._stranger(headers), None
+        elif text.startswith(PREFIX):
+            caller, own = self._of_key(text)
+        else:
+            return None
+        if caller is None or own is not None or self._tenants.of(caller.tenant, self.rules.limits_of(caller.tenant)):
+            return None
+        return caller
+
     def _by_key(self, text: str) -> Caller:
+        return self._admitted(*self._of_key(text))
+
+    def _of_key(self, text: str) -> tuple[Caller, Meter | None]:
         if self.keys is None:
             raise unauthorized("key-invalid", "API keys are not used here; send a bearer token")
         try:
@@ -75,8 +92,7 @@ class Door:
         except KeysUnknown:
             words = "API keys cannot be checked, since their database does not answer; try again in a moment"
             raise Problem(503, "keys-missing", words, headers={"Retry-After": "5"}) from None
-        own = self._of_keys.of(key.id, key.limits)
-        return self._admitted(Caller(key.tenant, key.owner, key.scopes), own)
+        return Caller(key.tenant, key.owner, key.scopes), self._of_keys.of(key.id, key.limits)
 
     async def _by_token(self, token: str) -> Caller:
         checked_by, audience, issuer = await self._issuer(token)

@@ -32,6 +32,16 @@ class Headers:
         value = self._first.get(name.encode("latin-1"))
         return None if value is None else value.decode("latin-1")
 
+    @property
+    def host(self) -> str:
+        """The name to which the request was sent, in lower case and without its port."""
+        named = (self.get("host") or "").lower()
+        return named if named.endswith("]") else named.rpartition(":")[0] or named
+
+    def without(self, names: frozenset[bytes]) -> bool:
+        """Whether none of these headers is there."""
+        return names.isdisjoint(self._first)
+
     def getlist(self, name: str) -> list[str]:
         """All values of a header."""
         wanted = name.encode("latin-1")
