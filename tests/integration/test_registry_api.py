@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from seglam.packs.trust.signing import SigningFailed
 from seglam.packs.trust.signing.key import KeySigner
 from seglam.packs.trust.statements import Statement
 from seglam.registry.api import publications
-from seglam.registry.api.parts import ARCHIVES_AT_ONCE
+from seglam.registry.api.receiving import AT_ONCE, EACH
 from seglam.registry.tables import BlobRow
 from tests import packs
 from tests.issuer import ISSUER
@@ -471,22 +471,35 @@ class TestTheEdge:
 
 
 def test_an_archive_that_does_not_arrive_keeps_nobody_waiting(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as are received at one time are begun and never go on; another one is published all the same."""
+    """As many as are received of one caller are begun and never go on; another one is published all the same."""
     monkeypatch.setattr(publications, "RECEIVE_S", 0.5)
     headers = {**site.token("alice", "acme"), "Content-Type": "application/x-tar", "Host": "localhost"}
-    head = "".join(f"{name}: {value}\r\n" for name, value in {**headers, "Content-Length": "1000"}.items())
-    with ExitStack() as opened:
-        stalled = []
-        for _ in range(ARCHIVES_AT_ONCE):
-            connection = opened.enter_context(
-                socket.create_connection((site.client.base_url.host, site.client.base_url.port))
-            )
-            connection.sendall(f"POST {API}/publications HTTP/1.1\r\n{head}\r\nhalf".encode())
-            stalled.append(connection)
+    with stalled(site, headers, EACH) as connections:
         other = site.client.post(f"{API}/publications", content=b"none", headers=headers)
         assert other.json()["code"] == "archive-end", other.text
-        for connection in stalled:
+        for connection in connections:
             assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+def test_one_callers_archives_leave_room_for_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publications, "RECEIVE_S", 600)
+    headers = {"Content-Type": "application/x-tar", "Host": "localhost"}
+    with stalled(site, {**headers, **site.token("alice", "acme")}, AT_ONCE):
+        others = {**headers, **site.token("mallory", "other-place")}
+        other = site.client.post(f"{API}/publications", content=b"none", headers=others, timeout=60)
+        assert other.json()["code"] == "archive-end", other.text
+
+
+@contextmanager
+def stalled(site: Site, headers: Mapping[str, str], count: int) -> Iterator[list[socket.socket]]:
+    """Archives that are begun and never go on."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in {**headers, "Content-Length": "1000"}.items())
+    with ExitStack() as opened:
+        where = (site.client.base_url.host, site.client.base_url.port)
+        connections = [opened.enter_context(socket.create_connection(where)) for _ in range(count)]
+        for connection in connections:
+            connection.sendall(f"POST {API}/publications HTTP/1.1\r\n{head}\r\nhalf".encode())
+        yield connections
 
 
 def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, cast
@@ -13,6 +12,7 @@ from seglam.packs.names import PackName
 from seglam.registry.access.identities import Identity
 from seglam.registry.access.issuers import Issuers
 from seglam.registry.access.tokens import Rules
+from seglam.registry.api.receiving import Receiving
 from seglam.registry.database import Database
 from seglam.registry.indexing.routes import DatabaseFiles, Files
 from seglam.registry.log_audit import LogAudit
@@ -48,10 +48,6 @@ class Mirror(Protocol):
         """
 
 
-ARCHIVES_AT_ONCE = 8
-"""Archives that are received at one time, each up to its limit in memory."""
-
-
 @dataclass(frozen=True)
 class Parts:
     """The parts of one registry, put together by `seglam.registry.app`.
@@ -64,7 +60,7 @@ class Parts:
         log_audit: what the last audit of the logs found.
         trials: asks published packs; None where there is no sandbox.
         shelf: reads published packs.
-        receiving: a turn for each archive that is received; of one event loop, so each registry has its own.
+        receiving: a turn for each archive that is received.
     """
 
     settings: Settings
@@ -78,7 +74,7 @@ class Parts:
     log_audit: LogAudit | None = None
     trials: Trials | None = None
     shelf: Shelf = field(default_factory=Shelf)
-    receiving: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ARCHIVES_AT_ONCE))
+    receiving: Receiving = field(default_factory=Receiving)
 
     @property
     def origin(self) -> str:

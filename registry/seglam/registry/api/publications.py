@@ -74,7 +74,7 @@ async def published(
     if media not in MEDIA:
         raise Problem(415, "media-type", f"the body is {media[:80] or 'of no media type'}; send {MEDIA[0]}")
     trace = telemetry.trace_headers(http.headers.raw).get("traceparent")
-    async with here.receiving:
+    async with here.receiving.turn(principal.identity):
         submit = partial(here.publishing.submit, await _received(http), principal, key=key, trace=trace)
         taken = await to_thread.run_sync(submit)
         del submit

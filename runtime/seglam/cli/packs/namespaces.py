@@ -239,9 +239,8 @@ class _At:
         return found
 
     def change(self, opened: RegistryApi, method: str, path: str, body: object = None) -> httpx2.Response:
-        """A change of what was just read."""
-        seen = {"If-Match": self.read(opened).headers["ETag"]}
-        return opened.call(method, f"{self.address}/{path}", json=body, headers=seen)
+        """A change of the namespace as it is now."""
+        return opened.change(method, self.address, path, body)
 
 
 def _issuer(opened: RegistryApi) -> str:

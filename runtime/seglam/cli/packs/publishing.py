@@ -85,8 +85,7 @@ def _own(opened: RegistryApi, namespace: str, key: Path | None, claim: bool, out
         opened.call("POST", "/api/v1/namespaces", json={"name": namespace, **keys})
         out.note(f"namespace {namespace} is yours")
     elif public and public.id not in {each["keyId"] for each in reply.json()["keys"] if not each.get("removed")}:
-        given, current = {"pem": public.pem, "role": "owner"}, {"If-Match": reply.headers["ETag"]}
-        opened.call("POST", f"{address}/keys", json=given, headers=current)
+        opened.change("POST", address, "keys", {"pem": public.pem, "role": "owner"})
         out.note(f"key {public.id[:12]} is one of namespace {namespace}'s")
 
 

@@ -102,6 +102,15 @@ class Registry:
             raise refusal(reply, self.url)
         return reply
 
+    def change(self, method: str, address: str, path: str, body: object = None) -> httpx2.Response:
+        """Change what is at an address, as it is now: nobody else's change meanwhile is overwritten.
+
+        Args:
+            path: below the address.
+        """
+        tag = self.call("GET", address).headers["ETag"]
+        return self.call(method, f"{address}/{path}", json=body, headers={"If-Match": tag})
+
     def _send(self, method: str, path: str, **more: Any) -> httpx2.Response:
         import httpx2
 

@@ -43,9 +43,7 @@ def yank(
     address = f"/api/v1/packs/{name.namespace}/{name.pack}/versions/{named.version}"
     with registry(places.url(name.origin)) as opened:
         opened.authorize(identity_token(token, name.origin, places.data_dir), name.namespace, ["yank"])
-        etag = opened.call("GET", address).headers["ETag"]
-        what = "restore" if undo else "yank"
-        done = opened.call("POST", f"{address}/{what}", json={"reason": reason}, headers={"If-Match": etag})
+        done = opened.change("POST", address, "restore" if undo else "yank", {"reason": reason})
     said = "restored" if undo else "yanked"
     out.say(f"{said}  {named}: {visible(reason, 300)}")
     out.json({"release": str(named), "done": said, "reason": reason, "version": done.json() if done.content else None})
