@@ -21,7 +21,7 @@ ASKED_ABOUT = 4
 
 
 def candidates(missed: Missed, known: Sequence[Revision]) -> tuple[Revision, ...]:
-    """Procedures all of whose values can be read somewhere in a request's text, and that take what came with it.
+    """Procedures whose values can be read somewhere in a request's text, all but one at most, and that take what came.
 
     Those that share the rarest words with the text, in their summary or patterns, come first. A request that misses for
     a value, an ambiguity or a guard lacks no wording, and one in a context that binds is of another type.
@@ -44,7 +44,8 @@ def _could_be(revision: Revision, text: Text, with_inputs: bool) -> bool:
     if not revision.spec.match.patterns or with_inputs != any(each.origin == "input" for each in parameters):
         return False
     wanted = [revision.types[each.name] for each in parameters if each.in_patterns]
-    return all(any(readings_at(text, kind, at) for at in range(len(text))) for kind in wanted)
+    unread = sum(not any(readings_at(text, kind, at) for at in range(len(text))) for kind in wanted)
+    return unread == 0 or (unread == 1 and len(wanted) > 1)  # a value may be part of a word: "Fridays"
 
 
 def _own_words(revision: Revision) -> set[str]:
