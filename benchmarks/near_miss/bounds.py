@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from seglam.cli import report
+from seglam.gateway.health import bounds
 
 
 def upper_bound(events: int, trials: int, confidence: float = 0.95) -> float:
-    """See `seglam.cli.report.upper_bound`; 1.0 without trials."""
-    found = report.upper_bound(events, trials, confidence)
+    """See `seglam.gateway.health.bounds.upper_bound`; 1.0 without trials."""
+    found = bounds.upper_bound(events, trials, confidence)
     return 1.0 if found is None else found

@@ -14,9 +14,10 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
+from seglam.gateway.health.bounds import upper_bound
+
 WINDOW = (500, 1000)
 """The requests of a family, counted from 0, over which its late hit rate is taken."""
-CONFIDENCE = 0.95
 SHOWN_WRONG = 100
 
 
@@ -73,40 +74,6 @@ def judge(hit: bool, must_miss: bool, expects: bool, is_right: Callable[[], bool
     if not expects:
         return Verdict.UNJUDGED
     return Verdict.RIGHT if is_right() else Verdict.WRONG
-
-
-def upper_bound(wrong: int, hits: int, confidence: float = CONFIDENCE) -> float | None:
-    """The exact one-sided upper bound of the share of wrong hits (Clopper and Pearson 1934); None without hits.
-
-    It is the p at which `wrong` or fewer of `hits` have probability 1 - confidence; for none wrong that is
-    1 - (1 - confidence) ** (1 / hits), about 3 / hits at 95 %.
-    """
-    if hits == 0:
-        return None
-    if wrong >= hits:
-        return 1.0
-    low, high = wrong / hits, 1.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        if _at_most(wrong, hits, middle) > 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _at_most(count: int, trials: int, share: float) -> float:
-    """Probability of at most `count` successes in `trials`."""
-    if share <= 0:
-        return 1.0
-    if share >= 1:
-        return 0.0
-    yes, no = math.log(share), math.log1p(-share)
-    whole = math.lgamma(trials + 1)
-    return math.fsum(
-        math.exp(whole - math.lgamma(k + 1) - math.lgamma(trials - k + 1) + k * yes + (trials - k) * no)
-        for k in range(count + 1)
-    )
 
 
 def percentile(values: Iterable[float], share: float) -> float | None:

@@ -15,12 +15,13 @@ from typing import Protocol
 from seglam import telemetry
 from seglam.compiler import Missed
 from seglam.gateway.answers import AnswerLog
+from seglam.gateway.health.sampling import Sampling
 from seglam.gateway.outcomes import Answer, Outcome, Reason, Stage, Timings
 from seglam.gateway.running import Deoptimised, Ran, Runner
 from seglam.lookup import Binding, Hit, Index, Miss, MissReason, Near
 from seglam.procedures import Request, TextError
-
 from seglam.telemetry import SpanReference
+
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
@@ -60,9 +61,10 @@ class Counting(Protocol):
 class Answering:
     """Decides requests and runs what they bind to. Thread-safe; blocks as long as a procedure's limits allow."""
 
-    def __init__(self, runner: Runner, counters: Counting) -> None:
+    def __init__(self, runner: Runner, counters: Counting, sampling: Sampling | None = None) -> None:
         self._runner = runner
         self._counters = counters
+        self._sampling = sampling or Sampling(0.0, lambda *_: None)
 
     def at_once(
         self, request: Request, index: Index, *, identity: str, tenant: str, fits: Fits | None = None
@@ -161,6 +163,10 @@ class Answering:
             "hit_us": round(answer.timings.lookup_us + answer.timings.run_us),
         }
         self._counters.add(counts, answer.procedure or "")
+        sampling = self._sampling
+        sampling.left -= 1
+        if sampling.left <= 0:
+            sampling.due(request, answer.explained, answer.answer or "")
 
 
 @contextmanager
@@ -195,12 +201,6 @@ def observed(
         yield told
 
 
-def answered(identity: str, outcome: Outcome, stage: Stage, hit: Hit, ran: Ran, lookup_us: float) -> Answer:
-    """The answer that a run gave."""
-    binding = hit.binding
-    return Answer(
-        identity,
-        outcome,
 def noted(
     answer: Answer,
     tenant: str,
@@ -231,6 +231,12 @@ def noted(
         log.add(answer, tenant, source=source, trace=where)
 
 
+def answered(identity: str, outcome: Outcome, stage: Stage, hit: Hit, ran: Ran, lookup_us: float) -> Answer:
+    """The answer that a run gave."""
+    binding = hit.binding
+    return Answer(
+        identity,
+        outcome,
         stage,
         answer=ran.answer,
         procedure=binding.revision.name,

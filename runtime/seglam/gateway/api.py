@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from seglam.gateway.access.api import add_keys
 from seglam.gateway.access.routes import allowed
 from seglam.gateway.deciding import add_deciding
+from seglam.gateway.health.api import add_health
 from seglam.gateway.mcp.http import add_mcp
 from seglam.gateway.openai import UpstreamSettings, add_openai
 from seglam.gateway.reading import add_reading
@@ -23,8 +24,8 @@ from seglam.gateway.service import Service
 from seglam.gateway.serving import Identify
 from seglam.gateway.serving.embedded import EmbeddedAnswers
 from seglam.gateway.serving.places import Places
-from seglam.gateway.store import ReviewRefused, StoreError
 from seglam.gateway.serving.swift import Swift
+from seglam.gateway.store import ReviewRefused, StoreError
 from seglam.gateway.web import (
     KnownHosts,
     add_requests,
@@ -62,12 +63,13 @@ def create_app(
     app.state.ending = [places.end]
     answers = EmbeddedAnswers(service, places)
     app.state.hot = add_requests(app, answers, identify)
-    add_openai(app, answers, identify, upstream or service.upstream, one_tenant=not service.access.required)
     app.state.at_once = partial(Swift, answers, door.known) if identify is door else None
+    add_openai(app, answers, identify, upstream or service.upstream, one_tenant=not service.access.required)
     add_mcp(app, answers, answers.revisions, identify)
     caller = allowed(identify)
     add_reading(app, service, blocking, caller)
     add_deciding(app, service, blocking, caller, proved=service.access.required, accepts=service.access.rules.accepts)
+    add_health(app, service, blocking, caller, proved=service.access.required)
     add_keys(app, service.access.keys, identify, blocking)
     _add_readiness(app, service)
     return app

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi import Request as HttpRequest
@@ -41,10 +42,21 @@ def add_deciding(
         who = await caller(http, Scope.REVIEW)
         content = await read_json(http)
         decision = decision_of(text_member(content, "decision"))
-        reviewer = _reviewer(content.get("reviewer"), who) if proved else text_member(content, "reviewer", 200)
-        reason = text_member(content, "reason")
+        reviewer, reason = reviewer_of(content, who, proved=proved), text_member(content, "reason")
         change = await blocking(service.decide, digest, reviewer, decision, reason, who.tenant)
         shown = await blocking(views.revision, service.tenant(who.tenant), digest)
+        return JSONResponse({"revision": shown, "retired": list(change.removed)}, 201)
+
+    @app.post("/v1/procedures/{name}/rollback", summary="Serve an older revision of a procedure again",
+              openapi_extra=_ROLLBACK_BODY)  # fmt: skip
+    async def rollback(name: str, http: HttpRequest) -> Response:
+        who = await caller(http, Scope.REVIEW)
+        content = await read_json(http)
+        target = text_member(content, "to", 80) if content.get("to") is not None else None
+        reviewer, reason = reviewer_of(content, who, proved=proved), text_member(content, "reason")
+        part = service.tenant(who.tenant)
+        row, change = await blocking(part.reviews.rollback, name, target, reviewer, reason)
+        shown = await blocking(views.revision, part, row.digest)
         return JSONResponse({"revision": shown, "retired": list(change.removed)}, 201)
 
     @app.post("/v1/procedures/{name}/promote", summary="Propose a procedure to another tenant",
@@ -60,8 +72,11 @@ def add_deciding(
         return JSONResponse({"name": row.name, "digest": row.digest, "to": target}, 202)
 
 
-def _reviewer(stated: object, who: Caller) -> str:
-    """Who decides, where that is proved: nobody decides in another's name."""
+def reviewer_of(content: Mapping[str, Any], who: Caller, *, proved: bool) -> str:
+    """Who decides; where that is proved, nobody decides in another's name."""
+    if not proved:
+        return text_member(content, "reviewer", 200)
+    stated = content.get("reviewer")
     if stated is not None and stated != who.requester:
         raise Problem(403, "other-reviewer", f"you are {who.requester}; leave reviewer out, or give your own name")
     return who.requester
@@ -69,7 +84,7 @@ def _reviewer(stated: object, who: Caller) -> str:
 
 _REVIEW_BODY = body_of(
     {
-        "decision": {"enum": ["approve", "reject", "quarantine", "retire"]},
+        "decision": {"enum": ["approve", "reject", "quarantine", "retire", "restore"]},
         "reviewer": {
             **TEXT,
             "description": "Who decides, where callers do not prove who they are; no author may approve.",
@@ -78,4 +93,9 @@ _REVIEW_BODY = body_of(
     },
     ["decision", "reason"],
 )
+_ROLLBACK_BODY = body_of(
+    {"to": {**TEXT, "description": "The revision's digest; by default the one that was retired last."},
+     "reviewer": TEXT, "reason": TEXT},
+    ["reason"],
+)  # fmt: skip
 _PROMOTION_BODY = body_of({"to": {**TEXT, "description": "The other tenant; a reviewer there decides."}}, ["to"])

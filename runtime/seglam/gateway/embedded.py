@@ -50,7 +50,7 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
     resources = ExitStack()
     with ExitStack() as opened:
         sandbox = _sandbox(settings, "a", opened)
-        compiler, compiling = _compiler(settings, models, sandbox, opened)
+        compiler, compiling, bench = _compiler(settings, models, sandbox, opened)
         keeping = Ledgerbase(settings.ledger_url) if settings.ledger_url else None
         if keeping is not None:
             opened.callback(keeping.close)
@@ -71,12 +71,14 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
                 pause_s=settings.pause_s,
                 budget=lambda tenant: rules.limits_of(tenant).budget,
                 prices=settings.book.of,
+                health=settings.health,
             ),
             source=Source(settings.procedures, report),
             report=report,
             release=resources.close,
             refused=admission.refused,
             access=Access(rules, Keys(store.keeping, report), required=required),
+            bench=bench,
             answers=AnswerLog(AnswerSettings.of(settings.data_dir, settings.environ), report),
         )
         watch = Watch(service.recheck, admission, report)
@@ -93,11 +95,15 @@ def _sandbox(settings: Settings, build: str, opened: ExitStack) -> Sandbox:
     return opened.enter_context(Sandbox(engine, budget_mib=settings.sandbox_mib))
 
 
-def _compiler(settings: Settings, models: Models, sandbox: Sandbox, opened: ExitStack) -> tuple[Compiling | None, str]:
+def _compiler(
+    settings: Settings, models: Models, sandbox: Sandbox, opened: ExitStack
+) -> tuple[Compiling | None, str, Bench]:
+    alone = Bench(sandbox, sandbox)  # for checks alone a second build is not worth its memory
     if settings.strict:
-        return None, "strict: no model is ever called"
+        return None, "strict: no model is ever called", alone
     if not models.live and settings.recordings is None:
-        return None, "no model and no recordings: set SEGLAM_MODEL and OPENAI_API_KEY or OPENAI_BASE_URL"
+        words = "no model and no recordings: set SEGLAM_MODEL and OPENAI_API_KEY or OPENAI_BASE_URL"
+        return None, words, alone
     # Two builds of the engine, which differ in hash seeds: what depends on them shows.
     bench = Bench(sandbox, _sandbox(settings, "b", opened))
     budget = Budget(tokens=settings.compile_tokens, seconds=settings.compile_seconds)
@@ -110,7 +116,7 @@ def _compiler(settings: Settings, models: Models, sandbox: Sandbox, opened: Exit
         budget=budget,
         choices=settings.choices,
     )
-    return compiler, models.described
+    return compiler, models.described, bench
 
 
 def _described(settings: Settings, compiling: str, service: Service) -> tuple[str, ...]:

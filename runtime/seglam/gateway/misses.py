@@ -69,6 +69,7 @@ class Misses:
         compiler: None where there is no model and no recording.
         crew: compiles; all tenants' is one.
         hotness: from which miss of a type on it is compiled.
+        taught: a miss with all that is known of its type.
         strict: never compile, whatever a request allows.
     """
 
@@ -82,6 +83,7 @@ class Misses:
         crew: Crew,
         *,
         hotness: Hotness,
+        taught: Callable[[Missed, Index], Missed] = lambda missed, _: missed,
         strict: bool = False,
     ) -> None:
         self._store = store
@@ -95,13 +97,24 @@ class Misses:
         self._closed = False
         self._crew = crew
         self._hotness = hotness
+        self._taught = taught
         self._recent = Recent()
         self.negatives = NegativeIndex(lambda: datetime.now(UTC), store.negatives())
 
     def start(
-        self, missed: Missed, requester: str, request_id: str, *, only_if_cached: bool = False
+        self,
+        missed: Missed,
+        requester: str,
+        request_id: str,
+        *,
+        only_if_cached: bool = False,
+        urgent: bool = False,
     ) -> Flight | Declined:
-        """Start or join the compilation of a miss, or say why there is none. Blocks for the store only."""
+        """Start or join the compilation of a miss, or say why there is none. Blocks for the store only.
+
+        Args:
+            urgent: compile also a type that is not hot: it was, until its procedure was withdrawn.
+        """
         restricted = only_if_cached or self._strict
         if not restricted:  # what no model may be asked about is shown to none, with somebody else's request either
             self._recent.note(missed, requester)
@@ -116,7 +129,7 @@ class Misses:
             )
         if (spent := self._restraint.over_budget()) is not None:
             return Declined(Reason.BUDGET, f"{missed.miss.explanation}; {spent}")
-        return self._fly(missed, requester, request_id)
+        return self._fly(missed, requester, request_id, urgent=urgent)
 
     def resume(self, row: CompilationRow) -> Flight | Declined:
         """Go on with a compilation that was interrupted, under the same rules as for a new one."""
@@ -141,7 +154,7 @@ class Misses:
             if not flight.settled.done():
                 flight.settled.set_result(Settled("interrupted", "the service is closing"))
 
-    def _fly(self, missed: Missed, requester: str, request_id: str) -> Flight | Declined:
+    def _fly(self, missed: Missed, requester: str, request_id: str, *, urgent: bool) -> Flight | Declined:
         print_ = kind_of(missed)
         with self._lock:
             if (flight := self._flights.get(print_)) is None:
@@ -150,7 +163,7 @@ class Misses:
                     when = "when other procedures are active" if recorded else "later"
                     return Declined(failure.outcome, f"{failure.message}; this type is tried again {when}")
                 earlier = self._store.interrupted_of(print_)
-                if earlier is None and (cold := self._hotness.cold(print_)) is not None:
+                if earlier is None and not urgent and (cold := self._hotness.cold(print_)) is not None:
                     return Declined(Reason.COLD, f"{missed.miss.explanation}; {cold}")
                 if not self._crew.has_room(missed.tenant):
                     return Declined(Reason.BUSY, "too many compilations wait already; try again later")
@@ -183,7 +196,8 @@ class Misses:
             return Settled(KNOWN_BY_NOW, message)
         changes, began = self._catalog.changes, monotonic()
         texts, senders = self._recent.like(missed)
-        made = self._compile(flight, replace(missed, alike=texts))
+        known = self._taught(replace(missed, alike=texts), self._catalog.index)
+        made = self._compile(flight, known)
         row = self._store.close_compilation(made, authors_of(made, requester, *senders))
         self._recent.forget(missed.request.text)
         self._count(made, monotonic() - began)

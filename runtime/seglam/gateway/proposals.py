@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from seglam.gateway.store import Records, RevisionRow, State, revision_of
-from seglam.lookup import Hit, Index
+from seglam.lookup import Binding, Hit, Index
 from seglam.procedures import Request
 
 
@@ -37,6 +37,12 @@ class Proposals:
         with self._turn:
             if digest in self._index:
                 self._index.remove(digest)
+
+    def binding(self, request: Request, digest: str) -> Binding | None:
+        """What a proposal binds of a request."""
+        found = self._index.find(request)
+        bindings = (found.binding,) if isinstance(found, Hit) else found.bindings
+        return next((binding for binding in bindings if binding.revision.digest == digest), None)
 
     def answering(self, request: Request) -> RevisionRow | None:
         """The proposal that binds a request; the first of them if there are several."""

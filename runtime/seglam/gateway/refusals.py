@@ -7,14 +7,21 @@ from seglam.gateway.outcomes import Reason
 from seglam.gateway.store import ReviewRefused, StoreError
 from seglam.web import Problem
 
-_REVIEW_STATUS = {"unknown-revision": 404, "unknown-procedure": 404, "four-eyes": 403, "not-accepted": 403}
+_REVIEW_STATUS = {
+    "unknown-revision": 404,
+    "unknown-procedure": 404,
+    "unknown-counterexample": 404,
+    "four-eyes": 403,
+    "not-accepted": 403,
+    "too-many-open": 429,
+}
 
 _DECLINED_STATUS: dict[str, int] = {Reason.NOT_COMPILABLE: 422, Reason.BUSY: 503, Reason.BUDGET: 503}
 
 
 def of_review(refused: ReviewRefused) -> Problem:
     """A decision that may not be taken."""
-    if refused.code in ("reviewer-missing", "unknown-decision"):
+    if refused.code in ("reviewer-missing", "unknown-decision", "not-its-type", "not-its-request"):
         return Problem(400, refused.code, str(refused))
     return Problem(_REVIEW_STATUS.get(refused.code, 409), refused.code, str(refused))
 

@@ -6,10 +6,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from seglam import telemetry
+from seglam.compiler.assemble import core_digest
 from seglam.gateway.catalog import Catalog, span_of
 from seglam.gateway.proposals import Proposals
-from seglam.gateway.store import Change, Decision, Records, ReviewRefused, RevisionRow, State, revision_of
+from seglam.gateway.store import (
+    Change,
+    CounterexampleRow,
+    Decision,
+    Records,
+    ReviewRefused,
+    RevisionRow,
+    Standing,
+    State,
+    document_of,
+    revision_of,
+)
+from seglam.gateway.store.revisions import SERVING
+from seglam.gateway.wire import load_request, loads
+from seglam.lookup import Hit, Index
 from seglam.lookup.overlap import Overlap, overlaps
+from seglam.procedures import Revision
 
 UNFITTING = frozenset({"overlap", "outdated"})
 """Why a proposal does not fit what is served now, though it passed all gates when it was compiled."""
@@ -46,6 +62,48 @@ class Reviews:
         self.proposals.discard(digest)
         return change
 
+    def settle(
+        self, row: CounterexampleRow, who: str, said: str, *, rule_changed: bool = False, quarantines: bool = True
+    ) -> Change:
+        """Confirm a counterexample, and stop its revision in the same step. No request that begins after this has
+        returned is answered by it."""
+        with telemetry.review(row.procedure, row.digest, who, Decision.QUARANTINE, compiled=None) as span:
+            change = self._catalog.change(
+                lambda: self._store.settle_counterexample(
+                    row.id, Standing.CONFIRMED, who, said,
+                    rule_changed=rule_changed, quarantines=quarantines, span=telemetry.reference(span),
+                )
+            )  # fmt: skip
+        if quarantines:
+            self.proposals.discard(row.digest)
+        return change
+
+    def approve_after(self, row: RevisionRow, who: str, reason: str) -> None:
+        """Approve a proposal without a person; one that does not fit waits for people."""
+        try:
+            self.decide(row.digest, who, Decision.APPROVE, f"approved without a person: {reason}")
+        except ReviewRefused as refused:
+            self._report(f"{row.name} is not approved without a person: {refused}")
+
+    def rollback(self, name: str, target: str | None, reviewer: str, reason: str) -> tuple[RevisionRow, Change]:
+        """Serve an older revision of a procedure again: one that was approved, and was retired since.
+
+        Args:
+            target: its digest; by default the one that was retired last.
+
+        Returns:
+            The revision that is served now, and what changed.
+
+        Raises:
+            ReviewRefused: `unknown-procedure`, or as `decide`.
+        """
+        retired = [row for row in self._store.revisions(State.RETIRED, name) if target in (None, row.digest)]
+        if not retired:
+            which = f"revision {target} of {name}" if target else f"revision of {name}"
+            raise ReviewRefused("unknown-procedure", f"there is no retired {which} to go back to")
+        chosen = max(retired, key=lambda row: row.changed)
+        return chosen, self.decide(chosen.digest, reviewer, Decision.APPROVE, reason)
+
     def promote(self, name: str, target: Reviews, promoter: str) -> RevisionRow:
         """Propose to another tenant what is served here under a name. Its origin and its authors stay, and whoever
         promotes it is one of them from then on: somebody else approves it there.
@@ -77,8 +135,10 @@ class Reviews:
 
     def _decide(self, digest: str, reviewer: str, decision: Decision, reason: str) -> Change:
         row = self._store.revision(digest)
-        if row is not None and decision is Decision.APPROVE:
+        if row is not None and decision in SERVING:
             self._check(row)
+            if decision is Decision.APPROVE:
+                self._check_known(row)
         name, compiled = (row.name, span_of(row)) if row else ("", None)
         with telemetry.review(name, digest, reviewer, decision, compiled=compiled) as span:
             return self._store.decide(digest, reviewer, decision, reason, telemetry.reference(span))
@@ -106,6 +166,25 @@ class Reviews:
         found = overlaps(revision_of(row), elders)
         if found:
             raise ReviewRefused("overlap", f"{row.name} overlaps with {_shown(found[0])}; reject one of the two")
+
+    def _check_known(self, row: RevisionRow) -> None:
+        """Code that gave a wrong answer is not served again under another digest, with more or fewer patterns."""
+        revision = revision_of(row)
+        for known in self._store.counterexamples(Standing.CONFIRMED):
+            other = self._store.revision(known.digest)
+            if other is not None and other.digest != row.digest and _known_wrong(revision, known, other):
+                words = f"this revision's code gives the wrong answer of counterexample {known.id}"
+                raise ReviewRefused("counterexample", f"{words}; choose another one, or dismiss it by a restore")
+
+
+def _known_wrong(revision: Revision, row: CounterexampleRow, found: RevisionRow) -> bool:
+    """Whether a counterexample of another revision is one of this, since it binds it alike and runs the same code."""
+    if core_digest(revision.spec) != core_digest(document_of(found).spec):
+        return False
+    alone = Index(explains=False)
+    alone.add(revision)
+    hit = alone.find(load_request(row.request))
+    return isinstance(hit, Hit) and dict(hit.binding.arguments) == loads(row.arguments)
 
 
 def _shown(overlap: Overlap) -> str:

@@ -9,6 +9,7 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from seglam.compiler import Bench
 from seglam.compiler import Outcome as Compiled
 from seglam.gateway.access.embedded import ANONYMOUS, Access
 from seglam.gateway.access.file import Rules
@@ -17,6 +18,7 @@ from seglam.gateway.answering import Declined, Started, Unanswered, answered, ob
 from seglam.gateway.answers import AnswerLog
 from seglam.gateway.catalog import Admits, Catalog
 from seglam.gateway.crew import Crew
+from seglam.gateway.health.rechecks import Rechecks
 from seglam.gateway.misses import FAILED, Compiling, Flight, Misses
 from seglam.gateway.openai.upstream.settings import UpstreamSettings
 from seglam.gateway.outcomes import Answer, Outcome, Stage
@@ -68,9 +70,11 @@ class Service:
         release: called last when the service closes, to close the sandbox and what else belongs to it.
         answers: where answers are recorded; the service closes it.
         access: who may ask; by default whoever reaches the service.
+        bench: two engine builds on which answers are checked again; None checks nothing.
 
     Attributes:
         sandbox: runs hits.
+        rechecks: what is checked off the serving path.
         described: what the service uses, in a line each, for whoever starts it.
         interrupted: compilations that were at work when the last process ended.
     """
@@ -88,6 +92,7 @@ class Service:
         refused: Admits = lambda _: None,
         answers: AnswerLog | None = None,
         access: Access | None = None,
+        bench: Bench | None = None,
     ) -> None:
         self.policy = policy = policy or Policy()
         self.described: tuple[str, ...] = ()
@@ -97,7 +102,8 @@ class Service:
         self.store = store
         self.sandbox = sandbox
         self._crew = Crew(policy.workers, policy.queue, "seglam-compile")
-        self._shared = Shared(sandbox, compiler, self._crew, policy, refused, report)
+        self.rechecks = Rechecks(lambda: bench, policy.health)
+        self._shared = Shared(sandbox, compiler, self._crew, policy, refused, lambda: bench, self.rechecks, report)
         self._tenants: dict[str, Tenant] = {}
         self._arriving = threading.Lock()
         for name in {DEFAULT_TENANT, *store.tenants()}:
@@ -109,6 +115,7 @@ class Service:
         self.answers = answers
         self.access = access or Access(Rules(), Keys(store.keeping, report))
         self.access.keys.start()
+        self.rechecks.start()
 
     def known(self, name: str) -> Tenant | None:
         """A tenant that is in memory already; never waits."""
@@ -197,6 +204,7 @@ class Service:
     def missed(self, part: Tenant, unanswered: Unanswered, requester: str, only_if_cached: bool) -> Pending:
         """Go the way of a miss."""
         missed, identity = unanswered.missed, unanswered.answer.id
+        self.rechecks.missed(part, missed.request)
         try:
             following = part.misses.start(missed, requester, identity, only_if_cached=only_if_cached)
         except ValueProblem as problem:  # a value that cannot be kept, or text that is none
@@ -267,6 +275,7 @@ class Service:
         try:
             for end in self._ending:
                 end()
+            self.rechecks.close()
             if self.source is not None:
                 self.source.stop()
             tenants = list(self._tenants.values())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from seglam.gateway.health.policy import SHARE, HealthPolicy
 from seglam.gateway.ledger.prices import PriceBook, PriceList, Prices, PricesInvalid
 from seglam.web.environment import Environment, SettingsInvalid
 
@@ -42,6 +43,11 @@ class Settings:
         daily_tokens: tokens that a tenant's live models may use in a day, unless the access file says otherwise.
             `SEGLAM_DAILY_TOKENS`.
         compile_tokens, compile_seconds: limits of one compilation. `SEGLAM_COMPILE_TOKENS`, `SEGLAM_COMPILE_SECONDS`.
+        recheck: share of hits that are checked again off the serving path. `SEGLAM_RECHECK`, from 0 to 1.
+        error_budget: share of wrong answers that a procedure may have; see `HealthPolicy`. `SEGLAM_ERROR_BUDGET`.
+        shadow: whether proposals run beside what is served. `SEGLAM_SHADOW=1`.
+        shadow_approves: agreements in shadow, without a disagreement, that approve a proposal without a person.
+            `SEGLAM_SHADOW_APPROVES`; by default none do.
         pause_s: how long a type rests after its compilation failed, in seconds; doubled each time.
         sandbox_mib: memory of idle warm instances.
         prices: what a model call would take; `SEGLAM_PRICE_INPUT`, `SEGLAM_PRICE_OUTPUT` (a million tokens),
@@ -67,6 +73,10 @@ class Settings:
     daily_tokens: int | None = None
     compile_tokens: int = COMPILE_TOKENS
     compile_seconds: int = COMPILE_SECONDS
+    recheck: float = SHARE
+    error_budget: float = 0.0
+    shadow: bool = False
+    shadow_approves: int | None = None
     pause_s: float = 30.0
     sandbox_mib: int = 512
     prices: Prices = field(default_factory=Prices)
@@ -94,6 +104,10 @@ class Settings:
             daily_tokens=given.maybe_whole("DAILY_TOKENS", least=1),
             compile_tokens=given.whole("COMPILE_TOKENS", COMPILE_TOKENS, least=1),
             compile_seconds=given.whole("COMPILE_SECONDS", COMPILE_SECONDS, least=1),
+            recheck=given.number("RECHECK", SHARE, most=1.0, unit="a share"),
+            error_budget=given.number("ERROR_BUDGET", 0.0, most=1.0, unit="a share"),
+            shadow=given.switch("SHADOW"),
+            shadow_approves=given.maybe_whole("SHADOW_APPROVES", least=1),
             prices=_prices(given),
             price_book=price_book(given),
             host=given.text("HOST", HOST),
@@ -111,6 +125,16 @@ class Settings:
                 f"set SEGLAM_ACCESS={REQUIRED} and make a key with `seglam keys create`, or listen on 127.0.0.1"
             )
         return self.access == REQUIRED or not loopback
+
+    @property
+    def health(self) -> HealthPolicy:
+        """How revisions are watched after they were admitted."""
+        return HealthPolicy(
+            share=self.recheck,
+            allowed=self.error_budget,
+            shadow=self.shadow,
+            shadow_approves=self.shadow_approves,
+        )
 
     @property
     def book(self) -> PriceBook:

@@ -9,10 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
+from seglam.compiler import Bench
 from seglam.gateway.answering import Answering
 from seglam.gateway.catalog import Admits, Catalog
 from seglam.gateway.crew import Crew
+from seglam.gateway.health.counterexamples import Counterexamples
+from seglam.gateway.health.lessons import Lessons
+from seglam.gateway.health.policy import HealthPolicy
+from seglam.gateway.health.rechecks import Rechecks
+from seglam.gateway.health.sampling import Sampling
 from seglam.gateway.hotness import Hotness
 from seglam.gateway.ledger.prices import Budget, PriceList
 from seglam.gateway.misses import Compiling, Misses
@@ -42,6 +49,7 @@ class Policy:
     pause_s: float = 30.0
     budget: Callable[[str], Budget] = lambda _: Budget()
     prices: Callable[[str], PriceList] = lambda _: PriceList()
+    health: HealthPolicy = field(default_factory=HealthPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,8 @@ class Shared:
     crew: Crew
     policy: Policy
     refused: Admits
+    bench: Callable[[], Bench | None]
+    rechecks: Rechecks
     report: Report = field(repr=False)
 
 
@@ -82,10 +92,16 @@ class Tenant:
             ),
             shared.crew,
             hotness=Hotness(policy.hotness),
+            taught=lambda missed, active: Lessons(store, shared.bench()).taught(missed, active),
             strict=policy.strict,
         )
         self.runner = Runner(shared.running, self.catalog.served)
-        self.answering = Answering(self.runner, store.counters)
+        self.counterexamples = Counterexamples(
+            store, self.catalog, self.reviews, self.misses, shared.bench, shared.report
+        )
+        self.answering = Answering(
+            self.runner, store.counters, Sampling(policy.health.share, partial(shared.rechecks.hit, self))
+        )
 
     @property
     def name(self) -> str:

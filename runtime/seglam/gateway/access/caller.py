@@ -14,6 +14,7 @@ class Scope(StrEnum):
     """What a key or a token allows."""
 
     ASK = "ask"  # requests, in every API
+    FEEDBACK = "feedback"  # say that an answer is wrong
     COMPILE = "compile"  # a miss may start a compilation
     READ = "read"  # procedures, compilations, savings, explanations
     REVIEW = "review"  # decisions, promotion

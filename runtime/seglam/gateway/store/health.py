@@ -57,12 +57,15 @@ def settle(
     return revisions.decide(session, tenant, row.digest, decided_by, Decision.QUARANTINE, reason, span)
 
 
-def compiled(session: Session, identity: str, compilation: str) -> None:
-    """A compilation was started for a counterexample."""
+def change(session: Session, tenant: str, identity: str, changes: Mapping[str, str | None]) -> CounterexampleRow:
+    """More is known of a counterexample."""
     row = session.get(CounterexampleRow, identity)
-    assert row is not None
-    row.compilation = compilation
+    assert row is not None and row.tenant == tenant
+    for name, value in changes.items():
+        setattr(row, name, value)
     session.add(row)
+    session.flush()
+    return row
 
 
 def overrule(session: Session, tenant: str, digest: str, reviewer: str, reason: str) -> None:

@@ -127,9 +127,9 @@ class Records:
             lambda session: health.settle(session, self.tenant, identity, standing, decided_by, said, **more)
         )
 
-    def counterexample_compiled(self, identity: str, compilation: str) -> None:
-        """A compilation was started for a counterexample."""
-        self._database.write(lambda session: health.compiled(session, identity, compilation))
+    def change_counterexample(self, identity: str, **changes: str | None) -> CounterexampleRow:
+        """More is known of a counterexample; the row as it is then."""
+        return self._database.write(lambda session: health.change(session, self.tenant, identity, changes))
 
     def counterexample(self, identity: str) -> CounterexampleRow | None:
         """One counterexample."""

@@ -1,0 +1,65 @@
+"""Which hits are sampled, and when an error budget is spent."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seglam.gateway.health.bounds import upper_bound
+from seglam.gateway.health.policy import HealthPolicy
+from seglam.gateway.health.rechecks import Rechecks, budget_spent
+from seglam.gateway.health.sampling import Sampling
+from seglam.lookup import Binding, Hit
+from seglam.procedures import Request, Revision
+from tests.documents import document
+
+
+def taken(share: float, hits: int) -> Counter[int]:
+    """How often each of the hits was taken."""
+    numbers: Counter[int] = Counter()
+    hit = Hit(Binding(Revision.of(document()), {}, 0))
+    sampling = Sampling(share, lambda _, __, answer: numbers.update([int(answer)]), random.Random(7).random)
+    for number in range(hits):
+        sampling.left -= 1
+        if sampling.left <= 0:
+            sampling.due(Request(text=""), hit, str(number))
+    return numbers
+
+
+def test_the_share_of_hits_that_is_taken() -> None:
+    assert not taken(0.0, 10_000)
+    assert len(taken(1.0, 1_000)) == 1_000
+    found = taken(0.01, 100_000)
+    assert 800 < found.total() < 1_200 and max(found.values()) == 1
+    assert {number % 10 for number in found} == set(range(10)), "no period of the requests is left out"
+
+
+@given(st.integers(0, 50), st.integers(0, 5_000), st.floats(0, 1))
+def test_a_budget_is_spent_by_a_wrong_answer_that_checks_do_not_outweigh(
+    wrong: int, right: int, allowed: float
+) -> None:
+    checked = wrong + right
+    if wrong == 0:
+        assert not budget_spent(wrong, checked, allowed)
+    else:
+        bound = upper_bound(wrong, checked)
+        assert bound is not None and bound > wrong / checked - 1e-12
+        assert budget_spent(wrong, checked, allowed) == (bound > allowed)
+        assert budget_spent(wrong, checked, 0.0), "nothing is allowed by default"
+
+
+@pytest.mark.parametrize(("wrong", "checked", "allowed", "spent"), [(1, 100, 0.01, True), (1, 10_000, 0.001, False)])
+def test_stated_budgets(wrong: int, checked: int, allowed: float, spent: bool) -> None:
+    assert budget_spent(wrong, checked, allowed) is spent
+
+
+def test_what_has_no_room_is_counted() -> None:
+    checks = Rechecks(lambda: None, HealthPolicy(waiting=2))
+    checks._began = True  # its thread does not run
+    for _ in range(5):
+        checks.hit(None, Request(text="x"), Binding(Revision.of(document()), {}, 0), "1")  # type: ignore[arg-type]
+    assert checks.dropped == 3
