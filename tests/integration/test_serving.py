@@ -322,8 +322,9 @@ def test_a_server_that_ends_answers_what_is_at_work(service: Service) -> None:
 
 
 def test_a_short_soak_finds_nothing_wrong() -> None:
-    found = soak(2.0, clients=10, every=60.0)
+    found = soak(2.0, clients=12, every=60.0)
     assert found.faults == []
-    assert found.counts["answers 200"] > 20
+    assert found.counts["answers 200"] > 5
     assert found.counts["answers 413"] + found.counts["oversized bodies cut off"] > 0
     assert found.counts["activated"] > 0
+    assert found.counts["OpenAI hits"] > 0
