@@ -20,6 +20,7 @@ from seglam.registry.access.issuers import Issuers
 from seglam.registry.access.issuers import load as load_issuers
 from seglam.registry.access.local import FILE as LOCAL_TOKEN
 from seglam.registry.access.local import LocalIssuer
+from seglam.registry.access.login import Logins
 from seglam.registry.api import upkeep
 from seglam.registry.api.assembly import install
 from seglam.registry.api.parts import Parts
@@ -32,6 +33,7 @@ from seglam.registry.leases import Leases, owner_name
 from seglam.registry.log_audit import LogAudit
 from seglam.registry.mirror.mirror import Mirror
 from seglam.registry.pages import Marketplace, RegistryCatalogue
+from seglam.registry.pages.entrance import ANSWER, Entrance
 from seglam.registry.publishing import Publishing
 from seglam.registry.publishing.queue import Queue
 from seglam.registry.publishing.steps import Tools
@@ -39,6 +41,7 @@ from seglam.registry.settings import Settings, SettingsInvalid
 from seglam.registry.signing import open_signing
 from seglam.registry.trying import Trials
 from seglam.sandbox import Engine, Sandbox
+from seglam.web.pages import key_in
 
 UPKEEP_S = 60.0
 DAY_S, HOUR_S = 86_400.0, 3_600.0
@@ -165,7 +168,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="SEGLAM registry", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.registry = registry
-    app.add_middleware(Marketplace(RegistryCatalogue(registry.parts)).beside)  # within what `install` puts before it
+    pages = Marketplace(RegistryCatalogue(registry.parts), _entrance(registry.parts))
+    app.add_middleware(pages.beside)  # within what `install` puts before it
     install(app, registry.parts)
     mirrored = registry.mirror.files if registry.mirror is not None else {}
     own = {settings.origin: DatabaseFiles(registry.database, settings.origin)}
@@ -187,6 +191,19 @@ def _issuers(settings: Settings) -> Issuers:
         with openable(str(local.file)):
             local.create()
     return Issuers(load_issuers(settings.issuers_file) if settings.issuers_file else (), local)
+
+
+def _entrance(parts: Parts) -> Entrance | None:
+    """Where people sign in to the pages; None where no issuer is for that."""
+    settings = parts.settings
+    logins = Logins(parts.issuers, parts.database, settings.url + ANSWER)
+    if not logins.offered:
+        return None
+    file = settings.pages_key or settings.data / "pages.key"
+    with openable(str(file)):
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = key_in(file)
+    return Entrance(logins, key, secure=settings.url.startswith("https://"))
 
 
 def _alone(path: Path) -> IO[str]:

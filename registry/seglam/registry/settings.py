@@ -51,6 +51,8 @@ class Settings:
         signing_s: seconds that one signature may take.
         publish_s: seconds after which a publication that cannot be completed is given up.
         index_keys: directory of the index's online keys; in `data`, made at the first start, by default.
+        pages_key: at least 32 random bytes that sign the pages' sessions (`PAGES_KEY_FILE`); in `data`, made at the
+            first start, by default. Replicas share it.
         log_audit_s: seconds between two audits of the logs, 0 for never (`LOG_AUDIT_SECONDS`).
         replicas: processes that share the database; limits of requests are divided by it.
         mirror_of: addresses of other origins by origin; `ORIGIN=URL`, separated by commas. `#sha256:...` after an
@@ -87,6 +89,7 @@ class Settings:
     signing_s: float = 60.0
     publish_s: float = 3600.0
     index_keys: Path | None = None
+    pages_key: Path | None = None
     log_audit_s: int = 86_400
     replicas: int = 1
     mirror_of: Mapping[str, str] = field(default_factory=dict)
@@ -140,6 +143,7 @@ class Settings:
             signing_s=given.whole("SIGNING_SECONDS", 60, least=1, most=600),
             publish_s=given.whole("PUBLISH_SECONDS", 3600, least=1, most=86400),
             index_keys=given.path("INDEX_KEYS"),
+            pages_key=given.path("PAGES_KEY_FILE"),
             log_audit_s=given.whole("LOG_AUDIT_SECONDS", 86_400, most=31_536_000),
             replicas=given.whole("REPLICAS", 1, least=1, most=1000),
             mirror_of=given.pairs("MIRROR_OF"),

@@ -22,6 +22,7 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -36,7 +37,7 @@ from seglam.registry.access.identities import Identity
 from seglam.registry.access.local import ISSUER as LOCAL
 from seglam.registry.access.local import LocalIssuer
 from seglam.registry.settings import SettingsInvalid
-from seglam.web.keyring import FetchFailed, Keyring, KeysMissing, Published, TokenRefused
+from seglam.web.keyring import LEEWAY_S, FetchFailed, Keyring, KeysMissing, Published, TokenRefused
 
 AUDIENCE = "seglam-registry"
 DISCOVERY = "/.well-known/openid-configuration"
@@ -65,6 +66,20 @@ class IssuersInvalid(SettingsInvalid):
     """A list of issuers that cannot be used."""
 
 
+class LoginSpec(BaseModel):
+    """How people sign in to the pages by an issuer, at which the registry is a client.
+
+    Attributes:
+        client_id: the registry's.
+        client_secret_file: holds its secret; None for a public client, which PKCE protects.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    client_id: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
+    client_secret_file: Path | None = None
+
+
 class IssuerSpec(BaseModel):
     """One issuer.
 
@@ -75,6 +90,7 @@ class IssuerSpec(BaseModel):
         audience: that its tokens must have, and no other beside it.
         url: where its discovery document is, if not at the issuer.
         jwks: address of its keys, if the one in the discovery document is not to be used.
+        login: how people sign in to the pages by it; None where they do not.
         account_claim: where its own id of the account is, see `ACCOUNT_CLAIMS`; an empty text for none.
     """
 
@@ -88,6 +104,7 @@ class IssuerSpec(BaseModel):
     ca_file: Path | None = None
     token_file: Path | None = None
     account_claim: str | None = Field(default=None, max_length=200)
+    login: LoginSpec | None = None
 
     @property
     def account_path(self) -> str:
@@ -139,6 +156,7 @@ class Issuers:
 
     def __init__(self, specs: Sequence[IssuerSpec] = (), local: LocalIssuer | None = None) -> None:
         self._local = local
+        self.specs = tuple(specs)
         self._specs = {spec.issuer: spec for spec in specs}
         self._keyrings = {spec.issuer: Keyring(_Fetcher(spec).fetch, spec.issuer) for spec in specs}
 
@@ -163,14 +181,33 @@ class Issuers:
         spec = self._specs.get(issuer)
         if spec is None:
             raise TokenRefused("token-issuer", f"tokens of {issuer[:200]!r} are not accepted here")
-        keyring = self._keyrings[issuer]
+        return _verified(spec, await self._claims(spec, token, spec.audience), token, spec.audience)
+
+    async def signed_in(self, spec: IssuerSpec, token: str, nonce: str, access_token: str | None) -> Verified:
+        """Who signed in, by the identity token that an issuer gave its client; refused as `verify` refuses."""
+        from authlib.oidc.core import CodeIDToken
+        from joserfc.errors import JoseError
+
+        assert spec.login is not None
+        if len(token) > MAX_TOKEN:
+            raise TokenRefused("token-invalid", f"the token has more than {MAX_TOKEN} characters")
+        client = spec.login.client_id
+        claims = await self._claims(spec, token, client)
+        asked = {"nonce": nonce, "client_id": client, "access_token": access_token}
         try:
-            claims = await keyring.claims(token, spec.audience)
+            CodeIDToken(dict(claims), jwt.get_unverified_header(token), params=asked).validate(leeway=LEEWAY_S)
+        except JoseError as error:
+            raise TokenRefused("token-invalid", f"it is no answer to what was asked: {error}") from error
+        return _verified(spec, claims, token, client)
+
+    async def _claims(self, spec: IssuerSpec, token: str, audience: str) -> Mapping[str, Any]:
+        keyring = self._keyrings[spec.issuer]
+        try:
+            return await keyring.claims(token, audience)
         except KeysMissing:
             if not await keyring.refresh():
                 raise
-            claims = await keyring.claims(token, spec.audience)
-        return _verified(spec, claims, token)
+            return await keyring.claims(token, audience)
 
 
 def _stated_issuer(token: str) -> str:
@@ -182,13 +219,11 @@ def _stated_issuer(token: str) -> str:
     return str(claims.get("iss", ""))
 
 
-def _verified(spec: IssuerSpec, claims: Mapping[str, Any], token: str) -> Verified:
+def _verified(spec: IssuerSpec, claims: Mapping[str, Any], token: str, audience: str) -> Verified:
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-    if audiences != [spec.audience]:
+    if audiences != [audience]:
         # Each of the others could bring the token here in its holder's name.
-        raise TokenRefused(
-            "token-audience", f"the token has other audiences beside {spec.audience!r}; ask for one only"
-        )
+        raise TokenRefused("token-audience", f"the token has other audiences beside {audience!r}; ask for one only")
     account = None
     if spec.account_path:
         found = _at(claims, spec.account_path)
@@ -261,13 +296,13 @@ class _Fetcher:
     async def fetch(self) -> Published:
         spec = self._spec
         try:
-            verify = ssl.create_default_context(cafile=spec.ca_file)
+            verify = authorities(spec)
             headers = {"Accept": ACCEPT}
             if spec.token_file is not None:
                 headers["Authorization"] = f"Bearer {spec.token_file.read_text(encoding='ascii').strip()}"
-            base = (spec.url or spec.issuer).rstrip("/")
+            base = _base(spec)
             async with httpx2.AsyncClient(verify=verify, timeout=FETCH_S) as client:
-                address = spec.jwks or await self._address(client, base, headers)
+                address = spec.jwks or (await _addresses(client, spec, headers, ("jwks_uri",)))["jwks_uri"]
                 # The credentials are for the issuer alone.
                 own = _origin(address) == _origin(base)
                 listed = await _json(client, address, headers if own else {"Accept": ACCEPT})
@@ -275,14 +310,40 @@ class _Fetcher:
         except (httpx2.HTTPError, OSError, ValueError, KeyError, TypeError, ssl.SSLError) as error:
             raise FetchFailed(f"{type(error).__name__}: {error}") from error
 
-    async def _address(self, client: httpx2.AsyncClient, base: str, headers: dict[str, str]) -> str:
-        document = await _json(client, base + DISCOVERY, headers)
-        if document["issuer"] != self._spec.issuer:
-            raise ValueError(f"{base} says that it is {str(document['issuer'])[:200]!r}")
-        address = str(document["jwks_uri"])
+
+def authorities(spec: IssuerSpec) -> ssl.SSLContext:
+    """Whose certificates are believed of an issuer; its own file is read each time, since it is renewed."""
+    return ssl.create_default_context(cafile=spec.ca_file) if spec.ca_file is not None else _public()
+
+
+@cache
+def _public() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+async def discovered(spec: IssuerSpec, *members: str) -> Mapping[str, str]:
+    """Addresses of an issuer's discovery document. Raises what httpx, ssl and JSON raise, and `ValueError`."""
+    verify = authorities(spec)
+    async with httpx2.AsyncClient(verify=verify, timeout=FETCH_S) as client:
+        return await _addresses(client, spec, {"Accept": ACCEPT}, members)
+
+
+async def _addresses(
+    client: httpx2.AsyncClient, spec: IssuerSpec, headers: dict[str, str], members: Sequence[str]
+) -> dict[str, str]:
+    base = _base(spec)
+    document = await _json(client, base + DISCOVERY, headers)
+    if document["issuer"] != spec.issuer:
+        raise ValueError(f"{base} says that it is {str(document['issuer'])[:200]!r}")
+    found = {member: str(document[member]) for member in members}
+    for member, address in found.items():
         if not address.startswith("https://") and _origin(address) != _origin(base):
-            raise ValueError(f"its keys are at {address[:200]!r}, which is not https")
-        return address
+            raise ValueError(f"its {member} is {address[:200]!r}, which is not https")
+    return found
+
+
+def _base(spec: IssuerSpec) -> str:
+    return (spec.url or spec.issuer).rstrip("/")
 
 
 def _origin(url: str) -> tuple[str, str]:

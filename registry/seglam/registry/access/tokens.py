@@ -132,6 +132,20 @@ def authenticate(session: Session, rules: Rules, raw: str) -> tuple[Principal, s
     return principal, row.account
 
 
+def acting(session: Session, rules: Rules, who: Verified, namespace: str) -> Principal | Problem:
+    """Somebody who is signed in, with all that a token of theirs for a namespace would allow now.
+
+    It is a token: given out, checked, written into the audit log and revoked, so that pages allow what the API allows.
+    """
+    given = exchange(session, rules, who, namespace, None)
+    if isinstance(given, Problem):
+        return given
+    session.flush()
+    principal, _ = authenticate(session, rules, given.token)
+    revoke(session, given.token)
+    return principal
+
+
 def revoke(session: Session, raw: str) -> None:
     """Let a token count no more; one that is unknown does not."""
     row = session.get(TokenRow, _hash(raw))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -58,7 +59,7 @@ Target = Annotated[Release, Depends(_target)]
 )
 def yank(here: Here, http: Request, target: Target, principal: Caller, given: documents.ReasonGiven) -> Response:
     """It is chosen for nobody any more; who names it exactly still gets it."""
-    allowed(principal, target.name.namespace, Scope.YANK)
+    allowed(principal, target.name.namespace, scope_of("yanked", AVAILABLE))
     return _decide(here, http, target, principal, "yanked", given.reason)
 
 
@@ -70,7 +71,7 @@ def yank(here: Here, http: Request, target: Target, principal: Caller, given: do
 )
 def quarantine(here: Here, http: Request, target: Target, principal: Caller, given: documents.ReasonGiven) -> Response:
     """Its content is given to nobody, until an administrator restores it."""
-    allowed(principal, target.name.namespace, Scope.QUARANTINE)
+    allowed(principal, target.name.namespace, scope_of("quarantined", AVAILABLE))
     return _decide(here, http, target, principal, "quarantined", given.reason)
 
 
@@ -84,7 +85,7 @@ def restore(here: Here, http: Request, target: Target, principal: Caller, given:
     """A yank is taken back by a publisher, a quarantine by an administrator."""
     with here.database.read() as session:
         row = version_row(session, target.name, str(target.version))
-    allowed(principal, target.name.namespace, Scope.ADMINISTER if row.state == QUARANTINED else Scope.YANK)
+    allowed(principal, target.name.namespace, scope_of("restored", row.state))
     return _decide(here, http, target, principal, "restored", given.reason)
 
 
@@ -130,10 +131,32 @@ def deleted(
     update_index(here)
 
 
+def scope_of(said: Said, state: str) -> Scope:
+    """What somebody needs to say this of a version in a state."""
+    if said == "restored":
+        return Scope.ADMINISTER if state == QUARANTINED else Scope.YANK
+    return Scope.YANK if said == "yanked" else Scope.QUARANTINE
+
+
 def _decide(here: Parts, http: Request, target: Release, who: Principal, said: Said, reason: str) -> Response:
+    document, tag = decide(here, target, who, said, reason, lambda tag: conditions.require(http, tag))
+    return answer(document, 200, {"ETag": tag, "Cache-Control": "no-cache"})
+
+
+def decide(
+    here: Parts, target: Release, who: Principal, said: Said, reason: str, seen: Callable[[str], None]
+) -> tuple[documents.Version, str]:
+    """Sign and keep a decision; the version as it is then, and its entity tag.
+
+    Args:
+        seen: refuses the tag of a version that whoever decides has not seen.
+
+    Raises:
+        Problem: 404, 409 `version-state`, 412 if it changed meanwhile, and what `seen` raises.
+    """
     with here.database.read() as session:
         row = version_row(session, target.name, str(target.version))
-    conditions.require(http, version_tag(row))
+    seen(version_tag(row))
     if row.state not in _BEFORE[said]:
         raise Problem(409, "version-state", f"{target} is {row.state}, so it cannot be {said}")
     time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -143,7 +166,7 @@ def _decide(here: Parts, http: Request, target: Release, who: Principal, said: S
         lambda session: _kept(session, here, target, who, said, reason, row.revision, bundle)
     )
     update_index(here)
-    return answer(document, 200, {"ETag": tag, "Cache-Control": "no-cache"})
+    return document, tag
 
 
 def _kept(

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from secrets import token_hex
+from time import time
 from typing import Any, Protocol
 
 import yaml
 from sqlmodel import Session, col, select
 
 from seglam.packs.chain import Chain
-from seglam.packs.names import PackName
+from seglam.packs.names import PackName, Release
 from seglam.packs.pack import Pack
 from seglam.packs.trust.predicates import TestResult
+from seglam.packs.versions import Version as PackVersion
 from seglam.procedures import ReasoningProcedure, Request, request_of
 from seglam.registry import provenance, search
-from seglam.registry.api import conditions, looking
+from seglam.registry.access import Identity, tokens
+from seglam.registry.access.issuers import Verified
+from seglam.registry.api import conditions, decisions, looking
+from seglam.registry.api.credentials import allowed
 from seglam.registry.api.packs import named, version_document, version_row, version_tag
 from seglam.registry.api.parts import Parts
 from seglam.registry.pages.importing import lines
@@ -24,6 +31,8 @@ from seglam.registry.trusting import trust_of
 from seglam.web import Problem
 
 Document = Mapping[str, Any]
+_SAID: Mapping[str, decisions.Said] = {"yank": "yanked", "quarantine": "quarantined", "restore": "restored"}
+_REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,1024}")
 PACKS, VERSIONS, PROCEDURES = 20, 25, 50
 """Rows of one page."""
 ANSWERS, EXAMPLES = 12, 3
@@ -39,6 +48,17 @@ class Place:
     namespace: str
     pack: str
     origin: str | None = None
+
+
+class Signed(Protocol):
+    """Who signed in (`seglam.web.pages.Session`)."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def account(self) -> str: ...
 
 
 class Catalogue(Protocol):
@@ -64,6 +84,13 @@ class Catalogue(Protocol):
 
     def attempt(self, place: Place, version: str, request: Request) -> Document:
         """A trial."""
+
+    def decide(self, place: Place, version: str, who: Signed, decision: str, reason: str, seen: str) -> None:
+        """Yank, quarantine or restore a version as whoever signed in.
+
+        Args:
+            seen: the version's entity tag as its page had it.
+        """
 
 
 class RegistryCatalogue:
@@ -187,6 +214,32 @@ class RegistryCatalogue:
     def attempt(self, place: Place, version: str, request: Request) -> Document:
         """See `Catalogue`."""
         return asdict(looking.attempt(self._here, self._name(place, version), version, request))
+
+    def decide(self, place: Place, version: str, who: Signed, decision: str, reason: str, seen: str) -> None:
+        """See `Catalogue`."""
+        said = _SAID.get(decision)
+        if said is None or not _REASON.fullmatch(reason):
+            raise Problem(422, "invalid", "choose what is to be done, and give a reason of 1 to 1024 characters")
+        if place.origin not in (None, self._here.origin):
+            raise Problem(403, "wrong-origin", "what is mirrored is decided on at its origin")
+        name = self._name(place, version)
+        with self._here.database.read() as session:
+            needed = decisions.scope_of(said, version_row(session, name, version).state)
+        # As if an identity token of theirs had come to the API: the same member, the same account, the same scopes.
+        identity = Verified(Identity(who.issuer, who.user), who.account or None, token_hex(16), int(time()) + 60)
+        principal = self._here.database.transact(
+            lambda session: tokens.acting(session, self._here.rules, identity, name.namespace)
+        )
+        if isinstance(principal, Problem):
+            raise principal
+        allowed(principal, name.namespace, needed)
+
+        def check(tag: str) -> None:
+            if tag != seen:
+                raise Problem(412, "changed", "it has changed since; read it again and decide anew")
+
+        target = Release(name, PackVersion.parse(version))
+        decisions.decide(self._here, target, principal, said, reason, check)
 
     def _name(self, place: Place, version: str | None = None) -> PackName:
         return named(self._here, place.origin, place.namespace, place.pack, version)

@@ -21,13 +21,14 @@ from seglam.procedures import Request
 from seglam.registry import search
 from seglam.registry.faults import DatabaseError
 from seglam.registry.pages.catalogue import Catalogue, Place
+from seglam.registry.pages.entrance import ANSWER, HOME, LOGIN, Entrance
 from seglam.web import Problem
 from seglam.web.pages import Pages, Session, assets
 from seglam.web.pages.mounting import Mounted
-from seglam.web.pages.rendering import redirect
-from seglam.web.pages.sessions import plain_form
+from seglam.web.pages.rendering import is_local, redirect
+from seglam.web.pages.sessions import form_of, plain_form
 
-HOME = "/marketplace"
+LEAVE = HOME + "/leave"
 PREFIXES = ("/", HOME, "/assets")
 LINKS = ((HOME, "Packs"),)
 PACK = HOME + "/packs/{namespace}/{pack}"
@@ -40,11 +41,18 @@ Handler = Callable[[HttpRequest], Awaitable[Response]]
 
 
 class Marketplace:
-    """The pages of who chooses a pack. All of them are public, as what the API answers is."""
+    """The pages of who chooses a pack. What they show is public, as it is in the API; members decide on versions.
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    Args:
+        entrance: where they sign in; None where nobody does.
+    """
+
+    def __init__(self, catalogue: Catalogue, entrance: Entrance | None = None) -> None:
         self._catalogue = catalogue
-        self._pages = Pages("seglam.registry.pages", "SEGLAM marketplace", LINKS, leave=HOME + "/leave", public=True)
+        self._entrance = entrance
+        self._pages = Pages("seglam.registry.pages", "SEGLAM marketplace", LINKS, leave=LEAVE, public=True)
+        if entrance is not None:
+            self._pages.offer(LOGIN)
 
     def app(self) -> Starlette:
         """The application of the pages, the assets' too."""
@@ -64,6 +72,10 @@ class Marketplace:
             Route(VERSION, self._told(self._version), methods=["GET"]),
             Route(VERSION + "/procedures/{name}", self._told(self._procedure), methods=["GET"]),
             Route(VERSION + "/trials", self._told(self._try), methods=["POST"]),
+            Route(VERSION + "/decisions", self._told(self._decide), methods=["POST"]),
+            Route(LOGIN, self._told(self._login), methods=["GET"]),
+            Route(ANSWER, self._told(self._answered), methods=["GET"]),
+            Route(LEAVE, self._told(self._leave), methods=["POST"]),
         ]
 
     def _told(self, handler: Handler) -> Handler:
@@ -85,7 +97,48 @@ class Marketplace:
         return handle
 
     def _session(self, request: HttpRequest) -> Session | None:
-        return None
+        return self._entrance.sessions.of(request) if self._entrance is not None else None
+
+    def _signed_in(self, request: HttpRequest) -> tuple[Entrance, Session]:
+        session = self._session(request)
+        if self._entrance is None or session is None:
+            raise Problem(401, "token-missing", "sign in first; your session may have ended")
+        return self._entrance, session
+
+    async def _login(self, request: HttpRequest) -> Response:
+        if self._entrance is None:
+            raise Problem(404, "http", "nobody signs in here")
+        issuer, then = request.query_params.get("issuer"), request.query_params.get("then", "")
+        offered = self._entrance.logins.offered
+        if issuer is None and len(offered) > 1:
+            return self._pages.render("login.html", None, here=HOME, offered=offered, then=then, at=LOGIN)
+        return await self._entrance.begin(issuer or offered[0], then if then and is_local(then) else HOME)
+
+    async def _answered(self, request: HttpRequest) -> Response:
+        if self._entrance is None:
+            raise Problem(404, "http", "nobody signs in here")
+        return await self._entrance.finish(request)
+
+    async def _leave(self, request: HttpRequest) -> Response:
+        entrance, session = self._signed_in(request)
+        await form_of(request, session)
+        response = redirect(HOME)
+        entrance.sessions.end(response)
+        return response
+
+    async def _decide(self, request: HttpRequest) -> Response:
+        _, session = self._signed_in(request)
+        form = await form_of(request, session)
+        place, version = _place(request), request.path_params["version"]
+        reason, seen = str(form.get("reason", "")).strip(), str(form.get("seen", ""))
+        decision = str(form.get("decision", ""))
+        try:
+            await threaded(self._catalogue.decide, place, version, session, decision, reason, seen)
+        except Problem as problem:
+            if problem.status in (404, 410):
+                raise
+            return await self._shown(request, problem.status, problem.detail)
+        return redirect(f"{HOME}/packs/{place.namespace}/{place.pack}/versions/{version}")
 
     async def _home(self, _: HttpRequest) -> Response:
         return redirect(HOME)
