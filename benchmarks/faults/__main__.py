@@ -143,26 +143,25 @@ def _patterns(
     until: float,
 ) -> tuple[list[Record], bool]:
     by_name = {document.metadata.name: document for document in documents}
-    found: list[Record] = []
     made = {f"{case.procedure}: {case.pattern}": case for case in cases(_index(documents), seed)}
-    for name, case in made.items():
-        if name not in known:
-            if monotonic() > until:
-                return found, False
-            (verdict,) = patterns.run(by_name, [case], bench)
-            record: Record = {
-                "id": name,
-                "procedure": case.procedure,
-                "fault": case.fault,
-                "pattern": case.pattern,
-                "stopped": verdict.stopped,
-                "by": verdict.by,
-                "unjudged": verdict.unjudged,
-            }
-            keep(name, record)
-            known[name] = record
-        found.append(known[name])
-    return found, True
+    waiting = {name: case for name, case in made.items() if name not in known}
+    # One call for all: what the gate reads of the other procedures is kept between cases.
+    for name, verdict in zip(waiting, patterns.run(by_name, list(waiting.values()), bench), strict=True):
+        record: Record = {
+            "id": name,
+            "procedure": verdict.case.procedure,
+            "fault": verdict.case.fault,
+            "pattern": verdict.case.pattern,
+            "stopped": verdict.stopped,
+            "by": verdict.by,
+            "unjudged": verdict.unjudged,
+        }
+        keep(name, record)
+        known[name] = record
+        if monotonic() > until:
+            break
+    found = [known[name] for name in made if name in known]
+    return found, len(found) == len(made)
 
 
 def _code_result(found: list[Record]) -> Record:

@@ -34,7 +34,7 @@ EQUIVALENTS = Path(__file__).parent / "equivalents.yaml"
 CHUNK = 60
 """Inputs after which the differential gate looks whether it has seen enough; the verdict is the same."""
 
-BESIDE = 1500
+BESIDE = 500
 """Inputs on which a mutant that passed is run beside the original."""
 
 

@@ -383,12 +383,23 @@ def test_a_rule_that_grows_is_asked_about_for_what_is_new() -> None:
     assert asked == [("sum of {a} and {b} at once", "sum of {a} and {b} quickly")]
 
 
-@pytest.mark.parametrize(("verdict", "kept"), [("different", 1), ("unsure", 2), ("same", 2)])
-def test_a_further_pattern_that_asks_something_else_goes(verdict: str, kept: int) -> None:
+@pytest.mark.parametrize(
+    ("further", "verdict", "kept"),
+    [
+        ("mystery of {a} and {b}", "different", 1),
+        ("mystery of {a} and {b}", "unsure", 2),
+        ("mystery of {a} and {b}", "same", 2),
+        ("{a} {b}", "unsure", 1),
+        ("{a}, {b}", "unsure", 1),
+        ("{a}, {b}", "same", 2),
+        ("{a} + {b}", "unsure", 2),
+    ],
+)
+def test_a_further_pattern_that_asks_something_else_or_nothing_goes(further: str, verdict: str, kept: int) -> None:
     old = changed("sum of {a} and {b}")
-    pair = ("sum of {a} and {b}", "mystery of {a} and {b}")
+    pair = ("sum of {a} and {b}", further)
     found, left, asked = decided(
-        changed("sum of {a} and {b}", "mystery of {a} and {b}"),
+        changed("sum of {a} and {b}", further),
         "sum of 1 and 2",
         base=old.spec,
         judge=lambda *each: verdict if each == pair else "same",

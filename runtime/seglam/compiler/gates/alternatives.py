@@ -16,7 +16,7 @@ from seglam.compiler.assemble import with_patterns, with_spec
 from seglam.procedures.document import Pattern, ReasoningProcedure, Rule, Spec, Vocabulary
 from seglam.procedures.patterns import Choice, Node, Words, parse, shared_rules
 from seglam.procedures.patterns import Sequence as Parts
-from seglam.procedures.patterns.function_words import meaning
+from seglam.procedures.patterns.function_words import MARKS, meaning
 from seglam.procedures.patterns.paths import Taken, path_of
 from seglam.procedures.patterns.sentences import Contrast, contrasts, plain_sentence, reject
 from seglam.procedures.request import Request
@@ -25,6 +25,8 @@ from seglam.procedures.text import Text
 from seglam.procedures.values import Sample
 
 _ENDING = re.compile(r"(?:y|ie|e)?s?$")
+_VALUE = re.compile(r"\{[^{}]*\}")
+_WITHOUT_MARKS = dict.fromkeys(map(ord, MARKS))
 _HOLE = "zzholezz"
 """Stands for a rule in a sentence until a wording of it is written there; a word that no pattern holds."""
 
@@ -34,7 +36,7 @@ class Question:
     """A pair of sentences, and what is taken out unless they mean the same.
 
     `pattern` and `rule` say where the contrast's choice is; a question about a vocabulary has neither, and one about a
-    whole pattern has no contrast.
+    whole pattern has no contrast. `bare` marks a pattern of several values without a word that says what they are for.
     """
 
     left: str
@@ -43,6 +45,7 @@ class Question:
     pattern: int | None = None
     rule: str | None = None
     member: tuple[str, str, str] | None = None  # vocabulary, value, name
+    bare: bool = False
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -52,9 +55,10 @@ class Question:
     def rejected(self, verdict: str | None) -> bool:
         """Whether the verdict takes the alternative out. A choice goes unless it is known to change nothing.
 
-        A whole pattern goes if it asks something else: where nobody can tell, gates that run it have to.
+        A whole pattern goes if it asks something else: where nobody can tell, gates that run it have to. A bare one
+        asks nothing that a gate could run.
         """
-        return verdict == "different" if self.whole else verdict != "same"
+        return verdict == "different" if self.whole and not self.bare else verdict != "same"
 
     @property
     def whole(self) -> bool:
@@ -110,7 +114,13 @@ def _of_patterns(
                 known = written[-1][1]
     for number, sentence in written:
         if known is not None and sentence != known:
-            yield Question(known, sentence, pattern=number)
+            yield Question(known, sentence, pattern=number, bare=_is_bare(sentence))
+
+
+def _is_bare(sentence: str) -> bool:
+    """Whether there is nothing but values, so that no word says what is to be done with them."""
+    words = _VALUE.sub(" ", sentence)
+    return len(_VALUE.findall(sentence)) > 1 and not words.translate(_WITHOUT_MARKS).strip()
 
 
 def masks(revision: Revision) -> dict[str, Sample]:
