@@ -38,6 +38,9 @@ IRRELEVANCE = (
     ),
 )
 
+BY_HAND = {"What is the capital of France?": "Paris", "What's 2*2?": "4", "What is 2*3?": "6"}
+"""Requests of BFCL that procedures of ours answer, with their right answers. Any other hit counts as wrong."""
+
 
 def clinc150(data: Path | None) -> Stream:
     """The test part: 4,500 requests of 150 intents, and 1,000 that are out of scope.
@@ -75,16 +78,17 @@ def gsm8k(data: Path | None) -> Stream:
 def irrelevance(data: Path | None) -> Stream:
     """BFCL's two irrelevance parts: requests beside functions none of which can answer them.
 
-    A hit is counted as wrong whatever it answers, and listed, since the data has no answers.
+    The data has no answers: a hit is wrong, unless somebody has looked at the request and worked out its answer.
     """
     lines: list[Line] = []
     for source in IRRELEVANCE:
         for row in source.find(data).read_text(encoding="utf-8").splitlines():
             entry = json.loads(row)
             text = "\n\n".join(message["content"] for message in entry["question"][0])
-            lines.append({"id": entry["id"], "family": source.name, "text": text, "must_miss": True})
+            answer = {"expected": BY_HAND[text]} if text in BY_HAND else {"must_miss": True}
+            lines.append({"id": entry["id"], "family": source.name, "text": text, **answer})
     return Stream(
         lines,
-        metric="none of its functions answers a request: any answer is wrong, but a cache's to an equal text",
+        metric="any answer is wrong but those worked out by hand, and a cache's to an equal text",
         sources=[source.described for source in IRRELEVANCE],
     )
