@@ -226,6 +226,20 @@ def test_bounds_hold_and_are_tried() -> None:
     assert all(isinstance(n, int) and 5 <= n <= 300 for n in numbers) and {5, 300} <= set(numbers)
 
 
+def test_bounds_meet_and_values_with_an_answer_have_neighbours() -> None:
+    revision = of_parameters(
+        {"name": "since", "type": "date", "minimum": "1600-01-01"},
+        {"name": "n", "type": "integer", "minimum": "1", "maximum": "99"},
+    )
+    found = cases(revision, [{"since": "2024-02-29", "n": "90"}])
+    corners = {(case.shown["since"], case.shown["n"]) for case in found}
+    assert {("1600-01-01", "1"), ("1600-01-01", "99")} <= corners
+    assert {("2024-02-29", n) for n in ("45", "89", "91")} | {
+        (d, "90") for d in ("2024-02-28", "2024-03-01")
+    } <= corners
+    assert not any(case.shown["n"] == "180" for case in found)
+
+
 def test_narrow_bounds_far_from_any_sample_are_reached() -> None:
     bounded = of_parameters({"name": "n", "type": "integer", "minimum": "123456789", "maximum": "123456799"})
     assert {case.tagged["n"] for case in cases(bounded, [])} == set(range(123456789, 123456800))

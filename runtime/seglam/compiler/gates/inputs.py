@@ -7,7 +7,8 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from datetime import date
+from itertools import combinations, islice, product
 
 from seglam.procedures.revision import Revision
 from seglam.procedures.values import Sample, ValueProblem, ValueType
@@ -20,11 +21,16 @@ STRANGER = "unlisted member"
 """A text that is in no vocabulary."""
 
 MAX_DRAWS = 4000
+CORNERS = 16
+LAST_DAY = date.max.toordinal()
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One input. `kind` is exemplar, boundary, member, swapped, equal, ordinary or stranger (no vocabulary has it)."""
+    """One input.
+
+    `kind` is exemplar, boundary, member, swapped, equal, ordinary, corner, step, or stranger (no vocabulary has it).
+    """
 
     kind: str
     shown: Mapping[str, str]
@@ -37,7 +43,7 @@ def cases(revision: Revision, exemplars: Sequence[Mapping[str, str]], count: int
     Args:
         revision: what is tested; bounds of its parameters hold in all inputs.
         exemplars: arguments that are known to have answers.
-        count: how many inputs to aim at.
+        count: how many inputs to aim at; corners and small steps come on top.
     """
     made: dict[str, Case] = {}
     generator = _Generator(revision, random.Random(revision.spec.code))
@@ -57,6 +63,8 @@ def cases(revision: Revision, exemplars: Sequence[Mapping[str, str]], count: int
         if len(made) >= count:
             break
         keep("ordinary", generator.ordinary(exemplars))
+    for kind, arguments in generator.edges(exemplars):
+        keep(kind, arguments)
     return [*made.values(), *generator.strangers(list(made.values()))]
 
 
@@ -88,6 +96,17 @@ def other_members(value: str, source: random.Random) -> str:
         return value
     chosen = [source.choice(members) for _ in range(source.randint(1, len(members) + 2))]
     return json.dumps(chosen, separators=(",", ":"), ensure_ascii=False)
+
+
+def steps(kind: str, value: str) -> list[str]:
+    """Values next to one with an answer, and its half and its double, where a slip by one or a wrong unit shows."""
+    if kind in ("integer", "year", "ordinal") and re.fullmatch(r"-?[0-9]{1,18}", value):
+        number = int(value)
+        return [str(each) for each in (number - 1, number + 1, number // 2, number * 2)]
+    if kind == "date":
+        day = date.fromisoformat(value).toordinal()
+        return [date.fromordinal(each).isoformat() for each in (day - 1, day + 1, day + 7) if 0 < each <= LAST_DAY]
+    return []
 
 
 class _Generator:
@@ -143,6 +162,20 @@ class _Generator:
                 for base in bases[:4]:
                     yield "swapped", {**base, left: base[right], right: base[left]}
                     yield "equal", {**base, right: base[left]}
+
+    def edges(self, exemplars: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, dict[str, str]]]:
+        """Bounds that meet, which one bound at a time does not show, and small steps from values with an answer."""
+        limits = {
+            name: [text for text in (parameter.minimum, parameter.maximum) if text is not None]
+            for name, parameter in self.revision.parameters.items()
+        }
+        bounded = {name: found for name, found in limits.items() if found}
+        for base in exemplars[:2]:
+            for texts in islice(product(*bounded.values()), CORNERS) if len(bounded) > 1 else ():
+                yield "corner", {**base, **dict(zip(bounded, texts, strict=True))}
+            for name in self.streams:
+                for value in steps(self.revision.types[name].name, base[name]):
+                    yield "step", {**base, name: value}
 
     def members(self, name: str) -> Iterator[str]:
         """A value for each member of the parameter's vocabulary."""
