@@ -117,11 +117,16 @@ class Tenant:
         where = ("--server", gateway, "--token-file", "/dev/stdin", "-n", self.namespace)
         cluster = ("--kubeconfig", str(self.admin.kubeconfig), "--context", self.admin.context)
         words = [sys.executable, "-m", "seglam.cli.app", "trace", answer, *where, *cluster, *more, "--json"]
+
+        def walked() -> dict[str, Any] | None:
+            done = subprocess.run(words, input=self.token(), env=given, capture_output=True, text=True, check=False)
+            assert done.returncode in (0, 1), done.stderr
+            found = dict(json.loads(done.stdout))
+            return None if "error" in found else found  # records are written once a second
+
         with tempfile.TemporaryDirectory() as empty:
             given = {**os.environ, "SEGLAM_CONFIG_DIR": empty, "SEGLAM_DATA_DIR": empty}
-            done = subprocess.run(words, input=self.token(), env=given, capture_output=True, text=True, check=False)
-        assert done.returncode in (0, 1), done.stderr
-        return dict(json.loads(done.stdout))
+            return dict(eventually("the answer is recorded", walked))
 
 
 def decision_patch(who: Kubectl, review: dict[str, Any], decision: str, reviewer: str | None = None) -> list[str]:

@@ -9,8 +9,8 @@ import typer
 
 Registry = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="The registry to ask (default: SEGLAM_REGISTRY, or the origin's source).",
-                 show_default=False),
+    typer.Option("--registry", metavar="URL", show_default=False,
+                 help="The registry to ask (default: SEGLAM_REGISTRY, or the origin's source)."),
 ]  # fmt: skip
 Pack = Annotated[
     str,
