@@ -166,7 +166,7 @@ def _patterns(
 
 def _code_result(found: list[Record]) -> Record:
     fates = Counter(record["fate"] for record in found)
-    faulty = len(found) - fates["equivalent"]
+    faulty = len(found) - fates["equivalent"] - fates["limit"]
     stopped = fates["stopped"]
     classes = {
         fault: dict(Counter(record["fate"] for record in found if record["fault"] == fault))
@@ -175,11 +175,13 @@ def _code_result(found: list[Record]) -> Record:
     return {
         "mutants": len(found),
         "equivalent": fates["equivalent"],
+        "limit": fates["limit"],
         "faulty": faulty,
         "stopped": stopped,
         "missed": fates["missed"],
         "undecided": fates["undecided"],
         "share_stopped": round(stopped / faulty, 4) if faulty else None,
+        "share_stopped_with_limits": round(stopped / (faulty + fates["limit"]), 4) if faulty else None,
         "not_stopped_bound_95": round(upper_bound(faulty - stopped, faulty), 4) if faulty else None,
         "by_gate": dict(Counter(record["stopped"] for record in found if record["stopped"])),
         "by_class": classes,
@@ -224,8 +226,8 @@ def _tables(result: Record) -> str:
     made, wordings = result["code"], result["patterns"]
     lines = [
         f"code: {made['stopped']} of {made['faulty']} faulty mutants stopped ({made['share_stopped']}), "
-        f"{made['missed']} missed, {made['undecided']} undecided, {made['equivalent']} equivalent; "
-        f"by gate {made['by_gate']}"
+        f"{made['missed']} missed, {made['undecided']} undecided, {made['equivalent']} equivalent, {made['limit']} "
+        f"limits; by gate {made['by_gate']}"
     ]
     for fault, fates in made["by_class"].items():
         lines.append(f"  {fault:20} {fates}")

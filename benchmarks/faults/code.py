@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -31,6 +31,9 @@ from seglam.procedures.document import ReasoningProcedure
 from seglam.procedures.revision import Revision
 
 EQUIVALENTS = Path(__file__).parent / "equivalents.yaml"
+LIMIT = "Limit:"
+"""Begins the reason of a mutant that only takes on a few more or fewer requests, and answers those rightly."""
+
 CHUNK = 60
 """Inputs after which the differential gate looks whether it has seen enough; the verdict is the same."""
 
@@ -44,7 +47,8 @@ class Verdict:
 
     Attributes:
         stopped: the gate that stopped it; empty if none did.
-        fate: stopped, missed (it answers otherwise than the original), equivalent (with a reason), or undecided.
+        fate: stopped, missed (it does otherwise than the original), equivalent (with a reason), limit (with a reason:
+            right answers, to a few more or fewer requests), or undecided.
         why: the gate's category, the input that tells it apart, or the reason.
     """
 
@@ -103,8 +107,15 @@ def judge(name: str, mutant: Mutant, original: ReasoningProcedure, reply: Implem
     apart = _apart(Revision.of(original), revision, exemplars, bench)
     if apart is not None:
         return verdict("", "missed", apart)
-    reason = equivalents().get(name)
-    return verdict("", "equivalent" if reason else "undecided", reason or f"as the original on {BESIDE} inputs")
+    return settled(verdict("", "undecided", f"as the original on {BESIDE} inputs"))
+
+
+def settled(verdict: Verdict) -> Verdict:
+    """A verdict that no gate and no input gave, as `equivalents.yaml` has it."""
+    reason = None if verdict.fate in ("stopped", "missed") else equivalents().get(verdict.id)
+    if reason is None:
+        return verdict
+    return replace(verdict, fate="limit" if reason.startswith(LIMIT) else "equivalent", why=reason)
 
 
 def _differs(
@@ -152,6 +163,6 @@ def run(
             if turn < len(made):
                 name, mutant = made[turn]
                 if name in known:
-                    yield known[name]
+                    yield settled(known[name])
                     continue
                 yield judge(name, mutant, document, replies[signature_of(document.spec).canonical], bench)

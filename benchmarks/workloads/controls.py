@@ -38,6 +38,7 @@ IRRELEVANCE = (
     ),
 )
 
+KNOWN_OF_EACH = 10
 BY_HAND = {"What is the capital of France?": "Paris", "What's 2*2?": "4", "What is 2*3?": "6"}
 """Requests of BFCL that procedures of ours answer, with their right answers. Any other hit counts as wrong."""
 
@@ -46,7 +47,7 @@ def clinc150(data: Path | None) -> Stream:
     """The test part: 4,500 requests of 150 intents, and 1,000 that are out of scope.
 
     The data states an intent and no answer, so that a hit in scope is counted, not judged; one out of scope is wrong.
-    Caches of answers hold the 15,000 training requests, with the intent for an answer.
+    Caches of answers hold the first ten training requests of each intent, with the intent for an answer.
     """
     content = json.loads(CLINC.find(data).read_text(encoding="utf-8"))
     lines: list[Line] = [
@@ -57,11 +58,14 @@ def clinc150(data: Path | None) -> Stream:
         {"id": f"clinc-oos-{number}", "family": "out of scope", "text": text, "must_miss": True}
         for number, (text, _) in enumerate(content["oos_test"])
     ]
+    known: dict[str, list[str]] = {}
+    for text, intent in content["train"]:
+        known.setdefault(intent, []).append(text)
     return Stream(
         lines,
         metric="for caches an answer is right if it is of the request's intent; any out of scope is wrong",
         sources=[CLINC.described],
-        given=[(text, intent) for text, intent in content["train"]],
+        given=[(text, intent) for intent, texts in known.items() for text in texts[:KNOWN_OF_EACH]],
     )
 
 
