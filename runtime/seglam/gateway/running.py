@@ -88,29 +88,6 @@ class Runner:
 
     def run(self, binding: Binding, tenant: str, mode: Mode = Mode.WARM) -> Ran | Deoptimised:
         """Run a binding; blocks as long as the procedure's limits allow."""
-        ran = self._ran(binding, tenant, mode, self._wholly)
-        assert ran is not None
-        return ran
-
-    def swiftly(self, binding: Binding, tenant: str) -> Ran | None:
-        """The answer of a binding, if it is known at once; None in all other cases, where `run` is to be asked."""
-        ran = self._ran(binding, tenant, Mode.WARM, self._at_once)
-        return ran if isinstance(ran, Ran) else None
-
-    def _wholly(self, program: Program, arguments: Mapping[str, object], mode: Mode, tenant: str) -> Run | None:
-        return self._running.run(program, arguments, mode=mode, tenant=tenant)
-
-    def _at_once(self, program: Program, arguments: Mapping[str, object], _: Mode, tenant: str) -> Run | None:
-        run = self._running.swiftly(program, arguments, tenant=tenant)
-        return None if run is None or run.fault is not None else run
-
-    def _ran(
-        self,
-        binding: Binding,
-        tenant: str,
-        mode: Mode,
-        call: Callable[[Program, Mapping[str, object], Mode, str], Run | None],
-    ) -> Ran | Deoptimised | None:
         revision = binding.revision
         served = self._served(revision)
         with telemetry.execution(
@@ -127,12 +104,10 @@ class Runner:
                 telemetry.failed(span, Reason.GUARD, "an argument is no value of its type")
                 return Deoptimised(Reason.GUARD, f"{revision.name} was not run: {problem}", 0.0)
             try:
-                run = call(served.program, arguments, mode, tenant)
+                run = self._running.run(served.program, arguments, mode=mode, tenant=tenant)
             except Unavailable as problem:
                 telemetry.failed(span, Reason.UNAVAILABLE, str(problem))
                 return Deoptimised(Reason.UNAVAILABLE, f"{revision.name} was not run: {problem}", 0.0)
-            if run is None:
-                return None
             result = self._judged(binding, run)
             if span.is_recording():
                 span.set_attributes(
@@ -149,6 +124,18 @@ class Runner:
                 elif telemetry.values_allowed():
                     span.set_attribute(telemetry.names.TOOL_RESULT, result.answer)
             return result
+
+    def swiftly(self, binding: Binding, tenant: str) -> Ran | None:
+        """The answer of a binding, if it is known at once; None in all other cases, where `run` is to be asked. Leaves
+        no span."""
+        revision = binding.revision
+        try:
+            run = self._running.swiftly(self._served(revision).program, binding.tagged(), tenant=tenant)
+            if run is None or run.fault is not None:
+                return None
+            return Ran(canonical_answer(revision, run.answer), run.elapsed_us)
+        except (ValueProblem, PostConditionFailed):
+            return None
 
     def _judged(self, binding: Binding, run: Run) -> Ran | Deoptimised:
         name = binding.revision.name

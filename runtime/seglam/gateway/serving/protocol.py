@@ -37,14 +37,41 @@ class _Swift(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._body: bytes | None = None  # of a request that may be answered at once, as far as it has come
         self._stated: tuple[object, bytes] = (None, b"")
+        self._until = 0.0  # the connection is kept, while it rests
+        self._answered = False
 
     def data_received(self, data: bytes) -> None:
+        timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
         super().data_received(data)
         if self._body is not None:  # its end is on the way
             if self.parser is None or self.transport.is_closing():
                 self._body = None
             else:
                 self._hand_on()
+        if timer is None and not self._answered:
+            return
+        rests = self._answered and self.timeout_keep_alive_task is None and self._idle
+        self._answered = False
+        if rests and timer is None:
+            timer = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        if rests:
+            self._until = self.loop.time() + self.timeout_keep_alive
+            self.timeout_keep_alive_task = timer
+        elif timer is not None:
+            timer.cancel()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection, unless it was used since the timer began: making one for each answer takes longer than
+        its head."""
+        left = self._until - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
+
+    @property
+    def _idle(self) -> bool:
+        return (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing()
 
     def on_message_begin(self) -> None:
         self.url = b""
@@ -60,7 +87,7 @@ class _Swift(HttpToolsProtocol):
             and not self.parser.should_upgrade()
             and not self.expect_100_continue
             and not self.flow.write_paused
-            and (self.cycle is None or self.cycle.response_complete)
+            and self._idle
             and self.limit_concurrency is None
         ):
             self._body = b""
@@ -81,8 +108,9 @@ class _Swift(HttpToolsProtocol):
             rest = self.at_once(self.headers, self._body)
             if rest is not None and not self.transport.is_closing():
                 self._body = None
+                self._answered = True
+                self.server_state.total_requests += 1
                 self.transport.write(self._head() + rest)
-                self.on_response_complete()
                 return
             self._hand_on()
         super().on_message_complete()
