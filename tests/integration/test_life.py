@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -11,17 +12,21 @@ from typing import Any
 
 import httpx2
 import pytest
+from typer.testing import CliRunner
 
+from seglam.cli.app import app
+from seglam.cli.exits import CliError
 from seglam.gateway import Decision, Outcome, ReviewRefused, Service, State
 from seglam.gateway.health.report import health
 from seglam.gateway.store import Standing
-from tests.compilations import SUM, SUM_IMPLEMENTATION, procedure, scripted
+from tests.compilations import SUM, procedure, scripted
 from tests.services import listening, running, text
 
 FAULTY = "def solve(a, b):\n    return a + b + (1 if (a, b) == (271828, 314159) else 0)\n"
 """Wrong for one pair of values, which no gate happens to try."""
 WRONG = "What is the sum of 271828 and 314159?"
 RIGHT = "585987"
+OTHER = "What is the sum of 20 and 30?"
 
 
 Faulty = Callable[..., AbstractContextManager[Service]]
@@ -67,6 +72,14 @@ def faulty(admitted: Path, tmp_path: Path) -> Faulty:
 def asked(client: httpx2.Client, question: str = WRONG) -> dict[str, Any]:
     found: dict[str, Any] = client.post("/v1/requests", json={"text": question}).json()
     return found
+
+
+def seglam(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """The exit code of a command and the last object that it prints."""
+    done = CliRunner().invoke(app, [*arguments, "--json"])
+    if isinstance(done.exception, CliError):
+        raise done.exception
+    return done.exit_code, json.loads(done.stdout.splitlines()[-1])
 
 
 def feedback(client: httpx2.Client, answer: str, user: str = "bob", **body: Any) -> httpx2.Response:
@@ -118,38 +131,42 @@ def test_a_compilation_that_keeps_the_fault_is_rejected(faulty: Faulty) -> None:
         assert not service.store.revisions(State.PROPOSED)
 
 
-def test_nobody_silences_a_procedure_alone(tmp_path: Path) -> None:
-    """The verifier's implementation has the same misunderstanding: a reviewer decides, and not who sent it."""
-    verifier = {**SUM_IMPLEMENTATION, "code": FAULTY, "properties": None}
-    with (
-        scripted([procedure(code=FAULTY)], verifier) as model,
-        running(tmp_path, model, recheck=0.0) as service,
-    ):
-        service.handle(text(SUM), wait_s=120)
-        approve_all(service)
-        with listening(service) as client:
-            answer = asked(client)
-            said = feedback(client, answer["id"], why="it is one too many").json()
-            assert said["standing"] == "open" and "waits for a reviewer" in said["said"]
-            assert asked(client)["outcome"] == "hit", "still served"
-            assert feedback(client, answer["id"]).json()["id"] == said["id"], "said again it is the same"
-            where = f"/v1/counterexamples/{said['id']}/decisions"
-            own = client.post(where, json={"decision": "confirm", "reviewer": "Bob", "reason": "I say so"})
-            assert (own.status_code, own.json()["code"]) == (403, "four-eyes")
-            decided = client.post(where, json={"decision": "confirm", "reviewer": "eve", "reason": "added by hand"})
-            assert decided.json()["standing"] == "confirmed"
-            assert only_if_cached(client).status_code == 504
-            again = client.post(where, json={"decision": "dismiss", "reviewer": "eve", "reason": "no"})
-            assert again.json()["code"] == "wrong-state"
+def test_nobody_silences_a_procedure_alone(admitted: Path, tmp_path: Path) -> None:
+    """Nothing but people's words: a reviewer decides, and not who sent them. All by the command line."""
+    shutil.copytree(admitted, tmp_path, dirs_exist_ok=True)
+    with running(tmp_path, recheck=0.0) as service, listening(service) as client:
+        server = ("--server", str(client.base_url))
+        answer = asked(client, OTHER)
+        said = seglam("feedback", answer["id"], "--request", OTHER, "--no-answer", "--as", "bob", *server)
+        assert said[0] == 1 and said[1]["standing"] == "open" and "waits for a reviewer" in said[1]["said"]
+        assert asked(client, OTHER)["outcome"] == "hit", "still served"
+        again = seglam("feedback", answer["id"], "--request", OTHER, "--no-answer", "--as", "carol", *server)
+        assert again[1]["id"] == said[1]["id"], "said again it is the same"
+        code, waiting = seglam("procedures", "counterexamples", *server)
+        assert code == 0 and waiting["sender"] == "bob"
+        code, healthy = seglam("procedures", "health", *server)
+        assert code == 1 and healthy["counterexamples"]["open"] == 1 and healthy["budget"]["bound"] is None
+
+        confirm = ("feedback", said[1]["id"], "--confirm", "--why", "another question", *server)
+        with pytest.raises(CliError, match="Bob sent this counterexample"):
+            seglam(*confirm, "--as", "Bob")
+        assert seglam(*confirm, "--as", "eve")[1]["standing"] == "confirmed"
+        assert only_if_cached(client, OTHER).status_code == 504
+        with pytest.raises(CliError, match="counterexample is confirmed"):
+            seglam("feedback", said[1]["id"], "--dismiss", "--why", "no", "--as", "eve", *server)
 
 
-def test_a_request_that_should_have_missed(faulty: Faulty) -> None:
-    with faulty() as service, listening(service) as client:
-        said = feedback(client, asked(client)["id"], expected=None).json()
-        assert said["standing"] == "open"
-        where = f"/v1/counterexamples/{said['id']}/decisions"
-        done = client.post(where, json={"decision": "confirm", "reviewer": "eve", "reason": "another question"})
-        assert done.json()["standing"] == "confirmed" and done.json()["compilation"] is None
+def test_what_must_miss_is_not_matched_again(faulty: Faulty) -> None:
+    with faulty() as service:
+        (active,) = service.store.active()
+        stated = service.answers
+        assert stated is not None
+        answer = stated.get(service.handle(text(WRONG)).id, "default")
+        assert answer is not None
+        part = service.tenant().counterexamples
+        said = part.state(answer, text(WRONG), None, "", "bob")
+        assert part.decide(said.id, "eve", True, "another question").compilation is None
+        assert not service.store.active() and service.store.revisions(State.QUARANTINED)[0].digest == active.digest
         service.handle(text("compute the sum of 5 and 6"), wait_s=120)
         (row,) = [row for row in service.store.compilations() if row.outcome == "rejected"]
         assert "must not answer is matched" in row.message
@@ -193,20 +210,22 @@ def test_sampled_hits_are_checked_and_a_spent_budget_stops_the_procedure(faulty:
 
 def test_rollback_and_restore(faulty: Faulty) -> None:
     with faulty() as service, listening(service) as client:
+        who = ("--as", "eve", "--reason", "because", "--server", str(client.base_url))
         (first,) = service.store.active()
         feedback(client, asked(client)["id"])
         approve_all(service)
         (second,) = service.store.active()
-        with pytest.raises(ReviewRefused, match="no retired revision"):
-            service.reviews.rollback("sum-of-two", None, "eve", "back")
+        with pytest.raises(CliError, match="no retired revision"):
+            seglam("procedures", "rollback", "sum-of-two", *who)
         with pytest.raises(ReviewRefused, match="Quarantined"):
             service.decide(first.digest, "eve", Decision.APPROVE, "back")
-        body = {"decision": "restore", "reviewer": "eve", "reason": "the new one is worse"}
-        assert client.post(f"/v1/revisions/{first.digest}/reviews", json=body).status_code == 201
-        assert [row.digest for row in service.store.active()] == [first.digest]
+        code, shown = seglam("procedures", "restore", "sum-of-two", *who)
+        assert (code, shown["revision"], shown["state"]) == (0, first.digest, "Active")
         assert not service.store.counterexamples(Standing.CONFIRMED), "whoever restores it overrules what was said"
-        done = client.post("/v1/procedures/sum-of-two/rollback", json={"reviewer": "eve", "reason": "it was right"})
-        assert done.json()["revision"]["digest"] == second.digest and asked(client)["answer"] == RIGHT
+        assert seglam("procedures", "rollback", "sum-of-two", *who)[1]["revision"] == second.digest
+        assert asked(client)["answer"] == RIGHT
+        assert seglam("procedures", "quarantine", "sum-of-two", *who)[1]["state"] == "Quarantined"
+        assert only_if_cached(client).status_code == 504
 
 
 def test_a_proposal_in_shadow_answers_nobody_and_is_counted(faulty: Faulty) -> None:

@@ -15,6 +15,7 @@ from seglam.cli import (
     console,
     doctor,
     explain,
+    feedback,
     keys,
     mcp,
     procedures,
@@ -67,6 +68,7 @@ app.command("serve")(serve.serve)
 app.command("ask")(ask.ask)
 app.command("replay", epilog=replay.EPILOG)(replay.replay)
 app.command("mcp")(mcp.mcp)
+app.command("feedback")(feedback.feedback)
 app.command("explain")(explain.explain)
 app.command("compile")(compiling.compile_)
 app.add_typer(procedures.app, name="procedures")

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.opening import split
@@ -49,6 +50,19 @@ def ask(
     if only_if_cached:
         headers["Cache-Control"] = "only-if-cached"
     return _exchange("POST", server, "/v1/requests", content=body_of(request), headers=headers, wait_s=wait_s)
+
+
+def feedback(
+    server: str, answer: str, request: Request, expected: str | None, why: str, who: str | None
+) -> dict[str, Any]:
+    """`POST /v1/answers/{id}/feedback`. `who` says who sends it, where the server does not know."""
+    from seglam.gateway.wire import dumps, loads
+
+    asked = loads(body_of(request))
+    assert isinstance(asked, dict)
+    content = dumps({**asked, "expected": expected, **({"why": why} if why else {})})
+    headers = {} if who is None else {"Seglam-User": who}
+    return _exchange("POST", server, f"/v1/answers/{quote(answer, safe='')}/feedback", content=content, headers=headers)
 
 
 def get(server: str, path: str, token: str | None = None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from seglam.cli.exits import CliError, Exit
 from seglam.cli.opening import report, settings_of, split, store
 
 if TYPE_CHECKING:
+    from seglam.gateway.reviewing import Reviews
     from seglam.gateway.store import EvidenceRow, RevisionRow, Store
 
 Json = dict[str, Any]
@@ -71,6 +72,8 @@ class StoreDesk:
 
     def revision(self, digest: str) -> Json:
         """See `Desk`."""
+        from seglam.gateway.health.report import counts
+
         row = find(self._store, digest)
         evidence = self._store.evidence(row.compilation) if row.compilation else []
         calls = self._store.calls(row.compilation) if row.compilation else []
@@ -83,24 +86,39 @@ class StoreDesk:
                 {"reviewer": each.reviewer, "decision": each.decision, "reason": each.reason, "at": each.at}
                 for each in self._store.reviews(row.digest)
             ],
+            "health": counts(self._store, row.digest),
         }
 
     def decide(self, digest: str, reviewer: str | None, decision: str, reason: str) -> Json:
         """See `Desk`."""
+        who, row = _named(reviewer), find(self._store, digest)
+        from seglam.gateway.reviewing import decision_of
+
+        with self._reviews() as reviews:
+            reviews.decide(row.digest, who, decision_of(decision), reason)
+        return self.revision(row.digest)
+
+    def rollback(self, name: str, target: str | None, reviewer: str | None, reason: str) -> Json:
+        """Serve an older revision of a procedure again; that revision. By default the one that was retired last."""
         who = _named(reviewer)
+        with self._reviews() as reviews:
+            row, _ = reviews.rollback(name, target, who, reason)
+        return self.revision(row.digest)
+
+    @contextmanager
+    def _reviews(self) -> Iterator[Reviews]:
         from seglam.gateway.catalog import Catalog
         from seglam.gateway.packs.admission import Admission
-        from seglam.gateway.reviewing import Reviews, decision_of
+        from seglam.gateway.reviewing import Reviews
         from seglam.gateway.store import ReviewRefused
 
-        row, admission = find(self._store, digest), Admission(self._store, self._data_dir, os.environ)
+        admission = Admission(self._store, self._data_dir, os.environ)
         catalog = Catalog(self._store, admission.refused)
         catalog.load(report)  # what is approved may overlap with nothing that is served
         try:
-            Reviews(self._store, catalog, report=report).decide(row.digest, who, decision_of(decision), reason)
+            yield Reviews(self._store, catalog, report=report)
         except ReviewRefused as refused:
             raise split(str(refused), "see `seglam review show`", Exit.NEGATIVE) from refused
-        return self.revision(row.digest)
 
 
 class ServerDesk:

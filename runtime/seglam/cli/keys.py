@@ -24,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-SCOPES = "ask, compile, read, review, admin"
+SCOPES = "ask, feedback, compile, read, review, admin"
 
 
 @app.command("create")

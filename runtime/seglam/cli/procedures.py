@@ -1,4 +1,4 @@
-"""`seglam procedures`: list, show, validate, test, export, promote."""
+"""`seglam procedures`: list, show, validate, test, export, promote, hygiene, and what `life` adds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seglam.cli import client, documents
+from seglam.cli import client, documents, life
 from seglam.cli.desk import find
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.files import atomic
@@ -278,3 +278,10 @@ def hygiene(
             ],
         }
     )
+
+
+app.command("quarantine")(life.quarantine)
+app.command("restore")(life.restore)
+app.command("rollback")(life.rollback)
+app.command("health")(life.health)
+app.command("counterexamples")(life.counterexamples)

@@ -133,6 +133,7 @@ def show(
         if not differences:
             out.say("none that a request could tell")
     say_evidence(out, found["evidence"], detail)
+    _say_health(out, found.get("health"))
     for review in found["reviews"]:
         at = f"{review['at'][:19]}  " if review.get("at") else ""
         words = f"{at}{review['decision']} by {review['reviewer']}: {review.get('reason') or 'no reason given'}"
@@ -259,6 +260,13 @@ def say_evidence(out: Output, evidence: Iterable[Mapping[str, Any]], detail: boo
             out.say(visible(f"          not checked: {unchecked}"))
         if detail:
             out.say(visible(dumps(each["detail"], indent=2, ensure_ascii=False)))
+
+
+def _say_health(out: Output, found: Mapping[str, Mapping[str, int]] | None) -> None:
+    """What was counted of a revision beside and after its review, where there is anything."""
+    for what, counted in (found or {}).items():
+        if any(counted.values()):
+            out.say(f"{what}: " + ", ".join(f"{number} {name}" for name, number in counted.items() if number))
 
 
 def _difference(opened: Desk, found: Mapping[str, Any]) -> dict[str, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from seglam.gateway.health.report import counts
 from seglam.gateway.reviewing import review_as_json
 from seglam.gateway.store import CompilationRow, Records, RevisionRow, State, authors_of, document_of
 from seglam.gateway.tenancy import Tenant
@@ -37,6 +38,7 @@ def revision(tenant: Tenant, digest: str) -> dict[str, Any]:
         "document": json.loads(row.document),
         "reviews": [review_as_json(each) for each in store.reviews(digest)],
         "compilation": compilation(tenant, row.compilation) if row.compilation else None,
+        "health": counts(store, digest),
     }
 
 

@@ -7,6 +7,7 @@ from seglam.telemetry.collector import Collector, exported_to
 from seglam.telemetry.logs import configure_logs
 from seglam.telemetry.metrics import (
     count_answer,
+    count_check,
     count_compilation,
     count_model_call,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "configure",
     "configure_logs",
     "count_answer",
+    "count_check",
     "count_compilation",
     "count_model_call",
     "due",

@@ -25,6 +25,7 @@ class Instruments:
     tokens: Histogram
     compilations: Counter
     compilation_duration: Histogram
+    checks: Counter
 
     @classmethod
     def of(cls, meter: Meter) -> Self:
@@ -44,6 +45,7 @@ class Instruments:
             ),
             compilations=meter.create_counter(names.COMPILATIONS, "{compilation}", "Compilations by outcome."),
             compilation_duration=seconds(names.COMPILATION_DURATION, "Time of a compilation.", _SLOW),
+            checks=meter.create_counter(names.CHECKS, "{check}", "Sampled hits that were checked again, by outcome."),
         )
 
 

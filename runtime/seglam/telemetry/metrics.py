@@ -66,3 +66,10 @@ def count_compilation(outcome: str, seconds: float) -> None:
     if on is not None:
         on.instruments.compilations.add(1, {names.COMPILATION_OUTCOME: outcome})
         on.instruments.compilation_duration.record(seconds, {names.COMPILATION_OUTCOME: outcome})
+
+
+def count_check(outcome: str, procedure: str) -> None:
+    """One hit that was checked again: agreed, wrong, undecided, unverifiable, or spent where it spent the budget."""
+    on = active()
+    if on is not None:
+        on.instruments.checks.add(1, {names.OUTCOME: outcome, names.PROCEDURE: procedure})

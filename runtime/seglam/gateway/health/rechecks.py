@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
 from typing import Protocol
 
+from seglam import telemetry
 from seglam.compiler import Bench
 from seglam.compiler.opinion import opinion, same, verified
 from seglam.compiler.running import answer_of
@@ -20,9 +21,9 @@ from seglam.gateway.health.lessons import SHADOW, arguments_text
 from seglam.gateway.health.policy import HealthPolicy
 from seglam.gateway.reviewing import Reviews
 from seglam.gateway.running import program_of
-from seglam.gateway.store import Records, State, revision_of
+from seglam.gateway.store import HealthRow, Records, State, revision_of
 from seglam.lookup import Binding
-from seglam.procedures import Request
+from seglam.procedures import Request, Revision
 from seglam.sandbox import Mode
 
 logger = logging.getLogger("seglam.gateway.health")
@@ -74,8 +75,6 @@ class Rechecks:
         self._waiting: Queue[_Task] = Queue(policy.waiting)
         self._implementations: dict[tuple[str, str], str | None] = {}
         self._stop = threading.Event()
-        self._idle = threading.Condition()
-        self._at_work = False
         self._thread = threading.Thread(target=self._run, name="seglam-rechecks", daemon=True)
         self._began = False
 
@@ -96,9 +95,7 @@ class Rechecks:
 
     def drain(self) -> None:
         """Wait until everything that was taken is checked."""
-        with self._idle:
-            while self._at_work or not self._waiting.empty():
-                self._idle.wait(0.05)
+        self._waiting.join()
 
     def close(self) -> None:
         """Check nothing more; a check at work has a moment to end."""
@@ -120,16 +117,13 @@ class Rechecks:
                 task = self._waiting.get(timeout=0.5)
             except Empty:
                 continue
-            self._at_work = True
             try:
                 self._check(task)
             except Exception:  # the last resort of a thread; a failed check says nothing about an answer
                 if not self._stop.is_set():
                     logger.exception("a check failed")
             finally:
-                with self._idle:
-                    self._at_work = False
-                    self._idle.notify_all()
+                self._waiting.task_done()
 
     def _check(self, task: _Task) -> None:
         bench = self._bench()
@@ -146,18 +140,20 @@ class Rechecks:
         store, revision = task.tenant.store, binding.revision
         code = self._implementation(store, revision.digest)
         if code is None:
-            store.count_health(revision.digest, {"unverifiable": 1})
+            _count(store, revision, "unverifiable")
             return
         theirs = verified(revision, code, binding.arguments, bench)
         if same(revision, task.answer, theirs.text):
-            store.count_health(revision.digest, {"agreed": 1})
+            _count(store, revision, "agreed")
             return
         seen = replace(opinion(revision, code, binding.arguments, bench), given=task.answer)
         if not seen.steady or same(revision, task.answer, seen.verified):
-            store.count_health(revision.digest, {"undecided": 1})
+            _count(store, revision, "undecided")
             return
-        counts = store.count_health(revision.digest, {"wrong": 1})
+        counts = _count(store, revision, "wrong")
         spent = budget_spent(counts.wrong, counts.agreed + counts.wrong, self.policy.allowed)
+        if spent:
+            telemetry.count_check("spent", revision.name)
         arguments = arguments_text(binding.arguments)
         task.tenant.counterexamples.found(revision.digest, task.request, arguments, seen, quarantines=spent)
 
@@ -190,6 +186,11 @@ class Rechecks:
         wanted = self.policy.shadow_approves
         if wanted is not None and counts.shadow_agreed >= wanted and not counts.shadow_differed:
             reviews.approve_after(row, SHADOW, f"{counts.shadow_agreed} agreements in shadow, no disagreement")
+
+
+def _count(store: Records, revision: Revision, outcome: str) -> HealthRow:
+    telemetry.count_check(outcome, revision.name)
+    return store.count_health(revision.digest, {outcome: 1})
 
 
 def budget_spent(wrong: int, checked: int, allowed: float) -> bool:

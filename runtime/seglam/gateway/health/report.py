@@ -24,29 +24,38 @@ def of_revision(store: Records, row: RevisionRow, allowed: float) -> dict[str, A
     `bound` is the exact upper bound of the share of wrong answers with 95 % confidence, None where nothing was checked.
     Counterexamples that people state are no sample, and so no part of it.
     """
-    counts = store.health(row.digest)
-    checked = counts.agreed + counts.wrong
-    stated = Counter(str(each.standing) for each in store.counterexamples(digest=row.digest))
+    found = counts(store, row.digest)
+    wrong = found["checks"]["wrong"]
+    checked = found["checks"]["agreed"] + wrong
     return {
         "procedure": row.name,
         "revision": row.digest,
         "state": row.state,
-        "checks": {
-            "agreed": counts.agreed,
-            "wrong": counts.wrong,
-            "undecided": counts.undecided,
-            "unverifiable": counts.unverifiable,
-        },
+        **found,
         "budget": {
             "allowed": allowed,
-            "bound": upper_bound(counts.wrong, checked),
-            "spent": budget_spent(counts.wrong, checked, allowed),
+            "bound": upper_bound(wrong, checked),
+            "spent": budget_spent(wrong, checked, allowed),
+        },
+    }
+
+
+def counts(store: Records, digest: str) -> dict[str, dict[str, int]]:
+    """What was counted of one revision: checks, counterexamples by where they stand, runs in shadow."""
+    row = store.health(digest)
+    stated = Counter(str(each.standing) for each in store.counterexamples(digest=digest))
+    return {
+        "checks": {
+            "agreed": row.agreed,
+            "wrong": row.wrong,
+            "undecided": row.undecided,
+            "unverifiable": row.unverifiable,
         },
         "counterexamples": {str(standing): stated.get(standing, 0) for standing in Standing},
         "shadow": {
-            "agreed": counts.shadow_agreed,
-            "differed": counts.shadow_differed,
-            "alone": counts.shadow_alone,
-            "failed": counts.shadow_failed,
+            "agreed": row.shadow_agreed,
+            "differed": row.shadow_differed,
+            "alone": row.shadow_alone,
+            "failed": row.shadow_failed,
         },
     }
