@@ -133,16 +133,15 @@ class _Cut:
 
     pattern: _Readable
     part: str
-    clears: bool
     binds: bool
     written: bool
 
     @property
-    def rank(self) -> tuple[bool, bool, int, bool]:
-        """The best is the one that ends the overlap, still binds what must bind, leaves most sentences, and takes
-        something written rather than the freedom to leave it out.
+    def rank(self) -> tuple[bool, int, bool]:
+        """The best is the one that still binds what must bind, leaves most sentences, and takes something written
+        rather than the freedom to leave it out.
         """
-        return self.clears, self.binds, self.pattern.machine.forms, self.written
+        return self.binds, self.pattern.machine.forms, self.written
 
 
 class _Readable:
@@ -178,7 +177,7 @@ class _Yielding:
                 witness = meet(self.left.machine, theirs) if self.left else None
                 if self.left is None or witness is None:
                     break
-                best = max(self._cuts(self.left, witness.text, theirs), key=lambda one: one.rank, default=None)
+                best = self._best(self.left, witness.text, theirs)
                 if best is None:
                     self._give_up(witness.text, elder)
                 else:
@@ -193,7 +192,14 @@ class _Yielding:
         self.left = None
         self.removed = [Removal(self.original, self.original, witness, elder.name)]
 
-    def _cuts(self, pattern: _Readable, witness: str, theirs: Machine) -> Iterator[_Cut]:
+    def _best(self, pattern: _Readable, witness: str, theirs: Machine) -> _Cut | None:
+        """The best cut that ends the overlap, or the best one if none does. Whether it does is the dear question, so it
+        is asked in the order of ranks and no further than needed.
+        """
+        cuts = sorted(self._cuts(pattern, witness), key=lambda one: one.rank, reverse=True)
+        return next((one for one in cuts if meet(one.pattern.machine, theirs) is None), next(iter(cuts), None))
+
+    def _cuts(self, pattern: _Readable, witness: str) -> Iterator[_Cut]:
         """What can be left of a pattern if one alternative on the witness's path is taken."""
         for one, part in _alternatives(pattern, witness):
             text = cut(pattern.text, [one])
@@ -203,7 +209,7 @@ class _Yielding:
             if left.slots != pattern.slots:
                 continue  # it would no longer give every parameter a value
             binds = self.wanted is None or accepts(left.machine, self.wanted)
-            yield _Cut(left, part, meet(left.machine, theirs) is None, binds, one.branch is not None)
+            yield _Cut(left, part, binds, one.branch is not None)
 
 
 def _alternatives(pattern: _Readable, witness: str) -> Iterator[tuple[Cut, str]]:
