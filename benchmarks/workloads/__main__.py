@@ -94,7 +94,8 @@ def main(arguments: list[str]) -> int:
     record = {
         "benchmark": chosen.name,
         **circumstances(arguments),
-        "command": f"python -m benchmarks.workloads {chosen.name}{' --data DIR' if chosen.data else ''}",
+        "command": f"python -m benchmarks.workloads {chosen.name}{' --data DIR' if chosen.data else ''}"
+        + (f" --count {chosen.count}" if chosen.count else ""),
         "seed": chosen.seed,
         "seed_order": chosen.seed_order,
         "metric": stream.metric,
