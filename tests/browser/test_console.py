@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.faults import faults
 from tests.browser.served import KOREA, Served, serving
 
 
@@ -29,17 +29,6 @@ def sign_in(page: Page, served: Served, name: str) -> None:
 def open_proposal(page: Page) -> None:
     page.get_by_role("link", name="capital-of-country").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("capital-of-country")
-
-
-def faults(page: Page, script: Path) -> list[str]:
-    """What axe-core finds that is serious or critical. The debugger puts it in, whom no policy of a page binds."""
-    page.evaluate(script.read_text())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{each['id']}: {json.dumps(each['nodes'][0]['html'])[:200]}"
-        for each in found["violations"]
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 def test_nobody_sees_a_page_without_signing_in(page: Page, served: Served) -> None:

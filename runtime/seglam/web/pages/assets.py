@@ -1,4 +1,4 @@
-"""Style sheet and script, served from this package under names that change with their content."""
+"""Style sheet, script and icon, served from this package under names that change with their content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 PREFIX = "/assets"
-_TYPES = {"pages.css": "text/css; charset=utf-8", "htmx.min.js": "text/javascript; charset=utf-8"}
+_TYPES = {
+    "pages.css": "text/css; charset=utf-8",
+    "htmx.min.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
 """The third party's is htmx (https://htmx.org, Zero-Clause BSD), as it was published."""
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
