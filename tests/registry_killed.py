@@ -29,11 +29,11 @@ from tests.registry_process import Publishers, environment
 
 KEPT = ("name", "gate", "verify", "sign-test-result", "sign-release", "signed", "commit", "index")
 """Steps of which the process dies just before they are kept: what was made is lost, all before it is there."""
-POINTS = ("taken-in", *KEPT[:6], "commit", "written", "answered", "put", "index")
-"""All points in order. `taken-in`: the archive is kept, and nobody knows of it yet; `written`: everything that is
-published is written and the transaction is not committed; `put`: likewise in the index; `answered`: all is done, and
-the answer is not sent."""
-SEEN = ("answered", "put", "index")
+POINTS = ("taken-in", *KEPT[:6], "commit", "written", "put", "index", "answered")
+"""All points in the order in which a publication comes to them. `taken-in`: the archive is kept, and nobody knows of it
+yet; `written`: everything that is published is written and the transaction is not committed; `put`: likewise in the
+index; `answered`: all is done, and the answer is not sent."""
+SEEN = ("put", "index", "answered")
 """Points at which the version is published already."""
 _ORDER = "die-at"
 
