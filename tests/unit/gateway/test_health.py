@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
+from pathlib import Path
+from time import monotonic_ns
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seglam.gateway.catalog import Catalog
 from seglam.gateway.health.bounds import upper_bound
 from seglam.gateway.health.policy import HealthPolicy
 from seglam.gateway.health.rechecks import Rechecks, budget_spent
 from seglam.gateway.health.sampling import Sampling
+from seglam.gateway.reviewing import Reviews
+from seglam.gateway.store import CounterexampleRow, Decision, ReviewRefused, Standing, State, Store
 from seglam.lookup import Binding, Hit
 from seglam.procedures import Request, Revision
 from tests.documents import document
@@ -38,7 +44,7 @@ def test_the_share_of_hits_that_is_taken() -> None:
     assert {number % 10 for number in found} == set(range(10)), "no period of the requests is left out"
 
 
-@given(st.integers(0, 50), st.integers(0, 5_000), st.floats(0, 1))
+@given(st.integers(0, 8), st.integers(0, 5_000), st.floats(0, 1))
 def test_a_budget_is_spent_by_a_wrong_answer_that_checks_do_not_outweigh(
     wrong: int, right: int, allowed: float
 ) -> None:
@@ -63,3 +69,58 @@ def test_what_has_no_room_is_counted() -> None:
     for _ in range(5):
         checks.hit(None, Request(text="x"), Binding(Revision.of(document()), {}, 0), "1")  # type: ignore[arg-type]
     assert checks.dropped == 3
+
+
+def counterexample(digest: str, name: str) -> CounterexampleRow:
+    return CounterexampleRow(
+        id="1" * 32, digest=digest, procedure=name, source="feedback", sender="bob", given="1", expected="2",
+        request='{"text":"double 4"}', arguments='{"n":"4"}', standing=Standing.OPEN, said="",
+        created="2026-01-01T00:00:00.000000Z",
+    )  # fmt: skip
+
+
+def test_no_request_that_begins_after_a_confirmation_is_answered(tmp_path: Path) -> None:
+    """Readers ask all the time while a counterexample is confirmed; afterwards none of them finds the revision, and
+    neither does the next process."""
+    made = document()
+    asked = Request(text="double 4")
+    store = Store(tmp_path / "seglam.sqlite3")
+    catalog = Catalog(store)
+    catalog.apply(store.place("/srv/one.yaml", made))
+    reviews = Reviews(store, catalog, report=lambda _: None)
+    (row,) = store.active()
+    found: list[tuple[int, bool]] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            began = monotonic_ns()
+            found.append((began, isinstance(catalog.index.find(asked), Hit)))
+
+    readers = [threading.Thread(target=ask) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    while not any(hit for _, hit in found):
+        pass
+    noted = store.note_counterexample(counterexample(row.digest, row.name))
+    reviews.settle(noted, "eve", "computed by hand")
+    returned, enough = monotonic_ns(), len(found) + 200
+    while len(found) < enough:
+        pass
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert any(hit for began, hit in found if began < returned)
+    assert not any(hit for began, hit in found if began > returned)
+    store.close()
+
+    again = Store(tmp_path / "seglam.sqlite3")
+    served = Catalog(again)
+    served.load(lambda _: None)
+    assert not isinstance(served.index.find(asked), Hit) and again.revisions(State.QUARANTINED)
+    assert again.of("team-b").counterexample(noted.id) is None, "and nobody else learns of it"
+    with pytest.raises(ReviewRefused, match="Quarantined"):
+        again.place("/srv/other.yaml", made)
+    with pytest.raises(ReviewRefused, match="Quarantined"):
+        again.decide(row.digest, "ada", Decision.APPROVE, "again")
+    again.close()
