@@ -128,7 +128,10 @@ class Tallied:
         kinds: dict[Kind, list[_Counted]] = {}
         for _ in range(len(self._waiting)):
             counted = self._waiting.popleft()
-            kinds.setdefault(counted[0], []).append(counted)
+            several = kinds.get(counted[0])
+            if several is None:
+                several = kinds[counted[0]] = []
+            several.append(counted)
         for kind, several in kinds.items():
             cell = self._cells.get(kind)
             if cell is None:
@@ -138,11 +141,13 @@ class Tallied:
                 values: list[float] = [value for each in several if (value := each[place]) or place == 1]  # type: ignore[misc]
                 if values:
                     spread.add(values)
-            for _, *measured, span, at in several:
+            for _, request_s, lookup_s, run_s, span, at in several:
                 if span is not None:
-                    for spread, value in zip((cell.request, cell.lookup, cell.execution), measured, strict=True):
-                        if value or spread is cell.request:
-                            spread.mark(value, at, span)
+                    cell.request.mark(request_s, at, span)
+                    if lookup_s:
+                        cell.lookup.mark(lookup_s, at, span)
+                    if run_s:
+                        cell.execution.mark(run_s, at, span)
 
     def cells(self) -> dict[Kind, Cell]:
         """A copy of the table; exemplars are given out once."""

@@ -288,3 +288,20 @@ def test_an_endpoint_with_another_protocol_is_refused(monkeypatch: pytest.Monkey
     with pytest.raises(telemetry.TelemetryError, match="http/protobuf"):
         telemetry.configure("seglam")
     assert telemetry.active() is None
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.01, 680, 1320), (0.3, 28_500, 31_500)])
+def test_requests_are_drawn_as_often_as_stated_and_it_is_known_before(share: float, least: int, most: int) -> None:
+    """Ten standard deviations and more lie within the bounds of 100,000 requests."""
+    draw = Draw(share)
+    drawn = 0
+    for _ in range(100_000):
+        due = draw.due
+        assert draw.taken() == due
+        drawn += due
+    assert least <= drawn <= most
+
+
+def test_all_requests_are_drawn() -> None:
+    draw = Draw(1.0)
+    assert all(draw.due and draw.taken() for _ in range(100))
