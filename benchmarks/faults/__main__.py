@@ -189,7 +189,8 @@ def _code_result(found: list[Record]) -> Record:
     }
 
 
-def _pattern_result(found: list[Record]) -> Record:
+def _pattern_result(tried: list[Record]) -> Record:
+    found = [record for record in tried if record["by"] != patterns.UNBOUND]
     bad = [record for record in found if record["fault"] != "good"]
     good = [record for record in found if record["fault"] == "good"]
     stopped, lost = (sum(record["stopped"] for record in part) for part in (bad, good))
@@ -213,6 +214,7 @@ def _pattern_result(found: list[Record]) -> Record:
             for fault in sorted({record["fault"] for record in bad})
         },
         "unjudged": sum(record["unjudged"] > 0 for record in found),
+        "left_out": len(tried) - len(found),
         "survivors": [record for record in bad if not record["stopped"]],
         "lost": [record for record in good if record["stopped"]],
     }
@@ -234,7 +236,8 @@ def _tables(result: Record) -> str:
     lines.append(
         f"patterns: {wordings['bad_stopped']} of {wordings['bad']} bad ones stopped ({wordings['share_stopped']}), "
         f"{wordings['good_lost']} of {wordings['good']} good ones lost ({wordings['share_lost']}); "
-        f"by {wordings['by']}; lost by {wordings['lost_by']}; {wordings['unjudged']} with a pair that nobody judged"
+        f"by {wordings['by']}; lost by {wordings['lost_by']}; {wordings['unjudged']} with a pair that nobody judged, "
+        f"{wordings['left_out']} left out since they do not let their own request in"
     )
     for fault, (stopped, count) in wordings["by_class"].items():
         lines.append(f"  {fault:40} {stopped} of {count}")

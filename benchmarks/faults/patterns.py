@@ -18,6 +18,9 @@ from seglam.procedures.patterns import PatternError
 from seglam.procedures.revision import Revision
 from seglam.procedures.validate import validate
 
+UNBOUND = "match: no pattern matches the missed request as a whole"
+"""The pattern does not even let its own witness in, which says nothing of a gate: such cases are left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

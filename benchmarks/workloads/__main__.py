@@ -72,6 +72,7 @@ def main(arguments: list[str]) -> int:
         "--procedures", type=Path, action="append", help="begin with these, a directory; may be given several times"
     )
     parser.add_argument("--recordings", type=Path, help="recorded completions that stand in for a model")
+    parser.add_argument("--only-if-cached", action="store_true", help="compile nothing, not even from recordings")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write the procedures that are active at the end")
     parser.add_argument("--out", type=Path, metavar="FILE", help="only write the stream, for `seglam replay`")
     parser.add_argument("--no-peers", action="store_true", help="leave the caches of answers out")
@@ -88,14 +89,16 @@ def main(arguments: list[str]) -> int:
     if chosen.out:
         write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), chosen.out)
         return 0
-    found = _ours(lines, workload, chosen.procedures, chosen.recordings)
+    found = _ours(lines, workload, chosen)
     if chosen.keep:
         keep(found.active, chosen.keep)
     record = {
         "benchmark": chosen.name,
         **circumstances(arguments),
         "command": f"python -m benchmarks.workloads {chosen.name}{' --data DIR' if chosen.data else ''}"
-        + (f" --count {chosen.count}" if chosen.count else ""),
+        + (f" --count {chosen.count}" if chosen.count else "")
+        + (" --procedures DIR" * len(chosen.procedures or ()))
+        + (" --only-if-cached" if chosen.only_if_cached else ""),
         "seed": chosen.seed,
         "seed_order": chosen.seed_order,
         "metric": stream.metric,
@@ -110,17 +113,17 @@ def main(arguments: list[str]) -> int:
     return 1 if found.wrong else 0
 
 
-def _ours(lines: Sequence[Line], workload: Workload, procedures: list[Path] | None, recordings: Path | None) -> Ours:
+def _ours(lines: Sequence[Line], workload: Workload, chosen: argparse.Namespace) -> Ours:
     """With recordings the start is empty unless procedures are named; without, it is the repository's examples."""
     own = RECORDINGS / workload.recordings if workload.recordings else None
-    recorded = recordings or (own if own and own.is_dir() else None)
-    begun = procedures or ([] if workload.recordings else [PROCEDURES])
+    recorded = chosen.recordings or (own if own and own.is_dir() else None)
+    begun = chosen.procedures or ([] if workload.recordings else [PROCEDURES])
     with TemporaryDirectory(prefix="seglam-workload-") as scratch:
         together = Path(scratch)
         for directory in begun:
             for path in sorted(directory.glob("*.yaml")):
                 shutil.copy(path, together / path.name)
-        return ours(lines, together if begun else None, recorded)
+        return ours(lines, together if begun else None, None if chosen.only_if_cached else recorded)
 
 
 def _result(found: Ours) -> dict[str, Any]:
