@@ -13,13 +13,14 @@ from typing import Any
 from sqlmodel import Session
 
 from seglam.compiler import Bench
+from seglam.packs.chain import exemplars
 from seglam.packs.layout import Packed, tar_bytes
 from seglam.packs.pack import Pack
 from seglam.packs.trust.predicates import Predicate, ProcedureOrigin, Provenance, Review, ReviewedProcedure
 from seglam.packs.trust.signing import Signer
 from seglam.packs.trust.signing.key import KeySigner
 from seglam.packs.trust.statements import Statement
-from seglam.procedures import ReasoningProcedure
+from seglam.procedures import ReasoningProcedure, Revision
 from seglam.registry import migrations, names
 from seglam.registry.database import Database
 from seglam.registry.leases import owner_name
@@ -57,9 +58,14 @@ BOB = Person("bob@acme.example")
 
 def provenance(pack: Pack, *authors: str) -> Provenance:
     """How the procedures of a pack came to be: somebody wrote them."""
+    examples = {Revision.of(document).digest: exemplars(document) for document in pack.procedures()}
     origins = [
         ProcedureOrigin(
-            name=each.name, digest=each.digest, origin="written", authors=list(authors) or ["alice@acme.example"]
+            name=each.name,
+            digest=each.digest,
+            origin="written",
+            exemplars=examples[each.digest],
+            authors=list(authors) or ["alice@acme.example"],
         )
         for each in pack.manifest_model.procedures
     ]
