@@ -1,6 +1,7 @@
 """Screenshots of the pages, wide and narrow, light and dark: `python -m tests.browser.screenshots docs/pages`.
 
-They show a service on which one miss was compiled from the recordings, reviewed and asked again.
+They show a service on which one miss was compiled from the recordings, reviewed and asked again, and a registry with a
+pack that was published there.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import httpx2
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from seglam.procedures import load_documents
 from tests.browser.conftest import QUIET
+from tests.browser.market import NAME, Market, market
 from tests.browser.served import ROOT, Served, serving
 
 EXAMPLES = ROOT / "examples" / "procedures"
@@ -25,24 +29,45 @@ NARROW: ViewportSize = {"width": 390, "height": 844}
 SERVED = ("greatest-common-divisor", "is-leap-year")
 
 
-def take(browser: Browser, served: Served, into: Path) -> list[Path]:
+Subject = TypeVar("Subject", Served, Market)
+Shows = tuple[tuple[str, Callable[[Page, Subject], None]], ...]
+
+
+def take(browser: Browser, subject: Subject, shows: Shows[Subject], into: Path) -> list[Path]:
     """One picture of each page in each of the four ways."""
     made = []
     for size, viewport in (("wide", WIDE), ("narrow", NARROW)):
         for scheme in ("light", "dark"):
             context = browser.new_context(viewport=viewport, color_scheme="dark" if scheme == "dark" else "light")
             page = context.new_page()
-            for name, show in (
-                ("entrance", _entrance),
-                ("queue", _queue),
-                ("revision", _revision),
-                ("operations", _operations),
-            ):
-                show(page, served)
+            for name, show in shows:
+                show(page, subject)
                 made.append(into / f"{name}-{size}-{scheme}.png")
                 page.screenshot(path=made[-1])
             context.close()
     return made
+
+
+def _packs(page: Page, served: Market) -> None:
+    page.goto(served.url)
+    page.get_by_role("link", name=NAME).wait_for()
+
+
+def _pack(page: Page, served: Market) -> None:
+    page.get_by_role("link", name=NAME).click()
+    page.locator("button.ask").first.click()
+    page.get_by_label("What the version does").wait_for()
+    page.get_by_role("heading", name="Try it").scroll_into_view_if_needed()
+
+
+def _version(page: Page, served: Market) -> None:
+    page.get_by_role("link", name="1.1.0").first.click()
+    page.get_by_role("heading", name="Where it comes from").scroll_into_view_if_needed()
+    page.evaluate("document.getElementById('provenance').scrollIntoView()")
+
+
+def _import(page: Page, served: Market) -> None:
+    page.evaluate("document.getElementById('import').scrollIntoView()")
 
 
 def _entrance(page: Page, served: Served) -> None:
@@ -78,6 +103,10 @@ def _traffic(http: httpx2.Client) -> None:
         http.post("/v1/requests", json=body, headers={"Cache-Control": "only-if-cached"})
 
 
+CONSOLE = (("entrance", _entrance), ("queue", _queue), ("revision", _revision), ("operations", _operations))
+MARKETPLACE = (("packs", _packs), ("pack", _pack), ("version", _version), ("import", _import))
+
+
 def main(arguments: list[str]) -> int:
     """Make the pictures in the directory that is named."""
     if len(arguments) != 1:
@@ -90,13 +119,16 @@ def main(arguments: list[str]) -> int:
     into = Path(arguments[0])
     into.mkdir(parents=True, exist_ok=True)
     documents = [each.document for name in SERVED for each in load_documents(EXAMPLES / f"{name}.yaml")[0]]
-    with tempfile.TemporaryDirectory() as directory, serving(Path(directory), documents) as served:
-        _traffic(served.http)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=list(QUIET))
-            for path in take(browser, served, into):
-                print(path)
-            browser.close()
+    with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
+        here = Path(directory)
+        browser = playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        (here / "service").mkdir()
+        with serving(here / "service", documents) as served:
+            _traffic(served.http)
+            print(*take(browser, served, CONSOLE, into), sep="\n")
+        with market(here / "registry") as shown:
+            print(*take(browser, shown, MARKETPLACE, into), sep="\n")
+        browser.close()
     return 0
 
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from seglam.packs.problems import PackInvalid
 from seglam.procedures import Request
 from seglam.registry import search
+from seglam.registry.api import conditions
 from seglam.registry.faults import DatabaseError
 from seglam.registry.pages.catalogue import Catalogue, Place
 from seglam.registry.pages.entrance import ANSWER, HOME, LOGIN, Entrance
@@ -172,7 +173,7 @@ class Marketplace:
             text=text,
             chosen=chosen,
             facets=list(_facets(text, chosen, found["facets"])),
-            further=_address(text, chosen, cursor=found["next"]) if found["next"] else None,
+            further=_address(text, chosen, cursor=found["next"][: conditions.MAX_CURSOR]) if found["next"] else None,
             narrowed=bool(text or chosen),
         )
 

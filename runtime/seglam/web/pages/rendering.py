@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from seglam.web.pages.assets import address
 from seglam.web.pages.sessions import Session
-from seglam.web.pages.visible import one_page, visible
+from seglam.web.pages.visible import fitting, is_full, one_page, visible
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -60,10 +60,16 @@ class Pages:
             finalize=_shown,
         )
         self._environment.globals.update(
-            asset=address, title=title, links=links, leave=leave, public=public, sign_in=None
+            asset=address, title=title, links=links, leave=leave, public=public, sign_in=None, is_full=is_full
         )
         self._environment.filters.update(
-            field=_field, listed=_listed, moment=_moment, segment=_segment, short=_short, visible=visible
+            field=_field,
+            fitting=fitting,
+            listed=_listed,
+            moment=_moment,
+            segment=_segment,
+            short=_short,
+            visible=visible,
         )
 
     def offer(self, sign_in: str) -> None:

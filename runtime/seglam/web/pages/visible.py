@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -15,6 +16,8 @@ LONGEST = 2_000
 """Characters of one value that a page shows; the API has the whole."""
 MOST = 200_000
 """Bytes of all values of one page as HTML, so that none grows beyond what a reader can load; templates add theirs."""
+ROW = 120
+"""Bytes that a template is taken to put around a row of a table or list."""
 
 # Cc and Cf are control and format characters (bidirectional overrides among them), Cs lone surrogates, Co private use,
 # Cn unassigned, Zl and Zp separators of lines and paragraphs.
@@ -42,17 +45,36 @@ def one_page(most: int = MOST) -> Iterator[None]:
         _room.reset(token)
 
 
+def fitting(rows: Iterable[Any]) -> Iterator[Any]:
+    """The rows for which the page has room; what the template puts around each takes some of it."""
+    room = _room.get()
+    for row in rows:
+        if room is not None:
+            room.left -= ROW
+            if room.left <= 0:
+                return
+        yield row
+
+
+def is_full() -> bool:
+    """Whether the page that is made has no more room."""
+    room = _room.get()
+    return room is not None and room.left <= 0
+
+
 def visible(value: object, longest: int = LONGEST) -> Markup:
     """A value as HTML: escaped, hidden characters as their code points, cut with a note after `longest` characters or
     where the page has no more room."""
     text = str(value)
     room = _room.get()
+    if room is not None and room.left <= 0:
+        return Markup("…")
     left = room.left if room is not None else None
     parts, taken = _shown(text[:longest], left)
     if taken < len(text):
         parts += Markup('<span class="cut">… {:,} more characters</span>').format(len(text) - taken)
     if room is not None:
-        room.left = max(0, room.left - len(parts.encode()))
+        room.left -= len(parts.encode())
     return parts
 
 
