@@ -30,6 +30,7 @@ class Found:
         faults: what must not be.
         memory: resident MiB by second.
         instances: warm instances by second.
+        processor_s: processor time of service and clients together, which says how much of it the machine gave them.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -37,6 +38,7 @@ class Found:
     memory: list[tuple[float, float]] = field(default_factory=list)
     instances: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    processor_s: float = 0.0
 
     @property
     def changes(self) -> int:
@@ -61,6 +63,7 @@ class Found:
         memory = [mib for _, mib in self.memory]
         return {
             "seconds": round(self.seconds),
+            "processor_seconds": round(self.processor_s),
             "changes_per_second": round(self.changes / self.seconds, 2) if self.seconds else 0.0,
             "counts": dict(sorted(self.counts.items())),
             "memory_mib": {

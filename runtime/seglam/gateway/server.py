@@ -17,7 +17,7 @@ from seglam.gateway.api import LOOPBACK_NAMES, create_app
 from seglam.gateway.openai import UpstreamSettings
 from seglam.gateway.service import Service
 from seglam.gateway.serving import Dispatch
-from seglam.gateway.serving.loop import LOOP, PARSER, SWITCH_S
+from seglam.gateway.serving.loop import KEEP_ALIVE_S, LOOP, PARSER, SWITCH_S
 from seglam.gateway.serving.swift import PATH
 from seglam.gateway.web import KnownHosts
 
@@ -71,6 +71,7 @@ def server(
         loop=LOOP,
         http=_protocol(made, hosts) or PARSER,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
     return _Server(config, made.state.ending)

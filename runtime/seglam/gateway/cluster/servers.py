@@ -10,9 +10,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from seglam.gateway.serving.loop import PARSER
-
-KEEP_ALIVE_S = 60
+from seglam.gateway.serving.loop import KEEP_ALIVE_S, PARSER
 
 
 class _Server(uvicorn.Server):

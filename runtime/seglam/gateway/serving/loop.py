@@ -18,6 +18,9 @@ PARSER: Parser = "httptools" if find_spec("httptools") else "h11"
 """Names that `uvicorn.Config` takes as `loop` and `http`."""
 
 
+KEEP_ALIVE_S = 60
+"""Seconds for which a connection at rest is kept: longer than clients keep theirs, which are ended by them then and not
+in the moment in which they are used again."""
 SWITCH_S = 0.001
 """Seconds after which a thread lets another run Python. With the usual 5 ms a lookup that misses, in a thread, would
 hold up every hit on the event loop for as long."""
