@@ -34,6 +34,9 @@ from seglam.sandbox import Engine, Sandbox
 
 ROOT = Path(__file__).parents[2]
 PER_PROCEDURE = 14
+COMMAND = "python -m benchmarks.faults"
+"""As it is kept with the result; a run that was ended goes on with --state."""
+
 Record = dict[str, Any]
 
 
@@ -59,20 +62,22 @@ def main(arguments: list[str]) -> int:
     if chosen.prompts:
         print(f"{judging.write_prompts(_asked(documents, chosen.seed), chosen.prompts)} prompts written")
         return 0
-    until = monotonic() + chosen.seconds
+    until: float = monotonic() + chosen.seconds
     with _bench() as bench, _kept(chosen.state) as (known, keep):
         finished = True
         if chosen.part in ("code", "both"):
             replies = implementations(chosen.recordings)
             old = {name: Verdict(**record) for name, record in known.items() if "what" in record}
             found: list[Record] = []
-            for verdict in code.run(documents, replies, bench, chosen.seed, chosen.mutants, old):
+
+            def in_time() -> bool:
+                return monotonic() <= until
+
+            for verdict in code.run(documents, replies, bench, chosen.seed, chosen.mutants, old, in_time):
                 found.append(asdict(verdict))
                 if verdict.id not in old:
                     keep(verdict.id, asdict(verdict))
-                if monotonic() > until:
-                    finished = False
-                    break
+            finished = in_time()
         else:
             found = [record for record in known.values() if "what" in record]
         judged: list[Record] = []
@@ -84,7 +89,7 @@ def main(arguments: list[str]) -> int:
     result = {"code": _code_result(found), "patterns": _pattern_result(judged), "finished": finished}
     print(_tables(result))
     if not chosen.no_result:
-        record = {"benchmark": "faults", **circumstances(arguments), "seed": chosen.seed, **result}
+        record = {"benchmark": "faults", **circumstances(arguments), "command": COMMAND, "seed": chosen.seed, **result}
         write(json.dumps(record, indent=2, ensure_ascii=False) + "\n", RESULTS / "faults.json")
     return 0
 
@@ -144,7 +149,7 @@ def _patterns(
 ) -> tuple[list[Record], bool]:
     by_name = {document.metadata.name: document for document in documents}
     made = {f"{case.procedure}: {case.pattern}": case for case in cases(_index(documents), seed)}
-    waiting = {name: case for name, case in made.items() if name not in known}
+    waiting = {name: case for name, case in made.items() if name not in known and monotonic() <= until}
     # One call for all: what the gate reads of the other procedures is kept between cases.
     for name, verdict in zip(waiting, patterns.run(by_name, list(waiting.values()), bench), strict=True):
         record: Record = {

@@ -7,7 +7,7 @@ A mutant that passes is run beside the original on many more inputs. Where both 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
@@ -153,8 +153,9 @@ def run(
     seed: int,
     most: int,
     known: Mapping[str, Verdict],
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> Iterator[Verdict]:
-    """All mutants, procedures taking turns; those whose verdict is known are not run again."""
+    """All mutants, procedures taking turns; those whose verdict is known are not run again, others while it goes on."""
     waiting = [
         (each, mutants_of(each, seed, most)) for each in documents if signature_of(each.spec).canonical in replies
     ]
@@ -164,5 +165,5 @@ def run(
                 name, mutant = made[turn]
                 if name in known:
                     yield settled(known[name])
-                    continue
-                yield judge(name, mutant, document, replies[signature_of(document.spec).canonical], bench)
+                elif goes_on():
+                    yield judge(name, mutant, document, replies[signature_of(document.spec).canonical], bench)
