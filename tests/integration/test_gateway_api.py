@@ -92,6 +92,11 @@ def test_from_a_miss_to_a_hit(stack: Stack) -> None:
     (waiting,) = stack.client.get("/v1/reviews").json()["reviews"]
     assert waiting["authors"] == ["ana", "model:test-model"]
     assert waiting["summary"] == "The sum of two whole numbers."
+    trials = f"/v1/revisions/{waiting['digest']}/trials"
+    tried = stack.client.post(trials, json={"text": SUM}).json()
+    assert (tried["candidate"]["answer"], tried["active"]["outcome"]) == ("7", "miss")
+    problem(stack.client.post(trials.replace("sha256:", "sha256:0"), json={"text": SUM}), 404, "unknown-revision")
+    problem(stack.client.post(trials, json={}), 400, "bad-request")
     url = f"/v1/revisions/{waiting['digest']}/reviews"
     own = {"decision": "approve", "reason": "mine", "reviewer": "ana"}
     problem(stack.client.post(url, json=own), 403, "four-eyes")

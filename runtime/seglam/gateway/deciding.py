@@ -1,4 +1,4 @@
-"""The routes of an embedded service by which its caller's tenant decides: reviews, and promotion to another tenant."""
+"""The routes of an embedded service by which its caller's tenant decides: trials, reviews, promotion to another."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from fastapi.responses import JSONResponse, Response
 from seglam.gateway import views
 from seglam.gateway.access import Caller, Scope
 from seglam.gateway.access.routes import Allowed
-from seglam.gateway.bodies import read_json, text_member
+from seglam.gateway.bodies import read_json, request_of, text_member
 from seglam.gateway.reviewing import decision_of
 from seglam.gateway.service import Service
 from seglam.gateway.store import ReviewRefused
-from seglam.gateway.web import TEXT, Blocking, body_of
+from seglam.gateway.trying import attempt
+from seglam.gateway.web import REQUEST_BODY, TEXT, Blocking, body_of
 from seglam.web import Problem
 
 Accepts = Callable[[str, str], bool]
@@ -26,7 +27,7 @@ Accepts = Callable[[str, str], bool]
 def add_deciding(
     app: FastAPI, service: Service, blocking: Blocking, caller: Allowed, *, proved: bool, accepts: Accepts
 ) -> None:
-    """Reviews and promotion.
+    """Reviews with what leads to them, and promotion.
 
     Args:
         proved: whether callers prove who they are; else a review says who decides.
@@ -46,6 +47,13 @@ def add_deciding(
         change = await blocking(service.decide, digest, reviewer, decision, reason, who.tenant)
         shown = await blocking(views.revision, service.tenant(who.tenant), digest)
         return JSONResponse({"revision": shown, "retired": list(change.removed)}, 201)
+
+    @app.post("/v1/revisions/{digest}/trials", summary="Try a revision on a request", openapi_extra=REQUEST_BODY)
+    async def tried(digest: str, http: HttpRequest) -> Response:
+        who = await caller(http, Scope.REVIEW)
+        request = request_of(await read_json(http))
+        found = await blocking(attempt, service.tenant(who.tenant), digest, request)
+        return JSONResponse(found.as_json())
 
     @app.post("/v1/procedures/{name}/rollback", summary="Serve an older revision of a procedure again",
               openapi_extra=_ROLLBACK_BODY)  # fmt: skip
