@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from seglam.lookup import Hit
 
@@ -51,8 +51,7 @@ class Reason(StrEnum):
     BAD_REQUEST = "bad-request"
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(NamedTuple):
     """Microseconds: of the decision, and of the call in the sandbox (0 where nothing ran)."""
 
     lookup_us: float = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from seglam import telemetry
 from seglam.gateway.outcomes import Reason
@@ -36,8 +36,7 @@ class Deoptimised:
     run_us: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(NamedTuple):
     """An answer as canonical text, and the microseconds that the call took."""
 
     answer: str

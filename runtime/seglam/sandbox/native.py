@@ -93,6 +93,12 @@ class Loaded:
         return Instance(self, memory_mib)
 
 
+class _Characters(ctypes.Structure):
+    """A `wasm_byte_vec_t`, of which slices are bytes."""
+
+    _fields_ = (("size", ctypes.c_size_t), ("data", ctypes.POINTER(ctypes.c_char)))
+
+
 class Instance:
     """One interpreter. One thread at a time may use it.
 
@@ -100,7 +106,18 @@ class Instance:
     ctypes makes for it shows in the time of the next.
     """
 
-    __slots__ = ("_buffer", "_context", "_fuel", "_functions", "_parameter", "_result", "_store", "_text", "_text_out")
+    __slots__ = (
+        "_buffer",
+        "_context",
+        "_fuel",
+        "_functions",
+        "_parameter",
+        "_reply",
+        "_result",
+        "_store",
+        "_text",
+        "_text_out",
+    )
 
     def __init__(self, loaded: Loaded, memory_mib: int) -> None:
         self._store = wasmtime.Store(loaded.engine)
@@ -119,12 +136,14 @@ class Instance:
         parameter.kind = ffi.WASMTIME_COMPONENT_STRING
         self._parameter, self._result = byref(parameter), byref(result)
         self._text, self._text_out = parameter.of.string, result.of.string
+        self._reply = _Characters.from_buffer(result.of.string)
         self._fuel = ctypes.c_uint64()
         self._reserve(_BUFFER_BYTES)
 
     def _reserve(self, size: int) -> None:
-        self._buffer = ctypes.create_string_buffer(size)
-        self._text.data = ctypes.cast(self._buffer, ctypes.POINTER(ctypes.c_uint8))
+        buffer = ctypes.create_string_buffer(size)
+        self._text.data = ctypes.cast(buffer, ctypes.POINTER(ctypes.c_uint8))
+        self._buffer = memoryview(buffer).cast("B")  # keeps it
 
     def limit_memory(self, memory_mib: int) -> None:
         """Set the limit of linear memory, in MiB."""
@@ -135,7 +154,7 @@ class Instance:
         data = b"" if text is None else text.encode("ascii")
         if len(data) > len(self._buffer):
             self._reserve(len(data))
-        ctypes.memmove(self._buffer, data, len(data))
+        self._buffer[: len(data)] = data
         self._text.size = len(data)
         _set_fuel(self._context, fuel)
         problem = _call(
@@ -144,7 +163,7 @@ class Instance:
         if problem:
             raise Trap(_fault_of(str(wasmtime.WasmtimeError._from_ptr(problem))), fuel - self._store.get_fuel())
         try:
-            reply = ctypes.string_at(self._text_out.data, self._text_out.size)
+            reply = self._reply.data[: self._text_out.size]
         finally:
             _delete(self._result)
         _get_fuel(self._context, byref(self._fuel))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Mode(StrEnum):
@@ -54,8 +55,7 @@ class Fault:
         return f"{self.kind}: {self.message}{where}"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """The outcome of one call. `answer` is tagged JSON, and null is an answer too: ask `ok`.
 
     `stdout` is what the procedure printed, at most 64 Ki characters, with a mark where it was cut. `fuel_used` counts
