@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -22,7 +22,11 @@ ROW = 120
 # Cc and Cf are control and format characters (bidirectional overrides among them), Cs lone surrogates, Co private use,
 # Cn unassigned, Zl and Zp separators of lines and paragraphs.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_KEPT = frozenset("\n\t")
+_PLAIN = re.compile(r"[\t\n\x20-\x7e]+")
+_RUNS = re.compile(r"[\t\n\x20-\x7e]+|(.)\1*", re.DOTALL)
+"""What needs no look at each character, or one character as often as it stands there."""
+WIDEST = 5
+"""Bytes that a plain character takes at most when it is escaped."""
 # Letters and symbols by their category that are drawn as nothing or as a blank.
 _BLANK = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 
@@ -80,22 +84,26 @@ def visible(value: object, longest: int = LONGEST) -> Markup:
 
 def _shown(text: str, most: int | None) -> tuple[Markup, int]:
     """A text as HTML of at most so many bytes, and how many of its characters that shows."""
-    if text.isascii() and text.isprintable() and (most is None or 5 * len(text) <= most):
+    if text.isascii() and text.isprintable() and (most is None or WIDEST * len(text) <= most):
         return escape(text), len(text)
     parts: list[str] = []
     taken = size = 0
-    for character, run in groupby(text):
-        count = sum(1 for _ in run)
-        if hidden := character not in _KEPT and _hidden(character):
-            pieces = [_marked(character, count)]
+    for part in _RUNS.finditer(text):
+        run = part[0]
+        if _PLAIN.fullmatch(run):
+            fits = run if most is None else run[: max(0, most - size) // WIDEST]
+            pieces, whole = str(escape(fits)), len(fits) == len(run)
+            taken += len(fits)
         else:
-            pieces = [str(escape(character))] * count
-        for piece in pieces:
-            size += len(piece.encode())
-            if most is not None and size > most:
-                return Markup("".join(parts)), taken
-            parts.append(piece)
-            taken += count if hidden else 1
+            pieces = _marked(run[0], len(run)) if _hidden(run[0]) else str(escape(run))
+            whole = most is None or size + len(pieces.encode()) <= most
+            if not whole:
+                break
+            taken += len(run)
+        parts.append(pieces)
+        size += len(pieces.encode())
+        if not whole:
+            break
     return Markup("".join(parts)), taken
 
 
