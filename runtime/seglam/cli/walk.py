@@ -186,6 +186,7 @@ def _signed(revision: Row, row: Row, found: Chain) -> Iterator[Check]:
         yield Check("import -> reviews", bool(approving), words)
     held = {bundle_digest(bundle) for bundle in found.packed.bundles}
     valid = {each.digest for each in found.statements if each.passed}
+    why = "".join(f": {each.words}" for each in found.statements if each.digest == row["summary"] and not each.passed)
     summary = row["summary"]
-    words = f"{row.get('signer') or row['importer']} signed {summary[:19]} at the import"
+    words = f"{row.get('signer') or row['importer']} signed {summary[:19]} at the import{why}"
     yield Check("import -> summary", summary in held and summary in valid, words)
