@@ -58,6 +58,9 @@ class Timings(NamedTuple):
     run_us: float = 0.0
 
 
+_NOTHING_RAN = Timings()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What `POST /v1/requests` returns.
@@ -81,7 +84,7 @@ class Answer:
     revision: str | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
     explained: Hit | str = ""
-    timings: Timings = Timings()
+    timings: Timings = _NOTHING_RAN
     compilation: str | None = None
     started: bool = False
     trace: str | None = None
