@@ -72,8 +72,8 @@ SCENARIOS = (
     Scenario("fault, 10 % of hits checked", ("1", "2"), checked=0.1),
     Scenario("fault, 1 % of hits checked", ("1", "2"), checked=0.01),
     Scenario("fault, users notice every 10th", ("1", "2"), noticed=0.1),
-    Scenario("rule changes, users notice every 10th", ("2", "3"), checked=0.01, noticed=0.1, changes_at=500),
-    Scenario("faulty edit, users notice every 10th", ("2",), noticed=0.1, edited_at=500),
+    Scenario("rule changes, users notice every 10th", ("2", "3"), checked=0.01, noticed=0.1, changes_at=200),
+    Scenario("faulty edit, users notice every 10th", ("2",), noticed=0.1, edited_at=200),
 )
 
 
