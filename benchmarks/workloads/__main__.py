@@ -130,8 +130,8 @@ def _result(found: Ours) -> dict[str, Any]:
     summary = report.summary(found.records, 10, by_family=True)
     calls, admitted = summary["model"], len(found.active) - found.begun_with
     families = summary["families"]
-    compiled = {name for name, each in families.items() if each["hits"] and each["author_calls"]}
-    of_compiled = [record for record in found.records if record.family in compiled]
+    answered = {name for name, each in families.items() if each["hits"]}
+    of_answered = [record for record in found.records if record.family in answered]
     return {
         "seglam": {
             "begun_with_procedures": found.begun_with,
@@ -141,8 +141,8 @@ def _result(found: Ours) -> dict[str, Any]:
             "admitted_procedures": admitted,
             "author_calls_by_admitted": _ratio(calls["author_calls"] + calls["repair_calls"], admitted),
             "verifier_calls_by_admitted": _ratio(calls["verifier_calls"], admitted),
-            "families_compiled": len(compiled),
-            "of_compiled_families": shares(of_compiled).as_json() if compiled else None,
+            "families_answered": len(answered),
+            "of_answered_families": shares(of_answered).as_json() if answered else None,
             "families": {
                 name: {
                     key: each[key]
@@ -187,7 +187,7 @@ def table(record: dict[str, Any]) -> str:
     """For a person."""
     mine = record["seglam"]
     rows = [("", "requests", "hits", "95 %", "wrong of hits", "wrong of all", "wrong of all at most")]
-    named = {"seglam": mine} | ({"seglam, compiled types": of} if (of := mine["of_compiled_families"]) else {})
+    named = {"seglam": mine} | ({"seglam, types that hit": of} if (of := mine["of_answered_families"]) else {})
     named |= {f"{name}, {family}": each for name, part in record["peers"].items() for family, each in part.items()}
     for name, each in named.items():
         low, high = each["hit_rate_95"] or (0, 0)

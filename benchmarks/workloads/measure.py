@@ -16,6 +16,7 @@ from seglam.cli.decisions import wrong_answer
 from seglam.cli.loglines import parse_line
 from seglam.cli.loop import Loop
 from seglam.cli.report import Record, Verdict
+from seglam.gateway.health.bounds import upper_bound
 from seglam.procedures.document import API_VERSION, KIND, Metadata, ReasoningProcedure
 from seglam.procedures.load import dump
 
@@ -41,9 +42,9 @@ class Shares:
             "judged_hits": self.judged,
             "wrong": self.wrong,
             "wrong_of_hits": report.rate(self.wrong, self.judged),
-            "wrong_of_hits_bound_95": _rounded(report.upper_bound(self.wrong, self.judged)),
+            "wrong_of_hits_bound_95": _rounded(upper_bound(self.wrong, self.judged)),
             "wrong_of_all": report.rate(self.wrong, self.requests),
-            "wrong_of_all_bound_95": _rounded(report.upper_bound(self.wrong, self.requests)),
+            "wrong_of_all_bound_95": _rounded(upper_bound(self.wrong, self.requests)),
         }
 
 
@@ -61,8 +62,8 @@ class Ours:
 
 def interval(events: int, trials: int) -> list[float] | None:
     """The exact two-sided 95 % interval of a share (Clopper and Pearson 1934); None without trials."""
-    upper = report.upper_bound(events, trials, 0.975)
-    lower = report.upper_bound(trials - events, trials, 0.975)
+    upper = upper_bound(events, trials, 0.975)
+    lower = upper_bound(trials - events, trials, 0.975)
     return None if upper is None or lower is None else [round(1 - lower, 6), round(upper, 6)]
 
 
