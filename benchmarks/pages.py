@@ -1,7 +1,7 @@
 """`python -m benchmarks.pages`: first byte and size of every page, over as much as a registry and a service hold.
 
 The marketplace has 10,000 versions and one pack whose procedure has 64 KiB of code; the console's store has 100,000
-reviews, and that procedure waits for one. `--quick` takes a twentieth and keeps no result.
+reviews, and that procedure beside them. `--quick` takes a twentieth and keeps no result.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from time import perf_counter_ns
 
 import httpx2
 from sqlalchemy import insert
+from sqlmodel import Session
 
 from benchmarks import registry_corpus as corpus
 from benchmarks.machine import circumstances
 from benchmarks.report import Report
 from benchmarks.timing import NOISE, interleave
 from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk
-from seglam.gateway.store import DEFAULT_TENANT
-from seglam.gateway.store.tables import ReviewRow, stamp
+from seglam.gateway.store import DEFAULT_TENANT, State
+from seglam.gateway.store.tables import ReviewRow, RevisionRow, stamp
 from seglam.procedures import ReasoningProcedure
 from seglam.registry import migrations
 from seglam.registry.database import Database
@@ -85,12 +86,22 @@ def console(directory: Path, reviews: int) -> Iterator[Site]:
     """The embedded service."""
     directory.mkdir()
     with running(directory, documents=[large(), doubling("small-one")]) as service:
-        digests = [row.digest for row in service.tenant().store.revisions()]
+        digests = {row.name: row.digest for row in service.tenant().store.revisions()}
+        known = service.tenant().store.revision(digests["small-one"])
+        assert known is not None
+        # Ten on each of many revisions that are served no more.
+        old = [
+            {**known.model_dump(), "digest": f"sha256:{number:064x}", "name": f"old-{number}", "state": State.RETIRED}
+            for number in range(reviews // 10)
+        ]
         row = {"tenant": DEFAULT_TENANT, "reviewer": "ada", "decision": "approve", "reason": "read", "at": stamp()}
-        # Half of them on one revision: no page may grow with them.
-        rows = [{**row, "digest": digests[0 if number % 2 else -1]} for number in range(reviews)]
-        database = service.tenant().store._database
-        database.write(lambda session: session.connection().execute(insert(ReviewRow), rows))
+        rows = [{**row, "digest": each["digest"]} for each in old for _ in range(10)]
+
+        def write(session: Session) -> None:
+            session.connection().execute(insert(RevisionRow), old)
+            session.connection().execute(insert(ReviewRow), rows)
+
+        service.tenant().store._database.write(write)
         tokens = LocalTokens(KEY)
         pages = Console(EmbeddedDesk(service), EmbeddedBoard(service), Sessions(KEY, secure=False), tokens)
         with listening(service, pages.beside) as client:
@@ -101,7 +112,7 @@ def console(directory: Path, reviews: int) -> Iterator[Site]:
                 client,
                 {
                     "queue": "/console",
-                    "a revision of 64 KiB": f"/console/revisions/{digests[0]}",
+                    "a revision of 64 KiB": f"/console/revisions/{digests['large-one']}",
                     "operations": "/console/operations",
                     "the curve": "/console/operations/curve.svg",
                 },

@@ -9,7 +9,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as some
 
-from seglam.web.pages.visible import LONGEST, visible
+from seglam.web.pages.visible import LONGEST, fitting, is_full, one_page, visible
 
 
 def test_script_is_text() -> None:
@@ -45,3 +45,21 @@ def test_nothing_but_our_own_elements_comes_out(text: str) -> None:
     assert ">" not in plain
     assert '"' not in plain
     assert not {unicodedata.category(each) for each in plain} & {"Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+def test_a_page_that_is_full_says_so_and_grows_no_further() -> None:
+    with one_page(1_000):
+        assert visible("x" * 900, 5_000) == "x" * 900
+        assert not is_full()
+        shown = visible('"' * 900, 5_000)
+        assert "more characters" in shown and len(shown) < 200
+        assert list(fitting(range(100))) == []
+        assert is_full()
+        assert visible("anything") == "…"
+    assert visible('"' * 900, 5_000) == "&#34;" * 900
+
+
+def test_long_code_is_whole_where_there_is_room() -> None:
+    code = '    # "quoted" & <escaped>\n' * 2_000
+    with one_page():
+        assert html.unescape(visible(code, 70_000)) == code

@@ -91,9 +91,11 @@ def _shown(text: str, most: int | None) -> tuple[Markup, int]:
     for part in _RUNS.finditer(text):
         run = part[0]
         if _PLAIN.fullmatch(run):
-            fits = run if most is None else run[: max(0, most - size) // WIDEST]
-            pieces, whole = str(escape(fits)), len(fits) == len(run)
-            taken += len(fits)
+            pieces, whole = str(escape(run)), True
+            if most is not None and size + len(pieces) > most:
+                run, whole = run[: max(0, most - size) // WIDEST], False
+                pieces = str(escape(run))
+            taken += len(run)
         else:
             pieces = _marked(run[0], len(run)) if _hidden(run[0]) else str(escape(run))
             whole = most is None or size + len(pieces.encode()) <= most
