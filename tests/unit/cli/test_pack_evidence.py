@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from seglam.cli.packs.evidence import exemplars, kept
+from seglam.cli.packs.evidence import kept
 from seglam.compiler import Compilation, Evidence, Gate, Missed, ModelCall, Outcome
 from seglam.gateway.store import Decision, Store
 from seglam.lookup import Miss, MissReason
+from seglam.packs.chain import exemplars
 from seglam.procedures import Request, Revision
 from tests.documents import document
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from seglam.cli import report
 from seglam.cli.report import NO_CALLS, Calls, Record, Verdict, judge
+from seglam.gateway.health.bounds import upper_bound
 
 RIGHT, WRONG, NONE = Verdict.RIGHT, Verdict.WRONG, Verdict.NONE
 
@@ -43,7 +44,7 @@ REPAIR = Calls(repair=1)
 @given(st.integers(1, 60), st.data())
 def test_the_bound_is_where_so_few_wrong_hits_have_probability_five_percent(hits: int, data: st.DataObject) -> None:
     wrong = data.draw(st.integers(0, hits - 1))
-    bound = report.upper_bound(wrong, hits)
+    bound = upper_bound(wrong, hits)
     assert bound is not None
     share = Fraction(bound)
     tail = sum(comb(hits, k) * share**k * (1 - share) ** (hits - k) for k in range(wrong + 1))
@@ -51,10 +52,10 @@ def test_the_bound_is_where_so_few_wrong_hits_have_probability_five_percent(hits
 
 
 def test_the_bound_at_its_ends() -> None:
-    assert report.upper_bound(0, 0) is None
-    assert report.upper_bound(7, 7) == 1.0
-    assert report.upper_bound(0, 10_000) == pytest.approx(1 - 0.05**0.0001, rel=1e-9)
-    assert report.upper_bound(3, 10_000) == pytest.approx(7.7524e-4, rel=1e-4)
+    assert upper_bound(0, 0) is None
+    assert upper_bound(7, 7) == 1.0
+    assert upper_bound(0, 10_000) == pytest.approx(1 - 0.05**0.0001, rel=1e-9)
+    assert upper_bound(3, 10_000) == pytest.approx(7.7524e-4, rel=1e-4)
 
 
 @pytest.mark.parametrize(
