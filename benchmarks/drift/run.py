@@ -19,7 +19,7 @@ from time import sleep
 
 from benchmarks.drift.stream import Asked, stream
 from seglam.compiler.assemble import with_spec
-from seglam.gateway import Decision, Outcome, Service, Settings, State, build_service
+from seglam.gateway import Decision, Outcome, ReviewRefused, Service, Settings, State, build_service
 from seglam.gateway.store import Standing, document_of
 from seglam.procedures import Request, dump
 
@@ -73,7 +73,7 @@ SCENARIOS = (
     Scenario("fault, 1 % of hits checked", ("1", "2"), checked=0.01),
     Scenario("fault, users notice every 10th", ("1", "2"), noticed=0.1),
     Scenario("rule changes, users notice every 10th", ("2", "3"), checked=0.01, noticed=0.1, changes_at=200),
-    Scenario("faulty edit, users notice every 10th", ("2",), noticed=0.1, edited_at=200),
+    Scenario("faulty edit, users notice each", ("2",), noticed=1.0, edited_at=200),
 )
 
 
@@ -129,7 +129,10 @@ def _review(service: Service, scenario: Scenario, number: int, waiting: dict[str
         _settled(service)
     for proposal in service.store.revisions(State.PROPOSED):
         if waiting.setdefault(proposal.digest, number) + scenario.delay <= number:
-            service.decide(proposal.digest, REVIEWER, Decision.APPROVE, "read, and its evidence is complete")
+            try:
+                service.decide(proposal.digest, REVIEWER, Decision.APPROVE, "read, and its evidence is complete")
+            except ReviewRefused as refused:  # an older revision serves by now
+                service.decide(proposal.digest, REVIEWER, Decision.REJECT, str(refused))
 
 
 def _notice(service: Service, found: Found, number: int) -> None:
