@@ -162,6 +162,20 @@ def test_a_wording_that_fails_a_gate_or_names_a_stranger_is_the_author_s_questio
         assert made.document is None or "subtract" not in str(made.document.spec.match.patterns)
 
 
+def test_a_faulty_pattern_of_an_extension_is_left_out_and_named(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+    alias = {**ALIAS, "patterns": ["add {a} to <nothing> {b}", *ALIAS["patterns"]]}
+    made = compiled(bench, [], request="add 5 and 6", active=[old.document], alias=alias)
+    assert made.outcome is Outcome.EXTENDED and made.document is not None
+    assert "<nothing>" not in str(made.document.spec.match.patterns)
+    (left_out,) = made.evidence[0].detail["leftOut"]
+    assert left_out["pattern"] == "add {a} to <nothing> {b}" and "nothing" in left_out["why"]
+    broken = {**ALIAS, "patterns": ["add {a} to <nothing> {b}"]}
+    made = compiled(bench, [EXTENSION], request="add 5 and 6", active=[old.document], alias=broken)
+    assert purposes(made)[:2] == ["author alias", "author author"], "a whole that is faulty is refused"
+
+
 def test_no_wording_is_asked_for_where_values_are_not_those_of_a_procedure_near(bench: Bench) -> None:
     old = base(bench)
     assert old.document is not None

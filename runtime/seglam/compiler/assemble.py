@@ -26,9 +26,11 @@ from seglam.procedures.document import (
     Vocabulary,
     VocabularyValue,
 )
+from seglam.procedures.load import Loaded
 from seglam.procedures.patterns import PatternError, escape, parse, shared_rules
 from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
+from seglam.procedures.validate import validate
 from seglam.procedures.values import ValueProblem, ValueType
 
 UNKNOWN = ""
@@ -40,6 +42,7 @@ MAX_EXAMPLES = 40
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """Names that an example's context may have; `timeZone` is not one of them."""
 
+_PATTERN_FIELD = re.compile(r"spec\.match\.patterns\[(\d+)\]")
 _SLOTS = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _RULE_NAMES = re.compile(r"(?<!\\)<([a-z][a-z0-9-]*)>")
 
@@ -92,6 +95,26 @@ def extended(base: Revision, reply: ExtensionReply) -> ReasoningProcedure:
     )
     metadata = Metadata(name=base.name)
     return ReasoningProcedure(api_version=API_VERSION, kind=KIND, metadata=metadata, spec=changed)
+
+
+def without_faulty_patterns(
+    document: ReasoningProcedure, base: Spec
+) -> tuple[ReasoningProcedure, tuple[tuple[str, str], ...]]:
+    """An extended document without those of its new patterns that break a rule, and these with what is wrong.
+
+    The others are as good without them. The document as it is if none of the new ones would be left.
+    """
+    old = len(base.match.patterns or ())
+    patterns = list(document.spec.match.patterns or ())
+    wrong: dict[int, str] = {}
+    for problem in validate(Loaded(with_spec(document, examples=None), "", {})):
+        found = _PATTERN_FIELD.match(problem.field)
+        if found and problem.severity == "error" and int(found[1]) >= old:
+            wrong.setdefault(int(found[1]), problem.message)
+    left = [pattern for number, pattern in enumerate(patterns) if number not in wrong]
+    if not wrong or len(left) == old:
+        return document, ()
+    return with_patterns(document, left), tuple((patterns[number].text, why) for number, why in wrong.items())
 
 
 def grew(before: Spec, after: Spec) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
@@ -12,7 +12,16 @@ from pydantic import ValidationError
 from seglam import telemetry
 from seglam.compiler import gates
 from seglam.compiler.aliases import candidates
-from seglam.compiler.assemble import UNKNOWN, document_of, extended, grew, with_examples, with_request, without_members
+from seglam.compiler.assemble import (
+    UNKNOWN,
+    document_of,
+    extended,
+    grew,
+    with_examples,
+    with_request,
+    without_faulty_patterns,
+    without_members,
+)
 from seglam.compiler.budget import Budget, BudgetExceeded, Spending
 from seglam.compiler.gates.differential import answer_name, exemplars_of
 from seglam.compiler.model import Failure, Model, ModelFailed, NoRecording, Prompt, Question, R
@@ -65,6 +74,7 @@ class _Work:
     evidence: list[Evidence] = field(default_factory=list)
     wording: Request | None = None  # what the author saw, where that is another request of the type
     implementation: ImplementationReply | None = None  # the verifier's, of the document at hand
+    left_out: tuple[tuple[str, str], ...] = ()  # patterns of an extension that break a rule, and which
 
     def record(self, evidence: Evidence) -> None:
         self.evidence.append(evidence)
@@ -219,7 +229,7 @@ class Compiler:
         return completion.output
 
     def _check(self, work: _Work, reply: AuthorReply, progress: Progress) -> _Made | NotCompilableReply:
-        work.implementation = None
+        work.implementation, work.left_out = None, ()
         if reply.not_compilable is not None:
             return reply.not_compilable
         if reply.extend is not None:
@@ -251,7 +261,7 @@ class Compiler:
                 work, ValueError(f"there is no active procedure {reply.procedure!r}; there are: {names}")
             )
         try:
-            document = extended(base, reply)
+            document, work.left_out = without_faulty_patterns(extended(base, reply), base.spec)
             document = with_request(document, work.missed.request)
         except (ValidationError, PatternError, ValueProblem, ValueError) as problem:
             raise self._faulty(work, problem) from None
@@ -279,7 +289,7 @@ class Compiler:
         if Gate.STATIC not in self._skipped:
             progress("gate static")
             with telemetry.gate(Gate.STATIC):
-                work.record(gates.static(document, self._bench.first))
+                work.record(_with_left_out(gates.static(document, self._bench.first), work.left_out))
         found = _find(document, work)
         if not isinstance(found, Hit):
             summary = f"the patterns do not bind the request that missed: {found}"
@@ -393,6 +403,14 @@ def _find(document: ReasoningProcedure, work: _Work) -> Hit | str:
         return str(problem)
     found = index.find(work.missed.request)
     return found if isinstance(found, Hit) else found.explanation
+
+
+def _with_left_out(evidence: Evidence, left_out: Sequence[tuple[str, str]]) -> Evidence:
+    if not left_out:
+        return evidence
+    summary = f"{evidence.summary}; {len(left_out)} faulty patterns left out"
+    detail = {**evidence.detail, "leftOut": [{"pattern": text, "why": why} for text, why in left_out]}
+    return replace(evidence, summary=summary, detail=detail)
 
 
 def _repair(prompt: Prompt, reply: AuthorReply, failed: Evidence) -> Prompt:
