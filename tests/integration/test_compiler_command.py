@@ -47,7 +47,7 @@ def test_what_is_recorded_replays_to_the_same_procedures(
     assert code == 0
     assert [line["outcome"] for line in lines] == ["proposed", "hit", "extended", "not-compilable"]
     assert [line["answer"] for line in lines if "answer" in line] == ["7", "15", None]
-    assert asked == 6  # author three times, one implementation, contrasts once, the further pattern once
+    assert asked == 7  # a wording once, author three times, one implementation, contrasts, the further pattern
     monkeypatch.delenv("SEGLAM_MODEL")
     code, again = run(monkeypatch, capsys, requests, "--procedures", replayed, "--recordings", recordings)
     assert code == 0
