@@ -367,7 +367,7 @@ def _matches(single: Index, text: str) -> bool:
     return isinstance(result, Hit) or result.reason is MissReason.AMBIGUOUS
 
 
-WORDS = tuple("abcdefghij")
+LETTERS = tuple("abcdefghij")
 
 
 def test_readers_never_see_a_wrong_hit_while_a_writer_works() -> None:
@@ -398,7 +398,7 @@ def test_readers_never_see_a_wrong_hit_while_a_writer_works() -> None:
 
 def test_a_miss_is_explained_while_a_writer_changes_the_patterns_near_it() -> None:
     made = index(TIMES)
-    others = [revision(f"f{n}", patterns=[f"what is {{n}} times {word} {n}" for word in WORDS]) for n in range(30)]
+    others = [revision(f"f{n}", patterns=[f"what is {{n}} times {word} {n}" for word in LETTERS]) for n in range(30)]
     failures: list[BaseException] = []
     stop = threading.Event()
 
