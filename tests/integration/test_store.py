@@ -174,7 +174,7 @@ def test_a_quarantined_revision_does_not_come_back(store: Store) -> None:
     digest = propose(store, "c1", document())
     store.decide(digest, "eve", Decision.APPROVE, "fine")
     assert store.decide(digest, "eve", Decision.QUARANTINE, "wrong for 0").removed == (digest,)
-    with pytest.raises(ReviewRefused, match="nothing any more"):
+    with pytest.raises(ReviewRefused, match="Quarantined; possible is restore"):
         store.decide(digest, "eve", Decision.APPROVE, "fine again")
 
 
