@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import islice
 
 from seglam.compiler.results import Missed
@@ -48,11 +49,16 @@ def _could_be(revision: Revision, text: Text, with_inputs: bool) -> bool:
     return unread == 0 or (unread == 1 and len(wanted) > 1)  # a value may be part of a word: "Fridays"
 
 
-def _own_words(revision: Revision) -> set[str]:
-    patterns = (pattern.text for pattern in revision.spec.match.patterns or ())
-    return _words(token for each in (revision.spec.summary, *patterns) for token in Text(each).tokens)
+def _own_words(revision: Revision) -> frozenset[str]:
+    return _words_of(revision.spec.summary, *(pattern.text for pattern in revision.spec.match.patterns or ()))
 
 
-def _words(tokens: Iterable[str]) -> set[str]:
+@lru_cache(maxsize=10_000)
+def _words_of(*texts: str) -> frozenset[str]:
+    """Kept, since every miss asks for the words of all procedures."""
+    return _words(token for each in texts for token in Text(each).tokens)
+
+
+def _words(tokens: Iterable[str]) -> frozenset[str]:
     """Words long enough to be about something."""
-    return {token for token in tokens if len(token) > 2 and token.isalpha()}
+    return frozenset(token for token in tokens if len(token) > 2 and token.isalpha())

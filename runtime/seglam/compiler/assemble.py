@@ -104,17 +104,21 @@ def without_faulty_patterns(
 
     The others are as good without them. The document as it is if none of the new ones would be left.
     """
-    old = len(base.match.patterns or ())
     patterns = list(document.spec.match.patterns or ())
-    wrong: dict[int, str] = {}
-    for problem in validate(Loaded(with_spec(document, examples=None), "", {})):
-        found = _PATTERN_FIELD.match(problem.field)
-        if found and problem.severity == "error" and int(found[1]) >= old:
-            wrong.setdefault(int(found[1]), problem.message)
-    left = [pattern for number, pattern in enumerate(patterns) if number not in wrong]
-    if not wrong or len(left) == old:
+    old = len(base.match.patterns or ())
+    new = patterns[old:]
+    if not new:
         return document, ()
-    return with_patterns(document, left), tuple((patterns[number].text, why) for number, why in wrong.items())
+    wrong: dict[int, str] = {}
+    alone = with_spec(document, examples=None, match=Match(patterns=new))  # those of the base were checked before
+    for problem in validate(Loaded(alone, "", {})):
+        found = _PATTERN_FIELD.match(problem.field)
+        if found and problem.severity == "error":
+            wrong.setdefault(int(found[1]), problem.message)
+    left = [pattern for number, pattern in enumerate(new) if number not in wrong]
+    if not wrong or not left:
+        return document, ()
+    return with_patterns(document, [*patterns[:old], *left]), tuple((new[n].text, why) for n, why in wrong.items())
 
 
 def grew(before: Spec, after: Spec) -> bool:

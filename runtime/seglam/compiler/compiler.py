@@ -328,9 +328,14 @@ class Compiler:
         revision, signature = Revision.of(document), signature_of(document.spec)
         request = work.missed.request
         prompt = implementation_prompt(
-            signature, request, bound, self._bench.modules, answer_name(signature), self._choices,
+            signature,
+            request,
+            bound,
+            self._bench.modules,
+            answer_name(signature),
+            self._choices,
             corrections=work.missed.corrections,
-        )  # fmt: skip
+        )
         question = Question("implementation", prompt, ImplementationReply, ImplementationSubject(signature, request))
         if base is not None and base.spec.code != revision.spec.code:
             regression = gates.regression(base, revision, self._bench)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from seglam.compiler.gates.differential import VERIFIER_FUEL, VERIFIER_MEMORY_MIB
+from seglam.compiler.gates.differential import verifier_program
 from seglam.compiler.running import Answer, Bench, answers, program_of, tagged_of
 from seglam.procedures.revision import Revision
 
@@ -46,7 +46,7 @@ def opinion(revision: Revision, code: str | None, arguments: Mapping[str, str], 
     mine, again = (answers(sandbox, revision, own, tagged)[0] for sandbox in (bench.first, bench.second))
     if code is None:
         return Opinion(mine.text, None, False, _steady(revision, mine, again), False)
-    verifier = program_of(code, VERIFIER_FUEL, max(revision.memory_mib, VERIFIER_MEMORY_MIB))
+    verifier = verifier_program(revision, code)
     theirs, repeated = (answers(sandbox, revision, verifier, tagged)[0] for sandbox in (bench.first, bench.second))
     steady = _steady(revision, mine, again) and _steady(revision, theirs, repeated)
     return Opinion(mine.text, theirs.text, True, steady, same(revision, mine.text, theirs.text))
@@ -54,7 +54,7 @@ def opinion(revision: Revision, code: str | None, arguments: Mapping[str, str], 
 
 def verified(revision: Revision, code: str, arguments: Mapping[str, str], bench: Bench) -> Answer:
     """One run of the verifier's implementation. `ValueProblem` and `KeyError` as `opinion`."""
-    program = program_of(code, VERIFIER_FUEL, max(revision.memory_mib, VERIFIER_MEMORY_MIB))
+    program = verifier_program(revision, code)
     return answers(bench.first, revision, program, [tagged_of(revision, arguments)])[0]
 
 

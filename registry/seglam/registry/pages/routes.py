@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool as threaded
 from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,6 +24,7 @@ from seglam.registry.pages.catalogue import Catalogue, Place
 from seglam.registry.pages.entrance import ANSWER, HOME, LOGIN, Entrance
 from seglam.web import Problem
 from seglam.web.pages import Pages, Session, assets
+from seglam.web.pages.failing import Failing
 from seglam.web.pages.mounting import Mounted
 from seglam.web.pages.rendering import is_local, redirect
 from seglam.web.pages.sessions import form_of, plain_form
@@ -52,12 +52,13 @@ class Marketplace:
         self._catalogue = catalogue
         self._entrance = entrance
         self._pages = Pages("seglam.registry.pages", "SEGLAM marketplace", LINKS, leave=LEAVE, public=True)
+        self._failing = Failing(self._pages, self._session, "the registry failed; its log says why")
         if entrance is not None:
             self._pages.offer(LOGIN)
 
     def app(self) -> Starlette:
         """The application of the pages, the assets' too."""
-        return Starlette(routes=self._routes(), exception_handlers={HTTPException: self._http, Exception: self._failed})
+        return Starlette(routes=self._routes(), exception_handlers=self._failing.handlers)
 
     def beside(self, api: ASGIApp) -> ASGIApp:
         """The pages beside an API."""
@@ -86,14 +87,14 @@ class Marketplace:
             try:
                 return await handler(request)
             except Problem as problem:
-                return self._problem(problem, self._session(request))
+                return self._failing.page(problem, self._session(request))
             except DatabaseError as error:
                 _log.error("the database: %s", error)
                 words = "the registry's database cannot be used now; nothing was changed"
-                return self._problem(Problem(503, error.code, words), self._session(request))
+                return self._failing.page(Problem(503, error.code, words), self._session(request))
             except PackInvalid as error:
                 words = f"what is kept of the pack cannot be read: {error}"
-                return self._problem(Problem(500, "blob-damaged", words), self._session(request))
+                return self._failing.page(Problem(500, "blob-damaged", words), self._session(request))
 
         return handle
 
@@ -143,22 +144,6 @@ class Marketplace:
 
     async def _home(self, _: HttpRequest) -> Response:
         return redirect(HOME)
-
-    async def _http(self, request: HttpRequest, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        words = {404: "there is no such page", 405: "this page is not asked that way"}
-        detail = words.get(error.status_code, str(error.detail))
-        return self._problem(Problem(error.status_code, "http", detail), self._session(request))
-
-    async def _failed(self, request: HttpRequest, _: Exception) -> Response:
-        # The server logs the error itself.
-        return self._problem(Problem(500, "internal", "the registry failed; its log says why"), self._session(request))
-
-    def _problem(self, problem: Problem, session: Session | None) -> Response:
-        told = {"title": problem.title, "detail": problem.detail, "code": problem.code, "status": problem.status}
-        answer = self._pages.render("problem.html", session, problem.status, problem=told)
-        answer.headers.update(problem.headers)
-        return answer
 
     async def _search(self, request: HttpRequest) -> Response:
         given = request.query_params

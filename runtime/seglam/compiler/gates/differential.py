@@ -20,7 +20,7 @@ from seglam.compiler.signature import Signature
 from seglam.procedures.document import Spec
 from seglam.procedures.revision import Revision
 from seglam.procedures.values import ValueProblem
-from seglam.sandbox import Mode
+from seglam.sandbox import Mode, Program
 
 VERIFIER_FUEL = 10_000_000_000
 """The verifier's implementation is slow on purpose."""
@@ -137,10 +137,15 @@ def regression(old: Revision, new: Revision, bench: Bench) -> Evidence:
     return Evidence(Gate.DIFFERENTIAL, True, f"the new code answers {answered} inputs as before", detail)
 
 
+def verifier_program(revision: Revision, code: str) -> Program:
+    """A verifier's implementation of a revision, with its own limits."""
+    return program_of(code, VERIFIER_FUEL, max(revision.memory_mib, VERIFIER_MEMORY_MIB))
+
+
 def compare(revision: Revision, code: str, inputs: Sequence[Case], bench: Bench) -> tuple[list[Compared], list[Case]]:
     """Run the author's code on both builds, the verifier's half on each; also the inputs that were not tried."""
     author = program_of(revision.spec.code, min(revision.fuel, FUEL), revision.memory_mib)
-    verifier = program_of(code, VERIFIER_FUEL, max(revision.memory_mib, VERIFIER_MEMORY_MIB))
+    verifier = verifier_program(revision, code)
     compared: list[Compared] = []
     limited = 0
     with ThreadPoolExecutor(max_workers=2) as pool:  # the engine runs outside the interpreter's lock

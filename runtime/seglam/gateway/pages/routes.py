@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool as threaded
-from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,6 +18,7 @@ from seglam.gateway.pages.showing import proposal
 from seglam.procedures import Request
 from seglam.web import Problem
 from seglam.web.pages import LocalTokens, Pages, Session, Sessions, assets
+from seglam.web.pages.failing import Failing
 from seglam.web.pages.mounting import Mounted
 from seglam.web.pages.rendering import HEADERS, is_local, redirect
 from seglam.web.pages.sessions import form_of, same_site
@@ -53,10 +53,11 @@ class Console:
         self._tokens = tokens
         self._tenant = tenant
         self._pages = Pages("seglam.gateway.pages", "SEGLAM console", LINKS, leave=HOME + "/leave")
+        self._failing = Failing(self._pages, sessions.of, "the service failed; its log says why")
 
     def app(self) -> Starlette:
         """The application of the pages, the assets' too."""
-        return Starlette(routes=self._routes(), exception_handlers={HTTPException: self._http, Exception: self._failed})
+        return Starlette(routes=self._routes(), exception_handlers=self._failing.handlers)
 
     def beside(self, api: ASGIApp) -> ASGIApp:
         """The pages beside an API."""
@@ -85,27 +86,12 @@ class Console:
             try:
                 return await handler(request, session)
             except Problem as problem:
-                return self._problem(problem, session)
+                return self._failing.page(problem, session)
 
         return handle
 
     async def _home(self, _: HttpRequest) -> Response:
         return redirect(HOME)
-
-    async def _http(self, request: HttpRequest, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        words = {404: "there is no such page", 405: "this page is not asked that way"}
-        detail = words.get(error.status_code, str(error.detail))
-        return self._problem(Problem(error.status_code, "http", detail), self._sessions.of(request))
-
-    async def _failed(self, request: HttpRequest, _: Exception) -> Response:
-        # The server logs the error itself.
-        words = "the service failed; its log says why"
-        return self._problem(Problem(500, "internal", words), self._sessions.of(request))
-
-    def _problem(self, problem: Problem, session: Session | None) -> Response:
-        told = {"title": problem.title, "detail": problem.detail, "code": problem.code, "status": problem.status}
-        return self._pages.render("problem.html", session, problem.status, problem=told)
 
     async def _entrance(self, request: HttpRequest) -> Response:
         # Looking does not use the token up: mail and chat programs open links before people do.
@@ -125,7 +111,7 @@ class Console:
                 wrong = "this token was used already or is too old; `seglam console` prints another"
                 return self._pages.render("entrance.html", None, 403, token="", then=then, wrong=wrong)
         except Problem as problem:
-            return self._problem(problem, None)
+            return self._failing.page(problem, None)
         response = redirect(then if then and is_local(then) else HOME)
         self._sessions.begin(response, name, self._tenant)
         return response
