@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from seglam.lookup.bind import Refusal, bind, bind_plainly
 from seglam.lookup.explain import Neighbours, describe
 from seglam.lookup.results import Binding, Hit, Miss, MissReason
 from seglam.lookup.structured import Key, key_of, key_of_value, slots_of
 from seglam.lookup.trie import MAX_STEPS, Template, TooComplex, Trie
-from seglam.procedures.patterns import compile_pattern, parse
+from seglam.procedures.patterns import State, compile_pattern, parse
 from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import MAX_BYTES, Text
+from seglam.procedures.values import ValueType
 
 MEMO_SIZE = 4096
 _NOTHING = Miss(MissReason.UNKNOWN, "")
 SHORT_CHARACTERS, SHORT_STEPS = 1_000, 1_000
 """Of a text that is decided where nothing may wait."""
+AUTOMATA = 128
+"""Automata that are kept, since the checks of a newcomer read its patterns again and again."""
 ATTEMPTS = 8
 """Readings without a lock, each spoiled by a change, after which one waits for its turn."""
 
@@ -235,11 +240,26 @@ class Index:
 
 def templates_of(revision: Revision) -> list[Template]:
     """The automata of a revision's patterns. `PatternError` if one cannot be read."""
-    rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
+    rules = tuple((rule.name, rule.text) for rule in revision.spec.rules or ())
+    slots = tuple(_Slot(name, kind.key, kind) for name, kind in revision.slots.items())
     return [
-        Template(revision, number, compile_pattern(parse(pattern.text, rules), revision.slots))
+        Template(revision, number, _automaton(pattern.text, rules, slots))
         for number, pattern in enumerate(revision.spec.match.patterns or ())
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """What a pattern may have a slot for; types of one key read and mean the same."""
+
+    name: str
+    key: str
+    kind: ValueType = field(compare=False)
+
+
+@lru_cache(maxsize=AUTOMATA)
+def _automaton(text: str, rules: tuple[tuple[str, str], ...], slots: tuple[_Slot, ...]) -> State:
+    return compile_pattern(parse(text, dict(rules)), {slot.name: slot.kind for slot in slots})
 
 
 def _decide(outcomes: list[Binding | Refusal]) -> Hit | Miss | None:

@@ -463,3 +463,16 @@ def test_while_one_revision_replaces_another_a_request_finds_the_one_or_the_othe
         sys.setswitchinterval(before)
     assert found == []
     assert [each.digest for each in made] == [versions[0].digest]
+
+
+@pytest.mark.parametrize(("kind", "rule", "text"), [("word", "to", "move to west"), ("integer", "by", "move by 3")])
+def test_one_wording_with_other_types_and_rules_is_another_pattern(kind: str, rule: str, text: str) -> None:
+    made = revision(
+        "move",
+        patterns=["move <how> {where}"],
+        rules=[{"name": "how", "text": rule}],
+        parameters=[{"name": "where", "type": kind}],
+        code="def solve(where):\n    return str(where)\n",
+    )
+    assert arguments(find(index(made), text)) == {"where": text.split()[-1]}
+    assert reason(find(index(made), text.replace(rule, "from"))) is MissReason.UNKNOWN
