@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -117,6 +119,7 @@ EXTENSION = {
 }
 
 
+@cache
 def base(bench: Bench) -> Compilation:
     return compiled(bench, [procedure()])
 
@@ -140,10 +143,13 @@ ALIAS = {"procedure": "sum-of-two", "patterns": ["(add|put together) {a} and {b}
 def test_another_wording_takes_the_smallest_question(bench: Bench) -> None:
     old = base(bench)
     assert old.document is not None
-    made = compiled(bench, [], request="add 5 and 6", active=[old.document], alias=ALIAS)
+    rule = {"name": "soon", "text": "at once|right now"}
+    alias = {**ALIAS, "patterns": [f"{each} [<soon>]" for each in ALIAS["patterns"]], "rules": [rule]}
+    made = compiled(bench, [], request="add 5 and 6", active=[old.document], alias=alias)
     assert (made.outcome, made.replaces, made.answer) == (Outcome.EXTENDED, old.digest, "11")
     assert purposes(made) == ["author alias", "verifier contrasts"]
     assert made.document is not None and made.document.spec.code == old.document.spec.code
+    assert [each.model_dump() for each in made.document.spec.rules or ()] == [rule]
 
 
 def test_a_wording_that_fails_a_gate_or_names_a_stranger_is_the_author_s_question(bench: Bench) -> None:
@@ -181,6 +187,16 @@ def test_no_wording_is_asked_for_where_values_are_not_those_of_a_procedure_near(
     assert old.document is not None
     made = compiled(bench, [EXTENSION], request="add five apples and pears", active=[old.document], alias=ALIAS)
     assert "author alias" not in purposes(made)
+
+
+def test_a_miss_whose_procedure_was_withdrawn_lacks_code_and_no_wording(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+    index = index_of(old.document)
+    withdrawn = replace(missed("add 5 and 6", index), withdrawn=Revision.of(old.document))
+    with scripted([EXTENSION], alias=ALIAS) as server:
+        made = compiler_for(server, bench).compile(withdrawn, index)
+    assert purposes(made) == ["author author", "verifier contrasts"]
 
 
 def test_only_what_is_new_is_asked_about(bench: Bench) -> None:

@@ -175,8 +175,11 @@ class Compiler:
     # The author
 
     def _alias(self, work: _Work, progress: Progress) -> _Made | None:
-        """Patterns for a procedure that computes what was asked, if the author knows one and its patterns pass."""
-        near = candidates(work.missed, work.known) if self._aliases else ()
+        """Patterns for a procedure that computes what was asked, if the author knows one and its patterns pass.
+
+        A miss whose own procedure was withdrawn lacks code, no wording.
+        """
+        near = candidates(work.missed, work.known) if self._aliases and work.missed.withdrawn is None else ()
         if not near:
             return None
         progress("asking the author whether it is another wording")

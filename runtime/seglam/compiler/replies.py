@@ -135,6 +135,7 @@ class AliasReply(_Reply):
 
     procedure: ResourceName | None = None
     patterns: list[Line | PatternReply] = Field(default_factory=list, max_length=64)
+    rules: list[Rule] = Field(default_factory=list, max_length=16)
     why: str = ""
 
     @model_validator(mode="after")
@@ -148,7 +149,7 @@ class AliasReply(_Reply):
         """The same as an author's reply; None if nothing is added."""
         if self.procedure is None:
             return None
-        extend = ExtensionReply(procedure=self.procedure, patterns=self.patterns)
+        extend = ExtensionReply(procedure=self.procedure, patterns=self.patterns, rules=self.rules)
         return AuthorReply(decision="extend", extend=extend)
 
 

@@ -324,7 +324,7 @@ def test_values_are_filled_in_last() -> None:
 def test_a_pattern_that_explains_another_meaning_is_found(pattern: str, wrong: int) -> None:
     revision = Revision.of(SUM.model_copy(update={"spec": SUM.spec.model_copy(update={"match": match_of(pattern)})}))
     values = {"a": Sample("3", "3"), "b": Sample("4", "4")}
-    tried, found = wrongly_bound(revision, [parse(pattern, {})], values, Request(text="x"))
+    tried, found = wrongly_bound(revision, {pattern: parse(pattern, {})}, values, Request(text="x"))
     assert tried > 100 and bool(found) == bool(wrong)
 
 
@@ -388,6 +388,32 @@ def test_rules_are_contrasted_within_a_sentence_and_cut_in_their_own_text() -> N
     )
     assert ("sum of {a} and {b} at once", "sum of {a} and {b} in words") in asked
     assert found.passed and left.spec.rules[0].text == "at once"
+
+
+def test_an_extension_loses_the_patterns_that_explain_another_meaning() -> None:
+    before = changed("sum of {a} and {b}")
+    after = changed("sum of {a} and {b}", "(total|difference) of {a} and {b}", "{a} plus {b}")
+    found, left, _ = decided(after, "1 plus 2", base=before.spec)
+    assert found.passed and "left out" in found.summary
+    assert [each.text for each in left.spec.match.patterns] == ["sum of {a} and {b}", "{a} plus {b}"]
+    assert {each["pattern"] for each in found.detail["tooWide"]} == {"(total|difference) of {a} and {b}"}
+    found, _, _ = decided(after, "total of 1 and 2", base=before.spec)
+    assert not found.passed and "means something else" in found.detail["category"]
+
+
+def test_of_two_new_patterns_that_mean_different_things_none_is_kept() -> None:
+    before = changed("sum of {a} and {b}")
+    after = changed("sum of {a} and {b}", "total of {a} and {b}", "total of {a} and not {b}", "{a} plus {b}")
+    found, left, _ = decided(after, "1 plus 2", base=before.spec)
+    assert found.passed
+    assert [each.text for each in left.spec.match.patterns] == ["sum of {a} and {b}", "{a} plus {b}"]
+
+
+def test_an_old_pattern_that_a_rule_makes_too_wide_rejects_all() -> None:
+    before = changed("<sum> of {a} and {b}", rules=[Rule(name="sum", text="sum")])
+    after = changed("<sum> of {a} and {b}", "{a} plus {b}", rules=[Rule(name="sum", text="sum|difference")])
+    found, left, _ = decided(after, "1 plus 2", base=before.spec)
+    assert not found.passed and left.spec.match.patterns == after.spec.match.patterns
 
 
 def test_a_rule_that_grows_is_asked_about_for_what_is_new() -> None:

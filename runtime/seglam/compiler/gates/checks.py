@@ -135,7 +135,10 @@ def _like(text: str, example: Example) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class NearMisses:
-    """How many near misses were tried, and which were bound as if nothing had changed."""
+    """How many near misses were tried, and which were bound as if nothing had changed.
+
+    Each names its `change`, the `request`, and the `pattern` whose sentence was changed.
+    """
 
     tried: int = 0
     bound: tuple[Mapping[str, str], ...] = ()
@@ -167,7 +170,7 @@ def near_misses(revision: Revision, requests: Iterable[Request], settled: Iterab
     """
     rules, passed = {rule.name: rule.text for rule in revision.spec.rules or ()}, set(settled)
     trees = [(pattern.text, parse(pattern.text, rules)) for pattern in revision.spec.match.patterns or ()]
-    new = [tree for text, tree in trees if text not in passed]
+    new = {text: tree for text, tree in trees if text not in passed}
     for request in requests:
         taken = next((found for _, tree in trees if (found := taken_by(revision, tree, request)) is not None), None)
         values = {**files_of(revision, request), **(taken.values if taken is not None else {})}
@@ -189,8 +192,9 @@ def files_of(revision: Revision, request: Request) -> dict[str, Sample]:
 
 
 def settled_by(base: Spec | None, spec: Spec) -> set[str]:
-    """Patterns that the revision which is extended had, unless a rule grew, which changes old patterns too."""
-    if base is None or base.rules != spec.rules:
+    """Patterns that the revision which is extended had, unless a rule of theirs grew, which changes them too."""
+    rules = {rule.name: rule.text for rule in spec.rules or ()}
+    if base is None or any(rules.get(rule.name) != rule.text for rule in base.rules or ()):
         return set()
     return {pattern.text for pattern in base.match.patterns or ()}
 

@@ -1,19 +1,20 @@
 """Gate 4: a newcomer's patterns match what they should, and nothing else.
 
 What overlaps with active revisions is taken from the newcomer; so is every optional part and alternative that a blind
-verifier does not find to mean the same. Then, for what is left: the request that missed and the examples bind, refusals
-and generated near misses do not, and the examples of active revisions stay theirs.
+verifier does not find to mean the same, and every further pattern of an extension that explains a near miss. Then, for
+what is left: the request that missed and the examples bind, refusals and generated near misses do not, and the examples
+of active revisions stay theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from seglam.compiler.assemble import with_spec
+from seglam.compiler.assemble import with_patterns, with_spec
 from seglam.compiler.gates import checks
-from seglam.compiler.gates.alternatives import questions, without
-from seglam.compiler.gates.checks import Flaw, Serves
+from seglam.compiler.gates.alternatives import Question, questions, without
+from seglam.compiler.gates.checks import Flaw, NearMisses, Serves
 from seglam.compiler.results import Evidence, Gate
 from seglam.lookup import Hit
 from seglam.lookup.newcomer import NothingRemains, yield_to
@@ -24,6 +25,8 @@ from seglam.procedures.revision import Revision
 PAIRS_AT_ONCE = 150
 MAX_PAIRS = 600
 """Pairs of sentences in one question, and in all; alternatives beyond that are taken out unasked."""
+TOLD_PAIRS, MAX_TOLD = 6, 800
+"""Of its own sentences, what the author of a rejected procedure learns; characters of what a known one shares."""
 
 Pairs = Sequence[tuple[str, str]]
 Verdicts = Sequence[str]
@@ -72,22 +75,33 @@ def match(
     try:
         yielded = yield_to(document, elders, request)
     except NothingRemains as problem:
-        findings.fault(str(problem), checks.KNOWN_TYPE)
+        findings.fault(str(problem), f"{checks.KNOWN_TYPE} ({checks.shown(str(problem), MAX_TOLD)})")
         return _evidence(findings), document
     document = yielded.document
     findings.detail["yielded"] = [
         {"pattern": r.pattern, "removed": r.removed, "witness": r.witness, "elder": r.elder} for r in yielded.removed
     ]
-    document = _prune(document, wording or request, judge, base, findings)
+    document, rejected = _prune(document, wording or request, judge, base, findings)
     if not _binds(document, request):
-        findings.fault("without the rejected alternatives the request that missed is not bound", _UNBOUND)
+        why = _not_the_same(rejected)
+        findings.fault("without the rejected alternatives the request that missed is not bound", f"{_UNBOUND}{why}")
         return _evidence(findings), document
     document = _without_lost_examples(document, findings)
-    _check(document, request, elders, serves, base, findings)
+    near = _near_misses(document, request, base)
+    if base is not None and near.bound:
+        document, near = _narrowed(document, near, base, request, findings)
+    _check(document, near, elders, serves, findings)
     return _evidence(findings), document
 
 
 _UNBOUND = "no pattern matches the missed request as a whole"
+
+
+def _not_the_same(rejected: Sequence[Question]) -> str:
+    """What the author may learn of its own sentences: some that a second reader did not find to mean the same."""
+    pairs = list(dict.fromkeys(question.pair for question in rejected))[:TOLD_PAIRS]
+    told = "; ".join(f"{checks.shown(left, 200)} and {checks.shown(right, 200)}" for left, right in pairs)
+    return f" without what a second reader did not find to mean the same: {told}" if told else ""
 
 
 def _binds(document: ReasoningProcedure, request: Request) -> bool:
@@ -98,8 +112,10 @@ def _binds(document: ReasoningProcedure, request: Request) -> bool:
 
 def _prune(
     document: ReasoningProcedure, request: Request, judge: Judge, base: Spec | None, findings: _Findings
-) -> ReasoningProcedure:
-    """Take out every alternative that is not found to mean the same as what it stands for, and alien patterns."""
+) -> tuple[ReasoningProcedure, Sequence[Question]]:
+    """Take out every alternative that is not found to mean the same as what it stands for, and alien patterns; and say
+    which were rejected.
+    """
     asked = questions(document, request, base)
     pairs = list(dict.fromkeys(question.pair for question in asked))
     verdicts: dict[tuple[str, str], str] = {}
@@ -111,10 +127,9 @@ def _prune(
         {"at": question.shown, "pair": list(question.pair), "verdict": verdicts.get(question.pair, "not asked")}
         for question in asked
     ]
-    if not rejected:
-        return document
-    document, findings.detail["cut"] = without(document, rejected)
-    return document
+    if rejected:
+        document, findings.detail["cut"] = without(document, rejected)
+    return document, rejected
 
 
 def _without_lost_examples(document: ReasoningProcedure, findings: _Findings) -> ReasoningProcedure:
@@ -126,12 +141,40 @@ def _without_lost_examples(document: ReasoningProcedure, findings: _Findings) ->
     return with_spec(document, examples=kept or None) if len(kept) < len(stated) else document
 
 
+def _near_misses(document: ReasoningProcedure, request: Request, base: Spec | None) -> NearMisses:
+    settled = checks.settled_by(base, document.spec)
+    return checks.near_misses(Revision.of(document), [request], settled) or NearMisses()
+
+
+def _narrowed(
+    document: ReasoningProcedure, near: NearMisses, base: Spec, request: Request, findings: _Findings
+) -> tuple[ReasoningProcedure, NearMisses]:
+    """An extension without the new patterns that made or explain a near miss; the others are as good without them.
+
+    As it is where that is not enough: an old pattern made the near miss, through a rule that grew, or the request is
+    bound no more.
+    """
+    old = {pattern.text for pattern in base.match.patterns or ()}
+    wide = {each["pattern"] for each in near.bound}
+    changed = [replace(request, text=each["request"]) for each in near.bound]
+    patterns = document.spec.match.patterns or []
+    for pattern in patterns:
+        if pattern.text not in old | wide:
+            index = checks.lookup_of(Revision.of(with_patterns(document, [pattern])))
+            if any(isinstance(index.find(each), Hit) for each in changed):
+                wide.add(pattern.text)
+    narrowed = with_patterns(document, [pattern for pattern in patterns if pattern.text not in wide])
+    if wide & old or not _binds(narrowed, request):
+        return document, near
+    findings.detail["tooWide"] = [dict(each) for each in near.bound]
+    return _without_lost_examples(narrowed, findings), NearMisses(near.tried)
+
+
 def _check(
     document: ReasoningProcedure,
-    request: Request,
+    near: NearMisses,
     elders: Sequence[Revision],
     serves: Serves,
-    base: Spec | None,
     findings: _Findings,
 ) -> None:
     """What is left of the newcomer, tried."""
@@ -139,7 +182,6 @@ def _check(
     findings.add(checks.examples_bind(revision))
     findings.detail["refusalsTried"], flaws = checks.refusals_miss(revision, serves)
     findings.add(flaws)
-    near = checks.near_misses(revision, [request], checks.settled_by(base, document.spec)) or checks.NearMisses()
     findings.detail |= {"nearMissesTried": near.tried, "nearMissesBound": list(near.bound[:20])}
     findings.add(near.flaws)
     findings.detail["eldersExamplesTried"], flaws = checks.elders_keep(revision, elders)
@@ -156,5 +198,6 @@ def _evidence(findings: _Findings) -> Evidence:
     summary = (
         f"examples bind, {detail['refusalsTried']} refusals and {detail['nearMissesTried']} near misses do not; "
         f"{counts['contrasts']} contrasts judged, {counts.get('cut', 0)} cut, {counts['yielded']} parts yielded"
+        + (f"; patterns that explain one of {counts['tooWide']} near misses left out" if "tooWide" in counts else "")
     )
     return Evidence(Gate.MATCH, True, summary, detail)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -99,7 +99,7 @@ def filled(sentence: str, values: Mapping[str, Sample]) -> str:
 
 
 def wrongly_bound(
-    revision: Revision, trees: Sequence[Node], values: Mapping[str, Sample], request: Request
+    revision: Revision, patterns: Mapping[str, Node], values: Mapping[str, Sample], request: Request
 ) -> tuple[int, list[dict[str, str]]]:
     """How many near misses were tried, and those that bind as if nothing had changed.
 
@@ -107,7 +107,7 @@ def wrongly_bound(
 
     Args:
         revision: the newcomer.
-        trees: its patterns that are to be tried.
+        patterns: its patterns that are to be tried, by their texts.
         values: values that together have an answer, one for each slot.
         request: where inputs and context come from.
     """
@@ -130,7 +130,7 @@ def wrongly_bound(
 
     types = {name: revision.slots[name] for name in values}
     counting = {name for name, kind in types.items() if kind.name in _COUNTING}
-    for tree in trees:
+    for pattern, tree in patterns.items():
         for sentence in sentences(tree, types, source, masked, limit=SENTENCES):
             meant = bound(filled(sentence.text, values))
             if meant is None:
@@ -140,7 +140,7 @@ def wrongly_bound(
             ):
                 tried += 1
                 if possible(words) and _differs(change, values) and bound(text := filled(near, values)) == meant:
-                    found.append({"change": change, "request": text})
+                    found.append({"change": change, "request": text, "pattern": pattern})
     return tried, found
 
 
