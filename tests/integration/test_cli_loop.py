@@ -94,6 +94,25 @@ def test_two_replays_differ_in_times_only(tmp_path: Path, log: Path, recordings:
     assert [line["id"] for line in results[0][2]] != ["first", 2, "other", "again"]
 
 
+def test_another_wording_is_learned_or_not(tmp_path: Path) -> None:
+    texts = (SUM, "add 5 and 6", "add 20 and 30")
+    log = write(tmp_path / "log.jsonl", "".join(json.dumps({"id": text, "text": text}) + "\n" for text in texts))
+    refused = {"decision": "not-compilable", "notCompilable": {"reason": "no code of its own", "patterns": []}}
+    alias = {"procedure": "sum-of-two", "patterns": ["(add|put together) {a} and {b}"]}
+    outcomes = {}
+    for options in ((), ("--no-aliases",)):
+        out = tmp_path / "decisions.jsonl"
+        with scripted([procedure(), refused], alias=alias) as server:
+            done = run(
+                "replay", str(log), "--out", str(out), "--json", *options,
+                SEGLAM_MODEL="m", OPENAI_BASE_URL=server.url,
+            )  # fmt: skip
+        summary = json.loads(done.stdout)
+        assert summary["aliases"] is not bool(options)
+        outcomes[options] = [line["outcome"] for line in lines(out)]
+    assert outcomes == {(): ["miss", "miss", "hit"], ("--no-aliases",): ["miss", "miss", "miss"]}
+
+
 def test_proposals_wait_where_nobody_approves(tmp_path: Path, recordings: Path) -> None:
     log = write(tmp_path / "log.jsonl", json.dumps({"id": 1, "text": SUM, "expected": "7"}))
     out = tmp_path / "decisions.jsonl"

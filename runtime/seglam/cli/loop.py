@@ -38,6 +38,7 @@ class Loop:
         data_dir: None for a store that is gone at the end.
         approve: name under which what passes all gates is approved; None leaves it waiting.
         only_if_cached: never compile.
+        aliases: whether a miss near a known procedure is first asked about as another wording.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Loop:
         *,
         approve: str | None,
         only_if_cached: bool,
+        aliases: bool = True,
     ) -> None:
         self._stack = ExitStack()
         self._only_if_cached = only_if_cached
@@ -59,6 +61,7 @@ class Loop:
                 auto_approve=approve,
                 pause_s=PAUSE_S,
                 strict=only_if_cached,
+                aliases=aliases,
             )
             self._service: Service = stack.enter_context(service(settings))
             self.described = _described(settings, only_if_cached)

@@ -83,6 +83,9 @@ def replay(
         str, typer.Option(help="Approve what passes all gates under this name.", metavar="NAME")
     ] = "replay",
     no_approve: Annotated[bool, typer.Option("--no-approve", help="Leave proposals waiting.")] = False,
+    no_aliases: Annotated[
+        bool, typer.Option("--no-aliases", help="Never ask if a miss is another wording: the curve without learning.")
+    ] = False,
     slices: Annotated[int, typer.Option(help="Slices of the log in the hit rate over time.", min=1, max=1000)] = 10,
     families: Annotated[bool, typer.Option("--families", help="Also figures by family.")] = False,
     data_dir: OptionalDataDir = None,
@@ -101,7 +104,14 @@ def replay(
     tally = Tally()
     with (
         _reading(requests) as stream,
-        Loop(procedures, recordings, data_dir, approve=approved, only_if_cached=only_if_cached) as loop,
+        Loop(
+            procedures,
+            recordings,
+            data_dir,
+            approve=approved,
+            only_if_cached=only_if_cached,
+            aliases=not no_aliases,
+        ) as loop,
         _writing(out) as sink,
         output.progress("replaying") as step,
     ):
@@ -116,6 +126,7 @@ def replay(
         "bad_line_problems": [{"line": bad.number, "problem": bad.problem} for bad in tally.bad[:MAX_SHOWN]],
         "approved_as": approved,
         "only_if_cached": only_if_cached,
+        "aliases": not no_aliases,
         "completions": described,
     }
     output.json(summary)

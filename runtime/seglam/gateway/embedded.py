@@ -118,6 +118,7 @@ def _compiler(
     )
     return compiler, models.described, bench
 
+        aliases=settings.aliases,
 
 def _described(settings: Settings, compiling: str, service: Service) -> tuple[str, ...]:
     lines = [f"store: {settings.store_path}", f"compiler: {compiling}"]

@@ -32,6 +32,7 @@ class Settings:
         recordings: directory of recorded completions, used where no model is set. `SEGLAM_RECORDINGS`.
         engine_dir: where the engines are; None for the user's cache.
         strict: never call a model. `SEGLAM_STRICT=1`.
+        aliases: whether a miss near a known procedure is first asked about as another wording; off only for comparison.
         choices: how this tenant reads contested names, a sentence a line in the file `SEGLAM_CHOICES`.
         auto_approve: name under which every proposal is approved at once; for demonstrations and replays.
         workers, queue: compilations at one time, and how many more may wait.
@@ -62,6 +63,7 @@ class Settings:
     recordings: Path | None = None
     engine_dir: Path | None = None
     strict: bool = False
+    aliases: bool = True
     choices: tuple[str, ...] = ()
     auto_approve: str | None = None
     workers: int = 2
