@@ -193,10 +193,12 @@ class _Yielding:
         self.removed = [Removal(self.original, self.original, witness, elder.name)]
 
     def _best(self, pattern: _Readable, witness: str, theirs: Machine) -> _Cut | None:
-        """The best cut that ends the overlap, or the best one if none does. Whether it does is the dear question, so it
-        is asked in the order of ranks and no further than needed.
+        """The best cut that ends the overlap, or the best one if none does; one that loses what must bind only where
+        all do. Whether a cut ends it is the dear question, so it is asked in the order of ranks and no further than
+        needed.
         """
         cuts = sorted(self._cuts(pattern, witness), key=lambda one: one.rank, reverse=True)
+        cuts = [one for one in cuts if one.binds is cuts[0].binds]
         return next((one for one in cuts if meet(one.pattern.machine, theirs) is None), next(iter(cuts), None))
 
     def _cuts(self, pattern: _Readable, witness: str) -> Iterator[_Cut]:

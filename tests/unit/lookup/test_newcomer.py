@@ -88,6 +88,14 @@ def test_of_two_cuts_the_one_that_keeps_the_wanted_request_is_made() -> None:
         assert [pattern.text for pattern in yielded.document.spec.match.patterns or ()] == [left]
 
 
+def test_two_cuts_that_keep_the_wanted_request_go_before_one_that_does_not() -> None:
+    elders = [elder("halve (twice|again) {n}")]
+    assert left_of(["(halve|double) [twice] [again] {n}"], elders) == ["double [twice] [again] {n}"]
+    yielded = yield_to(newcomer("(halve|double) [twice] [again] {n}"), elders, Request(text="halve 7"))
+    assert len(yielded.removed) == 2
+    assert [each.text for each in yielded.document.spec.match.patterns or ()] == ["(halve|double) {n}"]
+
+
 def test_every_parameter_keeps_its_slot() -> None:
     parameters = [{"name": "n", "type": "integer"}, {"name": "m", "type": "integer"}]
     left = left_of(
