@@ -18,39 +18,50 @@ LONGEST = 600
 LEAST = 0.3
 """Share of words in common from which a text is shown though another procedure is nearest to it."""
 
+_Kind = tuple[str, bool]
+"""A text, and whether inputs were attached to it."""
+
 
 class Recent:
     """The last misses of a tenant, in memory alone: texts, who sent them, and the procedure nearest to them."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
-        self._seen: OrderedDict[str, tuple[frozenset[str], str | None, frozenset[str]]] = OrderedDict()
+        self._seen: OrderedDict[_Kind, tuple[frozenset[str], str | None, frozenset[str]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def note(self, missed: Missed, requester: str) -> None:
-        """Remember a miss. Requests in a context that binds, such as a system prompt, are another type and left out."""
+        """Remember a miss. Requests in a context that binds, such as a system prompt, are another type and left out.
+
+        Of a request with attached inputs the text is kept, never what was attached.
+        """
         text = missed.request.text
-        if text is None or len(text) > LONGEST or missed.request.inputs or missed.request.bound:
+        if text is None or len(text) > LONGEST or missed.request.bound:
             return
+        kind = (text, bool(missed.request.inputs))
         with self._lock:
-            senders = self._seen[text][0] if text in self._seen else frozenset()
-            self._seen[text] = (senders | {requester}, _nearest(missed), _words(text))
-            self._seen.move_to_end(text)
+            senders = self._seen[kind][0] if kind in self._seen else frozenset()
+            self._seen[kind] = (senders | {requester}, _nearest(missed), _words(text))
+            self._seen.move_to_end(kind)
             while len(self._seen) > self._kept:
                 self._seen.popitem(last=False)
 
     def like(self, missed: Missed) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Texts like that of a miss, the likest first, and who sent them."""
+        """Texts like that of a miss, the likest first, and who sent them: with inputs if it has some, else without."""
         text = missed.request.text
-        if text is None or missed.request.inputs or missed.request.bound:
+        if text is None or missed.request.bound:
             return (), ()
-        near, words = _nearest(missed), _words(text)
+        near, words, attached = _nearest(missed), _words(text), bool(missed.request.inputs)
         with self._lock:
             seen = list(self._seen.items())
         ranked = []
-        for other, (senders, theirs, held) in seen:
+        for (other, theirs_attached), (senders, theirs, held) in seen:
             share = len(words & held) / max(len(words | held), 1)
-            if other != text and (share >= LEAST or (near is not None and near == theirs)):
+            if (
+                other != text
+                and theirs_attached is attached
+                and (share >= LEAST or (near is not None and near == theirs))
+            ):
                 ranked.append((-share, other, senders))
         chosen = sorted(ranked, key=lambda each: each[:2])[:SHOWN]
         return tuple(other for _, other, _ in chosen), tuple(sorted(frozenset().union(*(each[2] for each in chosen))))
@@ -58,7 +69,8 @@ class Recent:
     def forget(self, text: str | None) -> None:
         """A request that hits by now."""
         with self._lock:
-            self._seen.pop(text or "", None)
+            for attached in (False, True):
+                self._seen.pop((text or "", attached), None)
 
 
 def _nearest(missed: Missed) -> str | None:

@@ -80,7 +80,8 @@ class Neighbours:
         if len(text) > MAX_TOKENS:
             return []
         ranked: Counter[Template] = Counter()
-        for word in sorted(set(text.tokens), key=lambda word: len(self._by_word.get(word, ())))[:CANDIDATES]:
+        known = [word for word in set(text.tokens) if word in self._by_word]  # data in the text has words of its own
+        for word in sorted(known, key=lambda word: (len(self._by_word.get(word, ())), word))[:CANDIDATES]:
             having = self._by_word.get(word, ())
             weight = math.log1p(self._size / (1 + len(having)))
             if len(having) <= 1000 or not ranked:

@@ -16,7 +16,19 @@ from decimal import Decimal
 from itertools import islice
 
 from seglam.lookup.index import templates_of
-from seglam.lookup.product import LETTER, LETTERS, MARK, Machine, Step, Undecided, common, kind_of, may_meet
+from seglam.lookup.product import (
+    BREAK,
+    JOIN,
+    LETTER,
+    LETTERS,
+    SIGN,
+    Machine,
+    Step,
+    Undecided,
+    common,
+    kind_of,
+    may_meet,
+)
 from seglam.lookup.structured import dumps, readings_of, segments, slots_of
 from seglam.lookup.trie import Template, TooComplex, Trie
 from seglam.procedures.document import Structured, StructuredField
@@ -79,7 +91,12 @@ def overlaps(newcomer: Revision, elders: Iterable[Revision]) -> list[Overlap]:
 
 
 def apart(left: Revision, right: Revision) -> bool:
-    """Whether the two were made for different system prompts or forms of answer, and so never answer one request."""
+    """Whether the two never bind one request, whatever their patterns: made for different system prompts or forms of
+    answer, or only one of them reads attached inputs. A request with inputs binds to no revision that reads none, and
+    one without to none that reads some.
+    """
+    if left.reads_inputs is not right.reads_inputs:
+        return True
     return any(values.isdisjoint(right.made_for[key]) for key, values in left.made_for.items())
 
 
@@ -126,8 +143,8 @@ def accepts(machine: Machine, text: Text) -> bool:
 # How a witness is written
 
 _TOKENS = (
-    {LETTER: "x", LETTERS: "word", MARK: "-"},
-    {LETTER: "b", LETTERS: "north", MARK: "("},
+    {LETTERS: "word", LETTER: "x", JOIN: "and", SIGN: "-", BREAK: ","},
+    {LETTERS: "north", LETTER: "b", JOIN: "of", SIGN: "(", BREAK: ";"},
 )
 _DIGITS = (("7", "12", "345", "2024", "12345"), ("3", "10", "100", "1999", "50000"))
 _BEFORE = frozenset(",.;:?!)%")
@@ -147,11 +164,8 @@ def _renderings(steps: Sequence[Step]) -> Iterator[str]:
 
 def _any(kinds: int, variant: int) -> str:
     """Some token of these kinds."""
-    if kinds & LETTERS:
-        return _TOKENS[variant][LETTERS]
-    if kinds & (LETTER | MARK):
-        return _TOKENS[variant][LETTER if kinds & LETTER else MARK]
-    return next(digits for digits in _DIGITS[variant] if kinds & kind_of(digits))
+    token = next((token for kind, token in _TOKENS[variant].items() if kinds & kind), None)
+    return token or next(digits for digits in _DIGITS[variant] if kinds & kind_of(digits))
 
 
 def _gap(text: str, token: str, glued: bool | None, spaced: bool) -> str:

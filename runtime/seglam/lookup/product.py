@@ -18,24 +18,27 @@ from weakref import WeakValueDictionary
 from seglam.procedures.patterns import FINAL_MARKS, State
 from seglam.procedures.text import Text
 from seglam.procedures.values import Shape, ValueType
-from seglam.procedures.values.base import Alt, Seq, Star, Symbol
+from seglam.procedures.values.base import BREAKING, JOINING, Alt, Seq, Star, Symbol
 
 MAX_STEPS = 200_000
 """Pairs of edges that one product compares; past it the question counts as undecided. About half a second."""
 
 # Kinds of tokens, as bits. Classes are unions of them.
-LETTER, LETTERS, DIGIT, DIGITS2, DIGITS3, DIGITS4, DIGITS, MARK = (1 << bit for bit in range(8))
-WORD = LETTER | LETTERS
+LETTER, LETTERS, JOIN, DIGIT, DIGITS2, DIGITS3, DIGITS4, DIGITS, SIGN, BREAK = (1 << bit for bit in range(10))
+WORD = LETTER | LETTERS | JOIN
 NUMBER = DIGIT | DIGITS2 | DIGITS3 | DIGITS4 | DIGITS
+MARK = SIGN | BREAK
 CLASSES = {
     "word": WORD,
     "letter": LETTER,
+    "content": LETTER | LETTERS,
     "digits": NUMBER,
     "digits1": DIGIT,
     "digits2": DIGITS2,
     "digits3": DIGITS3,
     "digits4": DIGITS4,
     "mark": MARK,
+    "sign": SIGN,
     "any": WORD | NUMBER | MARK,
 }
 _BY_LENGTH = {1: DIGIT, 2: DIGITS2, 3: DIGITS3, 4: DIGITS4}
@@ -53,8 +56,8 @@ def kind_of(token: str) -> int:
     if token[0] in "0123456789":
         return _BY_LENGTH.get(len(token), DIGITS)
     if token[0].isalnum() and not token[0].isdecimal():
-        return LETTER if len(token) == 1 else LETTERS
-    return MARK
+        return LETTER if len(token) == 1 else JOIN if token in JOINING else LETTERS
+    return BREAK if token in BREAKING else SIGN
 
 
 class _ShapeState(NamedTuple):

@@ -83,6 +83,12 @@ class Revision:
         return {key: frozenset(declared[key].one_of or ()) if key in declared else _WITHOUT for key in BINDING}
 
     @cached_property
+    def reads_inputs(self) -> bool:
+        """Whether some parameter is the text of an attached input; only requests with inputs bind then, else only those
+        without."""
+        return any(parameter.origin == "input" for parameter in self.parameters.values())
+
+    @cached_property
     def plain(self) -> bool:
         """Whether a pattern's slots are all that a binding needs: no inputs, context, bounds, columns or sources."""
         return not any(

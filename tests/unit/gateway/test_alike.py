@@ -49,6 +49,16 @@ def test_what_is_another_type_is_left_out() -> None:
     assert recent.like(missed("double 4 please", near=True)) == ((), ())
 
 
+def test_requests_with_inputs_are_alike_among_themselves() -> None:
+    recent, table = Recent(), {"a.csv": Attachment("text/csv", "a,b\n1,2")}
+    recent.note(missed("sum of b in the attached csv", inputs=table), "ada")
+    recent.note(missed("sum of b in the csv above"), "bob")
+    assert recent.like(missed("sum of a in the attached csv", inputs=table))[0] == ("sum of b in the attached csv",)
+    assert recent.like(missed("sum of a in the csv below"))[0] == ("sum of b in the csv above",)
+    recent.forget("sum of b in the attached csv")
+    assert recent.like(missed("sum of a in the attached csv", inputs=table)) == ((), ())
+
+
 def test_a_request_is_not_like_itself_and_memory_is_bounded() -> None:
     recent = Recent()
     for number in range(KEPT + 50):

@@ -9,10 +9,11 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 
+from seglam.lookup import Hit, Index
 from seglam.lookup import overlap as overlap_module
 from seglam.lookup.overlap import Witness, accepts, machines_of, meet, overlaps
 from seglam.lookup.product import Machine, Undecided, common, may_meet
-from seglam.procedures import Revision
+from seglam.procedures import Attachment, Request, Revision
 from seglam.procedures.patterns import compile_pattern, parse
 from seglam.procedures.text import Text
 from seglam.procedures.values import ValueType, value_type
@@ -221,6 +222,40 @@ def test_bounds_of_parameters_are_not_looked_at() -> None:
     small = revision("small", parameters=[{"name": "n", "type": "integer", "maximum": "9"}])
     large = revision("large", parameters=[{"name": "n", "type": "integer", "minimum": "10"}])
     assert len(overlaps(small, [large])) == 1
+
+
+TABLE_TEXT = {"name": "table", "type": "table"}
+TABLE_FILE = {**TABLE_TEXT, "origin": "input", "key": "text/csv"}
+CSV = {"t.csv": Attachment("text/csv", "a,b\n1,2")}
+
+
+def test_a_table_in_the_text_and_an_attached_one_are_apart() -> None:
+    inline = revision("inline", patterns=["count the rows of [this csv:] {table}"], parameters=[TABLE_TEXT])
+    attached = revision("attached", patterns=["count the rows of {table}"], parameters=[TABLE_FILE])
+    assert meet(machines_of(inline)[0], machines_of(attached)[0])
+    assert overlaps(inline, [attached]) == overlaps(attached, [inline]) == []
+    index = Index()
+    index.add(inline)
+    index.add(attached)
+    inline_text, attached_text = "count the rows of\na,b\n1,2", "count the rows of t.csv"
+    for request, right in (
+        (Request(text=inline_text), inline),
+        (Request(text=inline_text, inputs=CSV), None),
+        (Request(text=attached_text), None),
+        (Request(text=attached_text, inputs=CSV), attached),
+    ):
+        found = index.find(request)
+        assert (found.binding.revision if isinstance(found, Hit) else None) is right
+
+
+def test_columns_end_where_the_sentence_goes_on() -> None:
+    columns = [{"name": name, "type": "column"} for name in ("value", "group", "across")]
+    plain = revision("plain", patterns=["sum of {value} by {group} in {table}"], parameters=[TABLE_FILE, *columns[:2]])
+    crossed = ["sum of {value} by {group} and {across} in {table}", "sum of {value} by {group}, {across} in {table}"]
+    newcomer = revision("crossed", patterns=crossed, parameters=[TABLE_FILE, *columns])
+    assert overlaps(newcomer, [plain]) == []
+    again = revision("again", patterns=["sum of {value} by {group} in {table}"], parameters=[TABLE_FILE, *columns[:2]])
+    assert overlaps(again, [plain]) != []
 
 
 def test_machines_live_as_long_as_their_revision() -> None:

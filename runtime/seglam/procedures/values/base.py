@@ -33,12 +33,24 @@ class Sample:
 # Shapes: regular expressions over tokens. They accept at least every text that the type accepts.
 
 
+JOINING = frozenset(
+    "and or nor but by for from in into on onto at to with without within over under as than then that which who where"
+    " when while if is are was were be the an this these those their each every not no only except between against via"
+    " of per".split()
+)
+"""English words of two letters and more that join the parts of a sentence, folded."""
+
+BREAKING = frozenset(".,;:!?\"'`\u201e\u00ab\u00bb")
+"""Marks that end a clause or begin or end a quotation, folded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Symbol:
     """One token: one of `literals` (folded), or of `classes`.
 
-    Classes are `word` (letters), `letter` (one letter), `digits`, `digits1` to `digits4` (so many digits), `mark` (any
-    other single character) and `any`. `glued` says whether the token touches the one before it; None is either.
+    Classes are `word` (letters), `letter` (one letter), `content` (letters, save `JOINING`), `digits`, `digits1` to
+    `digits4` (so many digits), `mark` (any other single character), `sign` (any of those, save `BREAKING`) and `any`.
+    `glued` says whether the token touches the one before it; None is either.
     """
 
     literals: frozenset[str] = frozenset()

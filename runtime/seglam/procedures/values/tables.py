@@ -9,7 +9,22 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from seglam.procedures.text import Text
-from seglam.procedures.values.base import ANYTHING, Reading, Sample, Shape, ValueProblem, ValueType
+from seglam.procedures.values.base import (
+    ANYTHING,
+    BREAKING,
+    JOINING,
+    Reading,
+    Sample,
+    Shape,
+    Star,
+    Symbol,
+    ValueProblem,
+    ValueType,
+    alt,
+    cls,
+    lit,
+    seq,
+)
 from seglam.procedures.values.tagged import AsWritten, described, well_formed
 from seglam.procedures.values.words import QUOTES, quoted_spans
 
@@ -21,7 +36,12 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 _RULER = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)*[ \t]*:?-+:?[ \t]*\|?[ \t]*")
 _BAR = re.compile(r"(?<!\\)\|")
 _BLOCK_END = re.compile(r"\n[ \r]*(?=\n|```|\Z)")
-_SENTENCE_MARKS = frozenset(".,;:!?")
+_FENCE = "`"
+_WITHIN = frozenset({"of", "per"})
+"""Words that join, and yet stand within names: "date of birth", "price per unit"."""
+
+_CLOSING = {'"': '"', "'": "'", "`": "`", "\u201e": '"', "\u00ab": "\u00bb"}
+"""Folded closing quote by folded opening quote; neither is within a quoted name."""
 
 Rows = list[list[str]]
 
@@ -144,7 +164,7 @@ class TableType(ValueType):
     """A table with a header: CSV (RFC 4180) with comma, semicolon or tab, or Markdown.
 
     It is rectangular, has at least two columns, of unique names, and one row. In a text it begins at the start of a
-    line and ends at an empty line, a code fence or the end. Cells are texts, exactly as written.
+    line, not with a backquote, and ends at an empty line, a code fence or the end. Cells are texts, exactly as written.
     Canonical: compact JSON, `{"columns":["a","b"],"rows":[["1","2"]]}`. Attached tables are read by `table_of`.
     """
 
@@ -159,6 +179,8 @@ class TableType(ValueType):
         content, position = text.text, text.start(start)
         begin = content.rfind("\n", 0, position) + 1
         if content[begin:position].strip() or (begin != position and content[position] != "|"):
+            return ()
+        if content[position] == _FENCE:
             return ()
         ended = _BLOCK_END.search(content, position)
         block = content[position : ended.start() if ended else len(content)].rstrip(" \r\n")
@@ -195,7 +217,8 @@ class TableType(ValueType):
         )
 
     def shape(self) -> Shape:
-        return ANYTHING
+        # A header of two names at least, and a row.
+        return seq(_without(_FENCE), ANYTHING)
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
         for text in (*self.accepts, "a\tb\n\t1", "a,b\n,", 'é,"x\ny"\n日本語,🙂', "a | b\n--- | ---\n1 | x\\|y"):
@@ -219,8 +242,21 @@ def find_column(table: str, written: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def _without(*marks: str) -> Symbol:
+    """Any token but these of `BREAKING`."""
+    return Symbol(literals=BREAKING - set(marks), classes=frozenset({"word", "digits", "sign"}))
+
+
+def _touched(text: Text, at: int) -> bool:
+    """Whether the token after one touches it."""
+    return at + 1 < len(text) and text.glued(at + 1)
+
+
 class ColumnType(AsWritten):
     """The name of a column of an attached table: one to eight tokens, or quoted text. Canonical: as written.
+
+    A bare name has neither marks that end a clause or quote, save a full stop within a word (`Sepal.Length`), nor words
+    that join the parts of a sentence, save `of` and `per` between others; a name that has is written in quotes.
 
     The pattern alone cannot tell which tables will come, so a scan accepts any name. Once the request is bound, whoever
     has its table replaces the argument by `find_column(table, written)`; without such a column the binding is rejected.
@@ -228,25 +264,37 @@ class ColumnType(AsWritten):
 
     name = key = "column"
     exact = False
-    summary = "The name of a column of the attached table, bare (up to eight tokens) or in quotes."
+    summary = "The name of a column of the attached table, in quotes or bare (up to eight tokens, no comma or `and`)."
     python = "str: the name as the table has it"
-    accepts = ("price", "unit price", '"a, b"', "price ($)", "Größe")
-    rejects = ("price?", '"price', "one two three four five six seven eight nine")
+    accepts = ("price", "unit price", '"a, b"', "price ($)", "Größe", "date of birth", '"terms and conditions"')
+    rejects = ("price?", '"price', "price and cost", "price,cost", "one two three four five six seven eight nine")
     expected = "a column's name"
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
         content = text.text
         if content[text.start(start)] in QUOTES:
-            return [(text.ends[end + 1], content[begin:end]) for begin, end in quoted_spans(text, start) if end > begin]
-        last = min(start + MAX_COLUMN_TOKENS, len(text))
-        ends = range(start + 1, last + 1)
-        return [(end, text.slice(start, end)) for end in ends if text.tokens[end - 1] not in _SENTENCE_MARKS]
+            spans = [
+                (text.ends[end + 1], content[begin:end]) for begin, end in quoted_spans(text, start) if end > begin
+            ]
+            own = {text.tokens[start], _CLOSING[text.tokens[start]]}
+            return [(end, name) for end, name in spans if own.isdisjoint(text.tokens[start + 1 : end - 1])]
+        ends: list[int] = []
+        for at in range(start, min(start + MAX_COLUMN_TOKENS, len(text))):
+            token = text.tokens[at]
+            if token not in JOINING and token not in BREAKING:
+                ends.append(at + 1)
+            elif at == start or not (token in _WITHIN or (token == "." and text.glued(at) and _touched(text, at))):
+                break
+        return [(end, text.slice(start, end)) for end in ends]
 
     def valid(self, canonical: str) -> bool:
         return bool(canonical) and well_formed(canonical)
 
     def shape(self) -> Shape:
-        return ANYTHING
+        part = cls("content", "digits", "sign")
+        inner = alt(part, lit(".", glued=True), lit(*_WITHIN))
+        bare = alt(part, seq(part, Star(inner), part))
+        return alt(bare, *(seq(lit(mark), Star(_without(mark, end)), lit(end)) for mark, end in _CLOSING.items()))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
         for name in ("a", "id", "unit price", "price ($)", "growth %", "Größe", "2024"):

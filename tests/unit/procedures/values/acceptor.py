@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from seglam.procedures.text import Text
-from seglam.procedures.values.base import Alt, Seq, Shape, Star, Symbol
+from seglam.procedures.values.base import BREAKING, JOINING, Alt, Seq, Shape, Star, Symbol
 
 Memo = dict[tuple[int, int], frozenset[int]]
 
@@ -54,5 +54,6 @@ def _classes(token: str) -> set[str]:
     if token.isascii() and token.isdigit():
         return {"any", "digits", f"digits{len(token)}"}
     if re.fullmatch(r"[^\W\d_]+", token):
-        return {"any", "word"} | ({"letter"} if len(token) == 1 else set())
-    return {"any", "mark"}
+        kinds = {"any", "word"} | ({"letter"} if len(token) == 1 else set())
+        return kinds if token in JOINING else kinds | {"content"}
+    return {"any", "mark"} | (set() if token in BREAKING else {"sign"})
