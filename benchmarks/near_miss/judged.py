@@ -45,10 +45,11 @@ class Wrong:
 
 @dataclass(slots=True)
 class Judged:
-    """Counts by kind and by question, and the wrong answers themselves."""
+    """Counts by kind, by question and by part of the paraphrases, and the wrong answers themselves."""
 
     kinds: dict[Kind, Count] = field(default_factory=dict)
     questions: dict[str, Count] = field(default_factory=dict)
+    parts: dict[str, Count] = field(default_factory=dict)
     wrong: list[Wrong] = field(default_factory=list)
 
     @property
@@ -71,10 +72,12 @@ def judge(pairs: Sequence[Pair], served: Sequence[Served]) -> Judged:
     """Compare what was served with what was right."""
     judged = Judged()
     for pair, each in zip(pairs, served, strict=True):
-        counts = (
+        counts = [
             judged.kinds.setdefault(pair.kind, Count()),
             judged.questions.setdefault(f"{pair.question}/{pair.kind}", Count()),
-        )
+        ]
+        if pair.part:
+            counts.append(judged.parts.setdefault(pair.part, Count()))
         correct = each.answer is not None and is_right(pair, each.answer)
         for count in counts:
             count.pairs += 1
@@ -117,6 +120,10 @@ def as_json(
         "wrong_bound_95": round(total.bound, 6),
         "paraphrases": paraphrased.pairs,
         "paraphrase_hits": paraphrased.right,
+        "paraphrases_by_part": {
+            part: {"paraphrases": count.pairs, "hits": count.right, "wrong": count.wrong}
+            for part, count in ours.parts.items()
+        },
         "caches": {
             name: {
                 "pairs": judged.total.pairs,
@@ -157,11 +164,11 @@ def table(results: Mapping[str, Judged]) -> str:
                 *(f"{other.wrong / other.pairs:.1%}" for other in others),
             ]
         )
-    if Kind.PARAPHRASE in first.kinds and len(names) > 1:
-        hits = [results[name].kinds[Kind.PARAPHRASE] for name in names]
+    for part, count in first.parts.items():
+        hits = [results[name].parts[part] for name in names[1:]]
         rows.append(
-            ["paraphrases hit and right", "", f"{hits[0].right / hits[0].pairs:.1%}", "", ""]
-            + [f"{hit.right / hit.pairs:.1%}" for hit in hits[1:]]
+            [f"{part} hit and right", f"{count.pairs:,}", f"{count.right / count.pairs:.1%}", str(count.wrong), ""]
+            + [f"{hit.right / hit.pairs:.1%}" for hit in hits]
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [

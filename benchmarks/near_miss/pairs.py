@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from random import Random
 
@@ -41,6 +41,7 @@ class Pair:
         second: what is asked then. `expected` is its right answer, None where any answer is wrong.
         wording: the second one's sentence without its values, which says how many sentences were tried.
         first_file: content of the file attached to the first one.
+        part: of which part of the paraphrases the second one is; empty for the other kinds.
     """
 
     question: str
@@ -52,6 +53,7 @@ class Pair:
     compare: str
     wording: str
     first_file: str = ""
+    part: str = ""
 
 
 @dataclass(slots=True)
@@ -89,7 +91,7 @@ class Generator:
             wording = Wording(paraphrase.text, question.ask.answer)
             for _ in range(self.per_paraphrase):
                 if pair := self._distinct(question, Kind.PARAPHRASE, source, wording):
-                    yield pair
+                    yield replace(pair, part=paraphrase.part)
 
     def _of_kind(self, question: Question, kind: Kind, others: Sequence[Wording]) -> Iterator[Pair]:
         """Half of the changes that fit any sentence are made to paraphrases instead of the question's own sentence."""

@@ -1,6 +1,8 @@
 """Paraphrases that were written without sight of any pattern: JSON lines beside this file.
 
 Each line is {"question", "text", "origin"}; `text` holds places for values in braces, `origin` says how it came to be.
+`learned.jsonl` is what the procedures' alias round was about; `unseen.jsonl` was written by another mind afterwards and
+played no part in it.
 """
 
 from __future__ import annotations
@@ -14,18 +16,20 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Paraphrase:
-    """One sentence for a question, with places for its values."""
+    """One sentence for a question, with places for its values; `part` is the file's stem."""
 
     question: str
     text: str
     origin: str
+    part: str
 
 
 @cache
 def paraphrases() -> Sequence[Paraphrase]:
-    """All of them, in the order of the files."""
-    found = []
+    """All of them, in the order of the files; one that two files have is the first one's."""
+    found: dict[tuple[str, str], Paraphrase] = {}
     for path in sorted(Path(__file__).parent.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
-            found.append(Paraphrase(**json.loads(line)))
-    return tuple(found)
+            each = Paraphrase(**json.loads(line), part=path.stem)
+            found.setdefault((each.question, each.text), each)
+    return tuple(found.values())

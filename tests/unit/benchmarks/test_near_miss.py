@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -101,6 +102,10 @@ def test_judge_counts_what_is_served_wrongly() -> None:
     assert (judged.total.served, judged.total.right, judged.total.wrong) == (3, 1, 2)
     assert [wrong.by for wrong in judged.wrong] == ["p", "p"]
     assert not is_right(pairs[2], "7")
+    judged = judge([replace(pair, part=part) for pair, part in zip(pairs, "abba", strict=True)], [Served("7")] * 4)
+    assert [(part, each.pairs, each.right, each.wrong) for part, each in judged.parts.items()] == [
+        ("a", 2, 1, 1), ("b", 2, 1, 1),
+    ]  # fmt: skip
 
 
 def test_example_procedures_serve_no_near_miss_wrongly() -> None:
