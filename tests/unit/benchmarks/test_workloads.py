@@ -56,6 +56,14 @@ def test_gsm_symbolic_is_the_librarys_stream() -> None:
     assert len({line["text"] for line in stream.lines}) == 40
 
 
+def test_a_fraction_that_the_generator_drops_is_put_back() -> None:
+    walks = [gsm_symbolic.exemplar(60, seed) for seed in range(12)]
+    for walk in walks:
+        _, slow, fast, minutes, _ = map(int, re.findall(r"\d+", walk["text"]))
+        assert float(walk["expected"]) == minutes + fast * minutes / slow / 2
+    assert any(walk["expected"].endswith(".5") for walk in walks)
+
+
 def test_shopping_requests_state_what_they_ask() -> None:
     items = [f"a lamp of kind {number}" for number in range(50)]
     made = list(shopping.requests(items, 3, 50, shopping.VARIED))
