@@ -90,6 +90,11 @@ def test_a_key_is_its_tenants_and_allows_its_scopes_only(world: World) -> None:
     for method, path, headers in (
         ("GET", "/v1/procedures", asks),
         ("GET", "/v1/savings", asks),
+        ("GET", "/v1/traffic", asks),
+        ("GET", "/v1/compilations", asks),
+        ("GET", "/v1/negatives", asks),
+        ("GET", "/v1/reviews", asks),
+        ("GET", f"/v1/answers/{answer.json()['id']}/trace", asks),
         ("POST", "/v1/requests", reads),
         ("POST", "/v1/keys", reads),
         ("GET", "/v1/keys", reads),
@@ -106,6 +111,8 @@ def test_a_key_is_its_tenants_and_allows_its_scopes_only(world: World) -> None:
     assert world.code("GET", "/v1/procedures/double", other) == (404, "unknown-procedure")
     assert world.client.get("/v1/procedures", headers=other).json()["procedures"] == []
     assert world.client.get("/v1/savings", headers=other).json()["counts"]["hits"] == 0
+    assert world.code("GET", f"/v1/answers/{answer.json()['id']}/trace", other) == (404, "unknown-answer")
+    assert world.client.get("/v1/traffic", headers=other).json()["misses"][0]["requests"] == 1  # its own alone
     body = {"decision": "quarantine", "reason": "mine"}
     assert world.code("POST", f"/v1/revisions/{digest}/reviews", other, body) == (404, "unknown-revision")
 

@@ -121,6 +121,31 @@ def test_from_a_miss_to_a_hit(stack: Stack) -> None:
     assert revision["compilation"]["evidence"][0]["gate"] == "static"
     savings = stack.client.get("/v1/savings").json()
     assert savings["counts"]["hits"] == 1 and savings["prices"]["currency"] == "USD"
+    assert savings["procedures"][0]["meanMilliseconds"] > 0
+    check_looking_back(stack, missed.json()["id"], content["id"])
+
+
+def check_looking_back(stack: Stack, missed: str, hit: str) -> None:
+    """What the operations pages show is in the API."""
+    found = stack.client.get(f"/v1/answers/{hit}/trace").json()
+    assert found["whole"] and found["answer"]["id"] == hit
+    assert {each["link"] for each in found["checks"]} >= {
+        "answer -> revision", "revision -> compilation", "compilation -> gates", "revision -> review",
+    }  # fmt: skip
+    assert [each["reviewer"] for each in found["reviews"]] == ["eve"] and found["compilation"]["calls"]
+    before = stack.client.get(f"/v1/answers/{missed}/trace").json()
+    assert before["answer"]["compilation"] == found["compilation"]["id"]
+    problem(stack.client.get(f"/v1/answers/{'0' * 32}/trace"), 404, "unknown-answer")
+    stack.ask("double the trouble", Cache_Control="only-if-cached")
+    traffic = stack.client.get("/v1/traffic").json()
+    assert sum(each["hits"] for each in traffic["slices"]) == 1
+    assert {"procedure": "double", "requests": 1} in [near for each in traffic["misses"] for near in each["nearest"]]
+    compilations = stack.client.get("/v1/compilations").json()
+    assert compilations["atWork"] == [] and [each["outcome"] for each in compilations["last"]] == ["proposed"]
+    assert stack.client.get("/v1/negatives").json() == {"negatives": [], "count": 0}
+    assert stack.client.get("/v1/reviews").json() == {"reviews": [], "waiting": 0, "next": None}
+    problem(stack.client.get("/v1/reviews?after=sha256:00"), 400, "bad-request")
+    problem(stack.client.get("/v1/reviews?limit=none"), 400, "bad-request")
 
 
 def test_only_if_cached_is_a_504_and_calls_no_model(stack: Stack) -> None:

@@ -134,6 +134,26 @@ def test_approving_activates_and_an_approved_extension_retires_the_old_one(store
     assert back.added is not None and (back.added.digest, back.removed) == (first, (second,))
 
 
+def test_what_waits_comes_in_parts(store: Store) -> None:
+    """Each once, oldest first, also if what was shown last was decided meanwhile."""
+    for number in range(7):
+        propose(store, f"c{number}", document(f"double-{number}"))
+    whole = [row.digest for row in store.revisions(State.PROPOSED)]
+    found: list[str] = []
+    while part := [row.digest for row in store.proposed(3, found[-1] if found else None)]:
+        found += part
+        if len(found) == 3:
+            store.decide(found[-1], "eve", Decision.REJECT, "read")
+    assert found == whole and len(set(found)) == 7
+    assert store.count_proposed() == 6
+    with pytest.raises(LookupError):
+        store.proposed(3, "sha256:of-nothing")
+    plan = "EXPLAIN QUERY PLAN SELECT digest FROM revisions WHERE tenant = 'default' AND state = 'Proposed' AND "
+    with sqlite3.connect(store.path) as file:
+        told = str(file.execute(plan + "(created, digest) > ('', '') ORDER BY created, digest LIMIT 3").fetchall())
+    assert "revisions_in_turn" in told and "TEMP B-TREE" not in told
+
+
 @pytest.mark.parametrize("author", ["ana", " Ana ", "model:m1", "MODEL:M1"])
 def test_an_author_may_not_approve(store: Store, author: str) -> None:
     digest = propose(store, "c1", document())

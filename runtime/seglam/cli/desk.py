@@ -133,7 +133,12 @@ class ServerDesk:
             raise CliError(
                 "a server lists only what waits", "leave --all out, or stop it and use the store", Exit.USAGE
             )
-        waiting: list[Json] = client.get(self._server, "/v1/reviews")["reviews"]
+        waiting: list[Json] = []
+        then: str | None = ""
+        while then is not None:
+            found = client.get(self._server, "/v1/reviews" + (f"?after={then}" if then else ""))
+            waiting += found["reviews"]
+            then = found.get("next")
         return waiting
 
     def revision(self, digest: str) -> Json:

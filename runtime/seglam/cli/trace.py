@@ -19,8 +19,8 @@ from seglam.cli.recorded import recorded, told
 
 if TYPE_CHECKING:
     from seglam.cli.packs.places import Places
-    from seglam.cli.walk import Walk
     from seglam.gateway.answers.history import Row
+    from seglam.gateway.answers.walk import Walk
 
 
 def trace(
@@ -71,17 +71,15 @@ def trace(
 
 def _here(places: Places, answer: str, root: Sequence[Path] | None) -> Walk:
     from seglam.cli.packs.auditing import own_root
-    from seglam.cli.walk import walk
-    from seglam.gateway.answers.history import history
+    from seglam.gateway.answers.walk import follow
 
     found = recorded(places, answer)
     path = places.data_dir / "seglam.sqlite3"
     if not path.is_file():
         raise CliError("there is no store", "name its directory with --data-dir", Exit.DATA, where=str(path))
-    trust, library = places.trust(None, root), places.library
+    roots = [*places.trust(None, root).roots.values(), *own_root(places)]
     with store_errors():
-        known = history(path, found.tenant, found.revision, found.compilation)
-        return walk(found, known, lambda row: library.packed(row["digest"]), [*trust.roots.values(), *own_root(places)])
+        return follow(found, path, places.library, roots)
 
 
 def _in_cluster(
@@ -94,7 +92,7 @@ def _in_cluster(
     root: Sequence[Path] | None,
 ) -> Walk:
     from seglam.cli.resources import Resources
-    from seglam.cli.walk import walk
+    from seglam.gateway.answers.walk import walk
 
     resources = Resources(place)
     token = client.token_of(token_file) if token_file is not None else None

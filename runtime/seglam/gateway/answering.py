@@ -104,7 +104,8 @@ class Answering:
             return self.refused(identity, str(error))
         lookup_us = (perf_counter() - began) * 1e6
         if isinstance(found, Miss):
-            answer = Answer(identity, Outcome.MISS, Stage.LOOKUP, found.reason, timings=Timings(lookup_us))
+            near = found.near[0].revision.name if found.near else None
+            answer = Answer(identity, Outcome.MISS, Stage.LOOKUP, found.reason, near=near, timings=Timings(lookup_us))
             return Unanswered(Missed(request, found, tenant), answer)
         binding = found.binding
         ran = self._runner.run(binding, tenant)

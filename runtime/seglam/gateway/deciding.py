@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 
 from seglam.gateway import views
 from seglam.gateway.access import Caller, Scope
-from seglam.gateway.access.routes import Allowed
+from seglam.gateway.access.routes import Allowed, limit_of
 from seglam.gateway.bodies import read_json, request_of, text_member
 from seglam.gateway.reviewing import decision_of
 from seglam.gateway.service import Service
@@ -33,10 +33,11 @@ def add_deciding(
         proved: whether callers prove who they are; else a review says who decides.
     """
 
-    @app.get("/v1/reviews", summary="Revisions that wait for a decision")
-    async def queue(http: HttpRequest) -> Response:
+    @app.get("/v1/reviews", summary="Revisions that wait for a decision, oldest first")
+    async def queue(http: HttpRequest, limit: str | None = None, after: str | None = None) -> Response:
         who = await caller(http, Scope.READ)
-        return JSONResponse(await blocking(views.review_queue, service.tenant(who.tenant)))
+        part, most = service.tenant(who.tenant), limit_of(limit, views.MOST_WAITING)
+        return JSONResponse(await blocking(views.review_queue, part, most, after))
 
     @app.post("/v1/revisions/{digest}/reviews", summary="Decide on a revision", openapi_extra=_REVIEW_BODY)
     async def decide(digest: str, http: HttpRequest) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from seglam.compiler import Bench, Budget, Compiler, Models, models_of
 from seglam.compiler.tracing import TracedModel
@@ -16,6 +17,7 @@ from seglam.gateway.ledger import Ledgerbase
 from seglam.gateway.misses import Compiling
 from seglam.gateway.openai import UpstreamSettings
 from seglam.gateway.packs.admission import Admission
+from seglam.gateway.packs.trusted import roots_of
 from seglam.gateway.packs.watching import Watch
 from seglam.gateway.service import Service
 from seglam.gateway.settings import Settings
@@ -79,6 +81,7 @@ def build_service(settings: Settings, report: Report = lambda _: None) -> Servic
             refused=admission.refused,
             access=Access(rules, Keys(store.keeping, report), required=required),
             bench=bench,
+            roots=partial(roots_of, settings.data_dir, settings.environ),
             answers=AnswerLog(AnswerSettings.of(settings.data_dir, settings.environ), report),
         )
         watch = Watch(service.recheck, admission, report)
@@ -115,10 +118,10 @@ def _compiler(
         bench,
         budget=budget,
         choices=settings.choices,
+        aliases=settings.aliases,
     )
     return compiler, models.described, bench
 
-        aliases=settings.aliases,
 
 def _described(settings: Settings, compiling: str, service: Service) -> tuple[str, ...]:
     lines = [f"store: {settings.store_path}", f"compiler: {compiling}"]

@@ -70,6 +70,7 @@ class Answer:
         reason: why it is no hit; None for a hit.
         arguments: canonical texts by name.
         explained: the explanation, or the hit that makes it when somebody asks.
+        near: name of the procedure that a miss which ran nothing comes nearest to.
         compilation: id of the compilation that was started or joined.
         started: whether this request caused that compilation.
         trace: W3C `traceparent` of the request's span; None if it is not recorded.
@@ -85,6 +86,7 @@ class Answer:
     arguments: Mapping[str, str] = field(default_factory=dict)
     explained: Hit | str = ""
     timings: Timings = _NOTHING_RAN
+    near: str | None = None
     compilation: str | None = None
     started: bool = False
     trace: str | None = None

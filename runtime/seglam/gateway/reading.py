@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 
 from seglam.gateway import describing, views
 from seglam.gateway.access import Scope
-from seglam.gateway.access.routes import Allowed, period
+from seglam.gateway.access.routes import Allowed, limit_of, period
 from seglam.gateway.answering import Declined
 from seglam.gateway.answers.api import add_answers
 from seglam.gateway.answers.history import history
@@ -16,6 +16,9 @@ from seglam.gateway.refusals import of_declined
 from seglam.gateway.service import Service
 from seglam.gateway.web import Blocking
 from seglam.web import Problem
+
+MOST = 100
+"""Compilations or negative entries of one answer."""
 
 
 def add_reading(app: FastAPI, service: Service, blocking: Blocking, caller: Allowed) -> None:
@@ -25,6 +28,16 @@ def add_reading(app: FastAPI, service: Service, blocking: Blocking, caller: Allo
     async def compilation(identity: str, http: HttpRequest) -> Response:
         who = await caller(http, Scope.READ)
         return JSONResponse(await blocking(views.compilation, service.tenant(who.tenant), identity))
+
+    @app.get("/v1/compilations", summary="The compilations at work, and the last")
+    async def compilations(http: HttpRequest, limit: str | None = None) -> Response:
+        who = await caller(http, Scope.READ)
+        return JSONResponse(await blocking(views.compilations, service.tenant(who.tenant), limit_of(limit, MOST)))
+
+    @app.get("/v1/negatives", summary="What the model is not asked again")
+    async def negatives(http: HttpRequest, limit: str | None = None) -> Response:
+        who = await caller(http, Scope.READ)
+        return JSONResponse(await blocking(views.negatives, service.tenant(who.tenant), limit_of(limit, MOST)))
 
     @app.post("/v1/compilations/{identity}/continue", summary="Go on with a compilation that was interrupted")
     async def resume(identity: str, http: HttpRequest) -> Response:
@@ -60,6 +73,11 @@ def add_reading(app: FastAPI, service: Service, blocking: Blocking, caller: Allo
         blocking,
         lambda found: history(service.store.path, found.tenant, found.revision, found.compilation).as_json(),
     )
+
+    @app.get("/v1/answers/{identity}/trace", summary="Who had a part in an answer, with what was signed, checked now")
+    async def trace(identity: str, http: HttpRequest) -> Response:
+        who = await caller(http, Scope.READ)
+        return JSONResponse(await blocking(views.trace, service, who.tenant, identity))
 
     @app.get("/v1/savings", summary="What the model did not have to do")
     async def savings(http: HttpRequest, since: str | None = None, until: str | None = None) -> Response:

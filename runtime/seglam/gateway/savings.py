@@ -36,7 +36,7 @@ def savings(totals: Mapping[tuple[str, str, str], int], prices: PriceList) -> di
     not_spent = {name: _sum(_avoided(part, held) for part, held in of[name]) for name in names}
     spent = _sum(_spent(part, held) for (_, held), part in parts.items())
     avoided = _sum(not_spent.values())
-    hits = {name: sum(part["hits"] for part, _ in of[name]) for name in names}
+    hits, hit_us = ({name: sum(part[count] for part, _ in of[name]) for name in names} for count in ("hits", "hit_us"))
     return {
         "notSpent": _shown(avoided),
         "spent": _shown(spent),
@@ -51,7 +51,12 @@ def savings(totals: Mapping[tuple[str, str, str], int], prices: PriceList) -> di
             "answerCharacters": counts["answer_characters"],
         },
         "procedures": [
-            {"name": name, "hits": hits[name], "notSpent": _shown(not_spent[name])}
+            {
+                "name": name,
+                "hits": hits[name],
+                "meanMilliseconds": round(hit_us[name] / hits[name] / 1_000, 3),
+                "notSpent": _shown(not_spent[name]),
+            }
             for name in sorted(names, key=lambda name: (-hits[name], name))
             if hits[name] and name
         ],

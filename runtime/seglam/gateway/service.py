@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from seglam.compiler import Bench
 from seglam.compiler import Outcome as Compiled
@@ -42,6 +42,9 @@ from seglam.procedures import Request
 from seglam.procedures.values import ValueProblem
 from seglam.sandbox import Mode
 
+if TYPE_CHECKING:
+    from seglam.packs.trust.roots import TrustRoot
+
 GRACE = 2.0
 _EXPLAINING = frozenset({*Compiled, FAILED} - {Compiled.PROPOSED, Compiled.EXTENDED})
 """Outcomes of compilations that say more about a request than why it missed."""
@@ -71,6 +74,7 @@ class Service:
         answers: where answers are recorded; the service closes it.
         access: who may ask; by default whoever reaches the service.
         bench: two engine builds on which answers are checked again; None checks nothing.
+        roots: by whose signatures this machine goes; see `seglam.gateway.packs.trusted`.
 
     Attributes:
         sandbox: runs hits.
@@ -93,6 +97,7 @@ class Service:
         answers: AnswerLog | None = None,
         access: Access | None = None,
         bench: Bench | None = None,
+        roots: Callable[[], Sequence[TrustRoot]] = tuple,
     ) -> None:
         self.policy = policy = policy or Policy()
         self.described: tuple[str, ...] = ()
@@ -113,6 +118,7 @@ class Service:
         if source is not None:
             source.start(store, self.catalog)
         self.answers = answers
+        self.roots = roots
         self.access = access or Access(Rules(), Keys(store.keeping, report))
         self.access.keys.start()
         self.rechecks.start()

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from seglam.gateway.answers.api import recorded
 from seglam.gateway.health.report import counts
+from seglam.gateway.packs.trusted import TrustUnusable
 from seglam.gateway.reviewing import review_as_json
-from seglam.gateway.store import CompilationRow, Records, RevisionRow, State, authors_of, document_of
+from seglam.gateway.service import Service
+from seglam.gateway.store import CompilationRow, RevisionRow, State, authors_of
 from seglam.gateway.tenancy import Tenant
 from seglam.gateway.wire import dumps, loads
 from seglam.web import Problem
+
+MOST_WAITING = 100
+"""Revisions of one answer."""
 
 
 def procedure(tenant: Tenant, name: str) -> dict[str, Any]:
@@ -42,20 +48,34 @@ def revision(tenant: Tenant, digest: str) -> dict[str, Any]:
     }
 
 
-def review_queue(tenant: Tenant) -> dict[str, Any]:
-    """The revisions that wait for a decision, oldest first."""
+def review_queue(tenant: Tenant, limit: int = MOST_WAITING, after: str | None = None) -> dict[str, Any]:
+    """Revisions that wait for a decision, oldest first, and how many do in all. `next` is `after` of those that follow.
+
+    Args:
+        after: digest of the last that is known already; `Problem` 400 if there is no such revision.
+    """
     store = tenant.store
-    rows = store.revisions(State.PROPOSED)
+    try:
+        rows = store.proposed(limit + 1, after)
+    except LookupError:
+        raise Problem(400, "bad-request", "after is the digest of no revision; begin without it") from None
+    shown = rows[:limit]
+    gates = store.gates([row.compilation for row in shown if row.compilation])
     return {
         "reviews": [
             {
                 **_revision(row),
-                "summary": document_of(row).spec.summary,
-                "evidence": _evidence(store, row.compilation) if row.compilation else [],
+                "summary": json.loads(row.document)["spec"]["summary"],
+                "evidence": [
+                    {"gate": gate, "passed": passed, "summary": summary}
+                    for gate, passed, summary in gates.get(row.compilation or "", ())
+                ],
                 "url": f"/v1/revisions/{row.digest}",
             }
-            for row in rows
-        ]
+            for row in shown
+        ],
+        "waiting": store.count_proposed(),
+        "next": shown[-1].digest if len(rows) > limit else None,
     }
 
 
@@ -70,10 +90,54 @@ def compilation(tenant: Tenant, identity: str) -> dict[str, Any]:
         "request": _request(row),
         "arguments": json.loads(row.arguments),
         "engines": json.loads(row.engines),
-        "evidence": _evidence(store, identity, detail=True),
+        "evidence": [
+            {"gate": row.gate, "passed": row.passed, "summary": row.summary, "detail": json.loads(row.detail)}
+            for row in store.evidence(identity)
+        ],
         "calls": [each.model_dump(exclude={"compilation", "number"}) for each in store.calls(identity)],
         "waiting": len(store.waiting(identity)),
     }
+
+
+def compilations(tenant: Tenant, limit: int) -> dict[str, Any]:
+    """The compilations that have not ended, and the last of all, each newest first."""
+    store = tenant.store
+    parts = {"atWork": store.compilations(limit, at_work=True), "last": store.compilations(limit)}
+    return {name: [_compilation(row) for row in rows] for name, rows in parts.items()}
+
+
+def negatives(tenant: Tenant, limit: int) -> dict[str, Any]:
+    """What the model is not asked again until each entry expires: the last of them."""
+    entries = tenant.store.negatives()
+    return {
+        "negatives": [
+            {
+                "fingerprint": each.fingerprint,
+                "reason": each.reason,
+                "model": each.model,
+                "expires": each.expires.isoformat(),
+            }
+            for each in entries[-limit:]
+        ],
+        "count": len(entries),
+    }
+
+
+def trace(service: Service, tenant: str, identity: str) -> dict[str, Any]:
+    """Who had a part in an answer of a tenant, down to what was signed, with every step checked now.
+
+    Raises:
+        Problem: 404 if no such answer is recorded, 503 if that or whom this machine trusts cannot be read.
+    """
+    from seglam.gateway.answers.walk import follow  # with all that verifies signatures
+    from seglam.gateway.packs.library import Library
+
+    found = recorded(service.answers, identity, tenant)
+    path = service.store.path
+    try:
+        return follow(found, path, Library(path.parent), service.roots()).document()
+    except TrustUnusable as error:
+        raise Problem(503, "trust-unusable", f"whom this machine trusts cannot be read: {error}") from error
 
 
 def _revision(row: RevisionRow) -> dict[str, Any]:
@@ -114,11 +178,3 @@ def _request(row: CompilationRow) -> dict[str, Any]:
     content = loads(row.request)
     assert isinstance(content, dict)
     return {**content, "value": dumps(content["value"])} if "value" in content else content
-
-
-def _evidence(store: Records, compilation: str, *, detail: bool = False) -> list[dict[str, Any]]:
-    shown = []
-    for row in store.evidence(compilation):
-        entry: dict[str, Any] = {"gate": row.gate, "passed": row.passed, "summary": row.summary}
-        shown.append({**entry, "detail": json.loads(row.detail)} if detail else entry)
-    return shown

@@ -17,7 +17,8 @@ from hypothesis import strategies as some
 
 from seglam.gateway.answers.curve import Slice, Traffic
 from seglam.gateway.pages import Console
-from seglam.gateway.pages.board import Overview, Work
+from seglam.gateway.pages.board import Overview
+from seglam.gateway.pages.showing import proposal
 from seglam.gateway.savings import PriceList, savings
 from seglam.gateway.trying import Side, Trial
 from seglam.procedures import Request
@@ -64,7 +65,10 @@ def revision(text: str, **changes: Any) -> dict[str, Any]:
             "gate": "match",
             "passed": True,
             "summary": text,
-            "detail": {"contrasts": [{"at": text, "pair": [text] * 2, "verdict": text}] * 500},
+            "detail": {
+                "contrasts": [{"at": text, "pair": [text] * 2, "verdict": text}] * 500,
+                "yielded": [{"pattern": 0, "removed": text, "witness": text, "elder": text}] * 200,
+            },
         },
         {
             "gate": "differential",
@@ -93,8 +97,39 @@ def revision(text: str, **changes: Any) -> dict[str, Any]:
             "answer": text,
             "evidence": evidence,
         },
+        "health": {
+            "checks": {"agreed": 3, "wrong": 1, "undecided": 0, "unverifiable": 0},
+            "shadow": {"agreed": 3, "differed": 1, "alone": 2, "failed": 0},
+            "counterexamples": {text: 1},
+        },
         **changes,
     }
+
+
+def followed(text: str) -> dict[str, Any]:
+    """What stands behind an answer, as the API shows it."""
+    where = {"trace_id": text, "span_id": text}
+    made = {"id": text, "outcome": text, "progress": text, "created": text, "finished": text,
+            "requester": text, "reason": text, **where}  # fmt: skip
+    call = {"role": text, "purpose": text, "model": text, "prompt_digest": text, "recording": text, "error": text}
+    statement = {
+        "predicate": text, "verified": False, "words": text, "trustRoot": text, "signer": text, "issuer": text,
+        "time": text, "logIndex": 3, "bundle": text,
+    }  # fmt: skip
+    names = ("id", "at", "source", "outcome", "reason", "procedure", "near", "compilation", "traceId", "spanId")
+    said = {"release": text, "digest": text, "importer": text, "policy": text, "approval": text, "at": text, **where}
+    return {
+        "answer": dict.fromkeys(names, text),
+        "revision": {
+            "digest": text, "name": text, "state": text, "origin": text, "authors": [text], "created": text, **where
+        },
+        "compilation": {**made, "calls": [call] * 40, "gates": [{"gate": text, "passed": False}] * 9},
+        "reviews": [{"reviewer": text, "decision": text, "reason": text, "at": text, **where}] * 9,
+        "imports": [said] * 9,
+        "packs": [{"release": text, "digest": text, "statements": [statement] * 40}] * 3,
+        "checks": [{"link": text, "passed": False, "words": text}] * 100,
+        "whole": False,
+    }  # fmt: skip
 
 
 class Hostile:
@@ -104,8 +139,8 @@ class Hostile:
         self.text = text
         self.decided: list[tuple[str, ...]] = []
 
-    def waiting(self, tenant: str) -> list[Mapping[str, Any]]:
-        return [revision(self.text)] * 3
+    def waiting(self, tenant: str, after: str | None) -> Mapping[str, Any]:
+        return {"reviews": [revision(self.text)] * 3, "waiting": 100_000, "next": self.text}
 
     def revision(self, tenant: str, digest: str) -> Mapping[str, Any]:
         if digest == "none":
@@ -120,12 +155,34 @@ class Hostile:
         return Trial(side, side)
 
     def traffic(self, tenant: str) -> Traffic:
-        return Traffic([Slice("2026-01-01T00:00:00Z", 3, 2, 1)], {self.text: 1}, {self.text: 1})
+        near = {self.text: [(self.text, 3)]}
+        return Traffic([Slice("2026-01-01T00:00:00Z", 3, 2, 1)], {self.text: 1}, {self.text: 1}, near)
 
     def overview(self, tenant: str) -> Overview:
         totals = {("2026-01-01", self.text, "hits"): 2}
-        work = Work(self.text, self.text, self.text, self.text, self.text)
-        return Overview(self.traffic(tenant), savings(totals, PriceList()), [work], [], 1)
+        work = dict.fromkeys(("id", "progress", "outcome", "message", "revision", "created"), self.text)
+        negative = dict.fromkeys(("fingerprint", "reason", "model", "expires"), self.text)
+        health = {
+            "procedure": self.text,
+            "revision": self.text,
+            "state": self.text,
+            **revision(self.text)["health"],
+            "budget": {"allowed": 0.01, "bound": None, "spent": True},
+        }
+        return Overview(
+            self.traffic(tenant),
+            savings(totals, PriceList()),
+            {"atWork": [work] * 20, "last": [work] * 20},
+            {"negatives": [negative] * 20, "count": 100},
+            1,
+            [health] * 20,
+            0.01,
+        )
+
+    def answer(self, tenant: str, identity: str) -> Mapping[str, Any]:
+        if identity == "none":
+            raise Problem(404, "unknown-answer", self.text)
+        return followed(self.text)
 
 
 class Read(HTMLParser):
@@ -144,16 +201,20 @@ class Read(HTMLParser):
 class Visitor:
     """A client of the pages; `cookies` are kept as a browser keeps them."""
 
-    def __init__(self, desk: Hostile) -> None:
-        self.tokens = LocalTokens(KEY)
-        app = Console(desk, desk, Sessions(KEY, secure=False), self.tokens).app()
-        self._transport = httpx2.ASGITransport(app)
+    tokens = LocalTokens(KEY)
+    desk = Hostile("plain")
+    transport = httpx2.ASGITransport(Console(desk, desk, Sessions(KEY, secure=False), tokens).app())
+    """Once: a service reads its templates once, too."""
+
+    def __init__(self, text: str = "plain") -> None:
+        self.desk.text = text
+        self.desk.decided.clear()
         self.cookies: dict[str, str] = {}
 
     def ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
         async def send() -> httpx2.Response:
             async with httpx2.AsyncClient(
-                transport=self._transport, base_url="http://localhost", cookies=self.cookies
+                transport=self.transport, base_url="http://localhost", cookies=self.cookies
             ) as client:
                 return await client.request(method, path, **more)
 
@@ -170,16 +231,19 @@ class Visitor:
 
 
 @pytest.fixture
-def desk() -> Hostile:
-    return Hostile("plain")
+def visitor() -> Visitor:
+    return Visitor()
 
 
-@pytest.fixture
-def visitor(desk: Hostile) -> Visitor:
-    return Visitor(desk)
-
-
-PAGES = ("/console", "/console/operations", "/console/revisions/sha256:aa", "/console/revisions/none")
+PAGES = (
+    "/console",
+    "/console/operations",
+    "/console/answers",
+    "/console/answers?id=aa",
+    "/console/answers?id=none",
+    "/console/revisions/sha256:aa",
+    "/console/revisions/none",
+)
 OURS = frozenset({"htmx.min.js", "pages.css"})
 
 
@@ -208,7 +272,7 @@ def check_inert(answer: httpx2.Response, text: str, most: int = 300_000) -> None
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
 def test_hostile_text_in_every_field_is_inert(text: str) -> None:
-    visitor = Visitor(Hostile(text))
+    visitor = Visitor(text)
     visitor.sign_in()
     for path in PAGES:
         check_inert(visitor.ask("GET", path), text)
@@ -220,7 +284,7 @@ def test_hostile_text_in_every_field_is_inert(text: str) -> None:
 @settings(max_examples=10, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 @given(some.text(some.characters(exclude_categories=["Cs"]), max_size=60))
 def test_any_text_is_inert(text: str) -> None:
-    visitor = Visitor(Hostile(text))
+    visitor = Visitor(text)
     visitor.sign_in()
     for path in PAGES:
         check_inert(visitor.ask("GET", path), text)
@@ -295,17 +359,17 @@ FORM = {"decision": "approve", "reason": "read"}
 DECIDE = "/console/revisions/sha256:aa/decisions"
 
 
-def test_a_decision_is_the_readers_own(visitor: Visitor, desk: Hostile) -> None:
+def test_a_decision_is_the_readers_own(visitor: Visitor) -> None:
     visitor.sign_in("ada")
     answer = visitor.ask("POST", DECIDE, data={**FORM, "csrf": visitor.csrf(), "reviewer": "bob"})
     assert answer.status_code == 303
-    assert desk.decided == [("default", "sha256:aa", "ada", "approve", "read")]
+    assert visitor.desk.decided == [("default", "sha256:aa", "ada", "approve", "read")]
 
 
-def test_a_form_that_is_not_ours_decides_nothing(visitor: Visitor, desk: Hostile) -> None:
+def test_a_form_that_is_not_ours_decides_nothing(visitor: Visitor) -> None:
     visitor.sign_in()
     csrf = visitor.csrf()
-    other = Visitor(desk)
+    other = Visitor()
     other.sign_in("eve")
     for form, headers, status in (
         (FORM, {}, 403),
@@ -319,7 +383,25 @@ def test_a_form_that_is_not_ours_decides_nothing(visitor: Visitor, desk: Hostile
     ):
         assert visitor.ask("POST", DECIDE, data=form, headers=headers).status_code == status, (form, headers)
     assert visitor.ask("GET", DECIDE).status_code == 405
-    assert desk.decided == []
+    assert visitor.desk.decided == []
+
+
+@pytest.mark.parametrize(
+    ("state", "may", "own"),
+    [
+        ("Proposed", {"reject", "quarantine"}, {"approve"}),
+        ("Active", {"quarantine", "retire"}, set()),
+        ("Retired", {"quarantine"}, {"approve"}),
+        ("Quarantined", set(), {"restore"}),
+        ("Rejected", set(), set()),
+    ],
+)
+def test_a_page_offers_what_may_be_decided(state: str, may: set[str], own: set[str]) -> None:
+    """What four eyes keep an author from is shown and cannot be pressed, however the name is written."""
+    for reader, barred in (("ada", set()), (" MALLORY", own)):
+        shown = proposal(revision("plain", state=state), None, reader)
+        assert {each.decision for each in shown.choices} == may | own
+        assert {each.decision for each in shown.choices if each.barred} == barred
 
 
 def test_signing_out_ends_the_cookie(visitor: Visitor) -> None:

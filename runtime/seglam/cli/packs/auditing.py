@@ -73,14 +73,11 @@ def audit(
 
 def own_root(places: Places) -> list[TrustRoot]:
     """This machine's own key, with which it signs what it imports; nothing if there is none yet."""
-    from seglam.cli.packs.importing import KEY
     from seglam.cli.packs.signers import key_signer
-    from seglam.packs.trust.roots import TrustRoot, TrustRootSpec
+    from seglam.gateway.packs.trusted import KEY, this_machine
 
     file = places.data_dir / KEY
-    if not file.is_file():
-        return []
-    return [TrustRoot("this machine", TrustRootSpec(keys=[key_signer(file).public]))]
+    return [this_machine(key_signer(file).public)] if file.is_file() else []
 
 
 def imported(places: Places, digest: str) -> list[dict[str, Any]]:

@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from seglam.packs.trust.files import Trust
     from seglam.packs.trust.signing.protocol import Signer
 
-KEY = "keys/importer.pem"
-"""The key of the data directory with which imports are signed unless another signer is named."""
-
 
 def import_(
     pack: Pack,
@@ -142,7 +139,9 @@ def _signer(places: Places, key: Path | None, token: Path | None, login: bool, r
 
 
 def own_signer(data_dir: Path) -> Signer:
-    """The key of a data directory that imports are signed with."""
+    """The key of a data directory that imports are signed with unless another signer is named."""
+    from seglam.gateway.packs.trusted import KEY
+
     own = data_dir / KEY
     if not own.is_file():
         from seglam.cli.packs.trusting import save_key

@@ -1,4 +1,4 @@
-"""What routes beside the hot ones begin with: who asks, with which scope, for which days."""
+"""What routes beside the hot ones begin with: who asks, with which scope, for which days, for how many rows."""
 
 from __future__ import annotations
 
@@ -36,3 +36,12 @@ def period(since: str | None, until: str | None) -> tuple[str | None, str | None
     if None not in days and str(days[0]) > str(days[1]):
         raise Problem(400, "bad-request", "since is after until")
     return days[0], days[1]
+
+
+def limit_of(text: str | None, most: int) -> int:
+    """How many rows are asked for, at most and by default `most`; `Problem` 400 for what is no number from 1 on."""
+    if text is None:
+        return most
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise Problem(400, "bad-request", f"limit is no whole number from 1 to {most}")
+    return min(int(text), most)

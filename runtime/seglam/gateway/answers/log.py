@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import time_ns
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, select
+from sqlalchemy import Connection, Engine, Select, create_engine, delete, event, inspect, null, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -31,9 +31,10 @@ PRUNE_ROWS = 1_000
 DAY_US = 86_400_000_000
 
 _log = logging.getLogger("seglam.gateway.answers")
-_Row = tuple[str, str, int, str, str, str | None, str | None, str | None, str | None, str | None, str | None]
+_Maybe = str | None
+_Row = tuple[str, str, int, str, str, _Maybe, _Maybe, _Maybe, _Maybe, _Maybe, _Maybe, _Maybe]
 _COLUMNS = ("id", "tenant", "at", "source", "outcome", "reason", "procedure", "revision", "compilation", "trace_id",
-            "span_id")  # fmt: skip
+            "span_id", "near")  # fmt: skip
 
 
 class AnswerLog:
@@ -73,7 +74,7 @@ class AnswerLog:
             return
         trace_id, span_id = trace or (None, None)
         said = (answer.outcome, answer.reason, answer.procedure, answer.revision, answer.compilation)
-        self._waiting.append((answer.id, tenant, time_ns() // 1000, source, *said, trace_id, span_id))
+        self._waiting.append((answer.id, tenant, time_ns() // 1000, source, *said, trace_id, span_id, answer.near))
 
     def get(self, identity: str, tenant: str) -> Recorded | None:
         """An answer of a tenant, also one that is not written yet. `SQLAlchemyError` if it cannot be read."""
@@ -136,6 +137,7 @@ class AnswerLog:
             if connection.dialect.name == "postgresql":
                 in_turn(connection)
             metadata.create_all(connection)
+            _add_columns(connection)
         self._made = True
 
     def _prune(self, connection: Connection, written: Sequence[_Row]) -> None:
@@ -153,20 +155,45 @@ class AnswerLog:
                 connection.execute(delete(answers).where(answers.c.tenant == tenant, answers.c.number <= last))
 
 
-def find(connection: Connection, identity: str, tenant: str | None = None) -> Recorded | None:
-    """An answer by its id, of a tenant or of any."""
-    chosen = select(*(answers.c[name] for name in _COLUMNS)).where(answers.c.id == identity)
+def _add_columns(connection: Connection) -> None:
+    """Columns that came to the table later; they may be empty."""
+    known = columns_of(connection)
+    for column in answers.columns:
+        if column.name not in known:
+            kind = column.type.compile(connection.dialect)
+            connection.execute(text(f"ALTER TABLE {answers.name} ADD COLUMN {column.name} {kind}"))
+
+
+def columns_of(connection: Connection) -> Collection[str]:
+    """The columns that the table has in a database, which an older release may have made; none if there is no table."""
+    seen = inspect(connection)
+    return [each["name"] for each in seen.get_columns(answers.name)] if seen.has_table(answers.name) else ()
+
+
+def find(
+    connection: Connection, identity: str, tenant: str | None = None, known: Collection[str] = _COLUMNS
+) -> Recorded | None:
+    """An answer by its id, of a tenant or of any.
+
+    Args:
+        known: the columns that there are.
+    """
+    chosen = _chosen(known).where(answers.c.id == identity)
     if tenant is not None:
         chosen = chosen.where(answers.c.tenant == tenant)
     row = connection.execute(chosen).first()
     return None if row is None else _recorded(tuple(row))
 
 
-def of_revision(connection: Connection, digest: str, limit: int) -> list[Recorded]:
-    """The last answers of a revision, newest first."""
-    chosen = select(*(answers.c[name] for name in _COLUMNS)).where(answers.c.revision == digest)
+def of_revision(connection: Connection, digest: str, limit: int, known: Collection[str] = _COLUMNS) -> list[Recorded]:
+    """The last answers of a revision, newest first; `known` as in `find`."""
+    chosen = _chosen(known).where(answers.c.revision == digest)
     rows = connection.execute(chosen.order_by(answers.c.number.desc()).limit(limit)).all()
     return [_recorded(tuple(row)) for row in rows]
+
+
+def _chosen(known: Collection[str]) -> Select[Any]:
+    return select(*(answers.c[name] if name in known else null().label(name) for name in _COLUMNS))
 
 
 def _write(connection: Connection, rows: Sequence[_Row]) -> None:

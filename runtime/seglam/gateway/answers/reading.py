@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, inspect
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
-from seglam.gateway.answers.log import find, of_revision
-from seglam.gateway.answers.records import Recorded, answers
+from seglam.gateway.answers.log import columns_of, find, of_revision
+from seglam.gateway.answers.records import Recorded
 from seglam.gateway.answers.settings import AnswerSettings
 from seglam.gateway.ledger.database import postgresql
 
@@ -24,20 +24,20 @@ class Records:
         if not self._there():
             return None
         with self._engine.connect() as connection:
-            return find(connection, identity, tenant)
+            known = columns_of(connection)
+            return find(connection, identity, tenant, known) if known else None
 
     def of_revision(self, digest: str, limit: int = 5) -> list[Recorded]:
         """The last answers of a revision, newest first."""
         if not self._there():
             return []
         with self._engine.connect() as connection:
-            return of_revision(connection, digest, limit)
+            known = columns_of(connection)
+            return of_revision(connection, digest, limit, known) if known else []
 
     def _there(self) -> bool:
         database = self._engine.url.database
-        if self._engine.dialect.name == "sqlite" and not Path(str(database).removeprefix("file:")).is_file():
-            return False
-        return inspect(self._engine).has_table(answers.name)
+        return self._engine.dialect.name != "sqlite" or Path(str(database).removeprefix("file:")).is_file()
 
 
 def _reading(url: str) -> Engine:

@@ -30,6 +30,7 @@ answers = Table(
     Column("compilation", String(253)),
     Column("trace_id", String(32)),
     Column("span_id", String(16)),
+    Column("near", String(253)),
     Index("answers_by_tenant", "tenant", "number"),
     Index("answers_by_revision", "revision", "number"),
 )
@@ -47,6 +48,7 @@ class Recorded:
         revision: digest of the revision that answered, or that was run and did not.
         compilation: the compilation that the request started or joined.
         trace_id, span_id: of the request's span; None where nothing was recorded.
+        near: name of the procedure that a miss which ran nothing came nearest to.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Recorded:
     compilation: str | None = None
     trace_id: str | None = None
     span_id: str | None = None
+    near: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The record as it is sent; the tenant is the caller's own and left out."""

@@ -8,11 +8,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import SQLAlchemyError
 
 from seglam.gateway.access import Scope
 from seglam.gateway.access.routes import Allowed
-from seglam.gateway.answers import Recorded, answer_id
+from seglam.gateway.answers.api import recorded
 from seglam.gateway.bodies import read_json, request_of, text_member
 from seglam.gateway.deciding import reviewer_of
 from seglam.gateway.health.counterexamples import as_json
@@ -39,7 +38,7 @@ def add_health(app: FastAPI, service: Service, blocking: Blocking, caller: Allow
         request = request_of({name: content[name] for name in _ASKED if name in content})
         expected, why = _expected(content), text_member(content, "why") if content.get("why") is not None else ""
         with who.turn():
-            found = await blocking(_answer, service, identity, who.tenant)
+            found = await blocking(recorded, service.answers, identity, who.tenant)
             part = service.tenant(who.tenant)
             row = await blocking(part.counterexamples.state, found, request, expected, why, who.requester)
         return JSONResponse(as_json(row), 201, {"Location": f"/v1/counterexamples/{row.id}"})
@@ -80,19 +79,6 @@ def add_health(app: FastAPI, service: Service, blocking: Blocking, caller: Allow
         store, policy = service.tenant(who.tenant).store, service.policy.health
         found = await blocking(health, store, policy.allowed)
         return JSONResponse({"procedures": found, "share": policy.share, "dropped": service.rechecks.dropped})
-
-
-def _answer(service: Service, identity: str, tenant: str) -> Recorded:
-    """An answer of a tenant. Whether another's exists is not said."""
-    known, log = answer_id(identity), service.answers
-    try:
-        found = log.get(known, tenant) if known and log is not None else None
-    except SQLAlchemyError:
-        words = "the record of answers cannot be read now"
-        raise Problem(503, "unavailable", words, headers={"Retry-After": "5"}) from None
-    if found is None:
-        raise Problem(404, "unknown-answer", f"no answer {identity[:100]} of yours is recorded")
-    return found
 
 
 def _expected(content: Mapping[str, Any]) -> str | None:

@@ -13,11 +13,14 @@ from seglam.gateway.store import ReviewRefused, StoreError
 from seglam.gateway.trying import Trial, attempt
 from seglam.procedures import Request
 
+SHOWN = 50
+"""Proposals on one page of the queue."""
+
 
 class Desk(Protocol):
     """Its methods block; each is of one tenant, and shows and refuses what the API does."""
 
-    def waiting(self, tenant: str) -> list[Mapping[str, Any]]:
+    def waiting(self, tenant: str, after: str | None) -> Mapping[str, Any]:
         """What waits for a decision, oldest first, as `GET /v1/reviews` lists it."""
 
     def revision(self, tenant: str, digest: str) -> Mapping[str, Any]:
@@ -36,10 +39,9 @@ class EmbeddedDesk:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def waiting(self, tenant: str) -> list[Mapping[str, Any]]:
+    def waiting(self, tenant: str, after: str | None) -> Mapping[str, Any]:
         """See `Desk`."""
-        found: list[Mapping[str, Any]] = views.review_queue(self._service.tenant(tenant))["reviews"]
-        return found
+        return views.review_queue(self._service.tenant(tenant), SHOWN, after)
 
     def revision(self, tenant: str, digest: str) -> Mapping[str, Any]:
         """See `Desk`."""

@@ -26,7 +26,9 @@ from seglam.web.pages.sessions import form_of, same_site
 HOME = "/console"
 PREFIXES = ("/", HOME, "/assets")
 OPERATIONS = "/console/operations"
-LINKS = ((HOME, "Reviews"), (OPERATIONS, "Operations"))
+ANSWERS = "/console/answers"
+LINKS = ((HOME, "Reviews"), (OPERATIONS, "Operations"), (ANSWERS, "Answers"))
+MAX_ID = 100
 MAX_NAME = 200
 MAX_REASON = 4096
 MAX_TRY = 64 * 1024
@@ -71,6 +73,7 @@ class Console:
             Route(HOME + "/enter", self._enter, methods=["POST"]),
             Route(HOME + "/leave", self._signed_in(self._leave), methods=["POST"]),
             Route(HOME, self._signed_in(self._queue), methods=["GET"]),
+            Route(ANSWERS, self._signed_in(self._answer), methods=["GET"]),
             Route(OPERATIONS, self._signed_in(self._operations), methods=["GET"]),
             Route(OPERATIONS + "/curve.svg", self._signed_in(self._curve), methods=["GET"]),
             Route(HOME + "/revisions/{digest}", self._signed_in(self._revision), methods=["GET"]),
@@ -123,8 +126,8 @@ class Console:
         return response
 
     async def _queue(self, request: HttpRequest, session: Session) -> Response:
-        waiting = await threaded(self._desk.waiting, session.tenant)
-        return self._pages.render("queue.html", session, here=HOME, waiting=waiting)
+        found = await threaded(self._desk.waiting, session.tenant, request.query_params.get("after"))
+        return self._pages.render("queue.html", session, here=HOME, found=found)
 
     async def _operations(self, request: HttpRequest, session: Session) -> Response:
         shown = await threaded(self._board.overview, session.tenant)
@@ -136,6 +139,15 @@ class Console:
         # A picture brings its own style sheet; whoever opens it by itself gets no script either.
         policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
         return Response(drawn, headers={**HEADERS, **policy}, media_type="image/svg+xml")
+
+    async def _answer(self, request: HttpRequest, session: Session) -> Response:
+        asked = request.query_params.get("id", "").strip()[:MAX_ID]
+        shown, wrong, status = None, None, 200
+        try:
+            shown = await threaded(self._board.answer, session.tenant, asked) if asked else None
+        except Problem as problem:
+            wrong, status = problem.detail, problem.status
+        return self._pages.render("answer.html", session, status, here=ANSWERS, asked=asked, shown=shown, wrong=wrong)
 
     async def _revision(self, request: HttpRequest, session: Session) -> Response:
         return await self._shown(request.path_params["digest"], session)

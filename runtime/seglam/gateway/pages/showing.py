@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seglam.gateway.health.bounds import upper_bound
+from seglam.gateway.store import Decision
+from seglam.gateway.store.revisions import ALLOWED, SERVING, same_person
 from seglam.procedures import ReasoningProcedure, Spec
 from seglam.procedures.difference import difference
 
@@ -47,12 +50,24 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A decision that may be taken on a revision as it stands; `barred` where four eyes keep the reader from it."""
+
+    decision: str
+    words: str
+    chief: bool
+    barred: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """What the page of a revision shows.
 
     Attributes:
+        overlaps: requests that something active answers, each with the part that was taken out for it.
         difference: by part, to the revision that it replaces; None if it replaces none.
         barred: why the reader may not approve; None if they may.
+        shadow, checked, against: what was found since it was compiled, in words.
     """
 
     revision: Mapping[str, Any]
@@ -63,13 +78,13 @@ class Proposal:
     evidence: Sequence[Evidence]
     contrasts: Rows
     near_misses: Rows
+    overlaps: Rows
     readings: Rows
+    choices: Sequence[Choice]
     barred: str | None
-
-    @property
-    def waits(self) -> bool:
-        """Whether a decision is wanted."""
-        return bool(self.revision["state"] == "Proposed")
+    shadow: str
+    checked: str
+    against: str
 
 
 def proposal(revision: Mapping[str, Any], replaced: Mapping[str, Any] | None, reader: str) -> Proposal:
@@ -88,6 +103,7 @@ def proposal(revision: Mapping[str, Any], replaced: Mapping[str, Any] | None, re
     if replaced is not None:
         before = ReasoningProcedure.model_validate(replaced["document"]).spec
         changed = {part: lines_of(text) for part, text in difference(before, spec).items()}
+    own = same_person(reader, revision["authors"])
     return Proposal(
         revision=revision,
         spec=spec,
@@ -97,8 +113,13 @@ def proposal(revision: Mapping[str, Any], replaced: Mapping[str, Any] | None, re
         evidence=[_evidence(each) for each in evidence],
         contrasts=rows(match.get("contrasts", ())),
         near_misses=rows(match.get("nearMissesBound", ())),
+        overlaps=rows(match.get("yielded", ())),
         readings=rows(differential.get("readings", ())),
-        barred=f"{reader} is one of its authors" if reader in revision["authors"] else None,
+        choices=_choices(revision["state"], own),
+        barred=f"{reader} is one of its authors" if own else None,
+        shadow=_shadow(revision["health"]["shadow"]),
+        checked=_checked(revision["health"]["checks"]),
+        against=_listed(revision["health"]["counterexamples"]) or "nothing",
     )
 
 
@@ -114,7 +135,51 @@ def lines_of(text: str) -> list[Line]:
     return [Line(kinds.get(line[:1], "same"), line) for line in text.split("\n")[2:]]
 
 
-_TABLED = frozenset({"contrasts", "nearMissesBound", "readings"})
+def _choices(state: str, own: bool) -> list[Choice]:
+    """What may be decided in a state, approval first."""
+    possible = [each for each in Decision if state in ALLOWED[each]]
+    return [
+        Choice(each, _WORDS.get((state, each)) or _WORDS["", each], each in SERVING, own and each in SERVING)
+        for each in possible
+    ]
+
+
+_WORDS = {
+    ("", Decision.APPROVE): "Approve",
+    ("Retired", Decision.APPROVE): "Serve it again",
+    ("", Decision.REJECT): "Reject",
+    ("", Decision.QUARANTINE): "Quarantine: it gives wrong answers",
+    ("", Decision.RETIRE): "Retire",
+    ("", Decision.RESTORE): "Restore: it was quarantined wrongly",
+}
+
+
+def _shadow(counts: Mapping[str, int]) -> str:
+    """How often it agreed with what is served, for requests that other revisions answered."""
+    if not any(counts.values()):
+        return "it has not run beside what is active"
+    compared = counts["agreed"] + counts["differed"]
+    share = f" ({100 * counts['agreed'] / compared:.4g} per cent)" if compared else ""
+    return (
+        f"agreed with what is active {counts['agreed']} of {compared} times{share}, answered alone {counts['alone']} "
+        f"times, gave no answer {counts['failed']} times"
+    )
+
+
+def _checked(counts: Mapping[str, int]) -> str:
+    checked = counts["agreed"] + counts["wrong"]
+    bound = upper_bound(counts["wrong"], checked)
+    if bound is None:
+        return "none yet"
+    found = f"{checked}, of which {counts['wrong']} wrong"
+    return f"{found}; with 95 per cent confidence at most {100 * bound:.3g} per cent are"
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+
+
+_TABLED = frozenset({"contrasts", "nearMissesBound", "readings", "yielded"})
 """Members of details that have tables of their own on the page."""
 
 

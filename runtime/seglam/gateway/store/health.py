@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlmodel import Session, select
+from sqlalchemy import func
+from sqlmodel import Session, col, select
 
 from seglam.gateway.store import revisions
 from seglam.gateway.store.revisions import Change, Decision
@@ -94,3 +95,22 @@ def count(session: Session, tenant: str, digest: str, counts: Mapping[str, int])
     session.add(row)
     session.flush()
     return row
+
+
+def worst(session: Session, tenant: str, limit: int) -> list[tuple[str, str, HealthRow]]:
+    """Name, state and counts of revisions, worst first."""
+    chosen = (
+        select(RevisionRow.name, RevisionRow.state, HealthRow)
+        .where(HealthRow.tenant == tenant, RevisionRow.tenant == tenant, RevisionRow.digest == HealthRow.digest)
+        .order_by(col(HealthRow.wrong).desc(), col(HealthRow.shadow_differed).desc(), col(HealthRow.changed).desc())
+    )
+    return [(name, state, row) for name, state, row in session.exec(chosen.limit(limit)).all()]
+
+
+def standings(session: Session, tenant: str, digest: str | None) -> dict[tuple[str, str], int]:
+    """How many counterexamples there are, by revision and standing."""
+    by = (col(CounterexampleRow.digest), col(CounterexampleRow.standing))
+    chosen = select(*by, func.count()).where(CounterexampleRow.tenant == tenant).group_by(*by)
+    if digest is not None:
+        chosen = chosen.where(CounterexampleRow.digest == digest)
+    return {(whose, standing): count for whose, standing, count in session.exec(chosen).all()}

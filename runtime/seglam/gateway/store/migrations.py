@@ -7,6 +7,7 @@
 | 3 | tenants; the ledger in the place of the counters; keys |
 | 4 | traces of imports |
 | 5 | counterexamples; health |
+| 6 | an index of revisions by state and age |
 
 Before version 3 one machine had one tenant, whatever its name: everything older is the default tenant's.
 """
@@ -43,6 +44,9 @@ def migrate(connection: Connection, found: int) -> None:
     if 0 < found < 3:
         _take_over(connection)
     _add_columns(connection)
+    for table in _tables():
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
     connection.execute(text(f"PRAGMA application_id = {tables.APPLICATION_ID}"))
     connection.execute(text(f"PRAGMA user_version = {tables.SCHEMA_VERSION}"))
 

@@ -8,11 +8,11 @@ All methods block; none is called on an event loop or on the path of a hit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func, tuple_
 from sqlmodel import Session, col, select
 
 from seglam.compiler import Compilation, Missed, Negative
@@ -28,6 +28,7 @@ from seglam.gateway.store.tables import (
     EvidenceRow,
     HealthRow,
     ImportRow,
+    Progress,
     ReviewRow,
     RevisionRow,
     SourceRow,
@@ -71,6 +72,29 @@ class Records:
             chosen = chosen.where(RevisionRow.name == name)
         with self._database.read() as session:
             return list(session.exec(chosen).all())
+
+    def proposed(self, limit: int, after: str | None = None) -> list[RevisionRow]:
+        """The revisions that wait for a decision, oldest first.
+
+        Args:
+            after: digest of the last that is known already, which need not wait any more; `LookupError` if it is of no
+                revision of the tenant.
+        """
+        order = (col(RevisionRow.created), col(RevisionRow.digest))
+        chosen = select(RevisionRow).where(RevisionRow.tenant == self.tenant, RevisionRow.state == State.PROPOSED)
+        with self._database.read() as session:
+            if after is not None:
+                known = session.get(RevisionRow, (self.tenant, after))
+                if known is None:
+                    raise LookupError(after)
+                chosen = chosen.where(tuple_(*order) > (known.created, known.digest))
+            return list(session.exec(chosen.order_by(*order).limit(limit)).all())
+
+    def count_proposed(self) -> int:
+        """How many revisions wait for a decision."""
+        waits = (RevisionRow.tenant == self.tenant, RevisionRow.state == State.PROPOSED)
+        with self._database.read() as session:
+            return session.exec(select(func.count()).select_from(RevisionRow).where(*waits)).one()
 
     def revision(self, digest: str) -> RevisionRow | None:
         """One revision."""
@@ -159,6 +183,22 @@ class Records:
             row = session.get(HealthRow, (self.tenant, digest))
             return row or HealthRow(tenant=self.tenant, digest=digest, changed="")
 
+    def healths(self) -> list[HealthRow]:
+        """The counts of every revision that was checked or run in shadow."""
+        with self._database.read() as session:
+            return list(session.exec(select(HealthRow).where(HealthRow.tenant == self.tenant)).all())
+
+    def checked(self, limit: int) -> list[tuple[str, str, HealthRow]]:
+        """Name, state and counts of revisions; first those that were found wrong or differed in shadow, then those
+        that were checked last."""
+        with self._database.read() as session:
+            return health.worst(session, self.tenant, limit)
+
+    def standings(self, digest: str | None = None) -> dict[tuple[str, str], int]:
+        """How many counterexamples there are, by revision and standing."""
+        with self._database.read() as session:
+            return health.standings(session, self.tenant, digest)
+
     # Compilations
 
     def open_compilation(self, identity: str, fingerprint: str, missed: Missed, requester: str) -> CompilationRow:
@@ -194,10 +234,12 @@ class Records:
             row = session.get(CompilationRow, identity)
             return row if row is not None and row.tenant == self.tenant else None
 
-    def compilations(self, limit: int = 100) -> list[CompilationRow]:
-        """Compilations, newest first."""
+    def compilations(self, limit: int = 100, *, at_work: bool = False) -> list[CompilationRow]:
+        """Compilations, newest first; those alone that have not ended, or all."""
         with self._database.read() as session:
             chosen = select(CompilationRow).where(CompilationRow.tenant == self.tenant)
+            if at_work:
+                chosen = chosen.where(CompilationRow.progress != Progress.FINISHED)
             return list(session.exec(chosen.order_by(col(CompilationRow.created).desc()).limit(limit)).all())
 
     def evidence(self, compilation: str) -> list[EvidenceRow]:
@@ -205,6 +247,20 @@ class Records:
         with self._database.read() as session:
             chosen = select(EvidenceRow).where(EvidenceRow.compilation == compilation, self._ours(compilation))
             return list(session.exec(chosen.order_by(col(EvidenceRow.number))).all())
+
+    def gates(self, compilations: Collection[str]) -> dict[str, list[tuple[str, bool, str]]]:
+        """Gate, whether it passed, and its summary, in their order, of several compilations."""
+        chosen = (
+            select(EvidenceRow.compilation, EvidenceRow.gate, EvidenceRow.passed, EvidenceRow.summary)
+            .join(CompilationRow, col(CompilationRow.id) == col(EvidenceRow.compilation))
+            .where(col(EvidenceRow.compilation).in_(compilations), CompilationRow.tenant == self.tenant)
+            .order_by(col(EvidenceRow.number))
+        )
+        found: dict[str, list[tuple[str, bool, str]]] = {}
+        with self._database.read() as session:
+            for compilation, gate, passed, summary in session.exec(chosen).all():
+                found.setdefault(compilation, []).append((gate, passed, summary))
+        return found
 
     def calls(self, compilation: str) -> list[CallRow]:
         """The calls of models, in their order."""

@@ -8,9 +8,9 @@ from enum import StrEnum
 from sqlalchemy import ForeignKeyConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """1 had no imports, 2 no tenants and counters without a replica, 3 no traces of imports, 4 nothing of what becomes of
-a revision after it was admitted; see `migrations`."""
+a revision after it was admitted, 5 no index of what waits; see `migrations`."""
 DEFAULT_TENANT = "default"
 """Whose everything is that older versions kept, and whose requests are that nobody identifies."""
 APPLICATION_ID = 0x5E61A3
@@ -58,6 +58,7 @@ class RevisionRow(SQLModel, table=True):
     __tablename__ = "revisions"
     __table_args__ = (
         Index("one_active_revision", "tenant", "name", unique=True, sqlite_where=text("state = 'Active'")),
+        Index("revisions_in_turn", "tenant", "state", "created", "digest"),
     )
 
     tenant: str = Field(default=DEFAULT_TENANT, primary_key=True)

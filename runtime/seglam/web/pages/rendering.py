@@ -127,7 +127,7 @@ def _short(digest: str) -> Markup:
     """A digest's beginning, with the whole for who points at it."""
     begins = visible(digest[: len("sha256:") + 12])
     return Markup('<abbr class="digest" title="{}">{}</abbr>').format(
-        digest if digest.isascii() and digest.isprintable() else "", begins
+        digest if len(digest) <= LONGEST_SEGMENT and digest.isascii() and digest.isprintable() else "", begins
     )
 
 

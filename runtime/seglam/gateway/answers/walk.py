@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from seglam.gateway.answers import Recorded
-from seglam.gateway.answers.history import History, Row
+from seglam.gateway.answers.history import History, Row, history
+from seglam.gateway.answers.records import Recorded
+from seglam.gateway.packs.library import Library
 from seglam.packs.chain import Chain, Check, chain, statement_document
 from seglam.packs.layout import Packed
 from seglam.packs.problems import PackInvalid
@@ -81,6 +83,13 @@ def walk(
         if known.revision["origin"] in ("pack", "import") and not known.imports:
             checks.append(Check("revision -> import", False, "a pack brought it, and no import of it is kept"))
     return Walk(answer, known, tuple(chains), tuple(checks))
+
+
+def follow(answer: Recorded, store: Path, library: Library, roots: Sequence[TrustRoot]) -> Walk:
+    """Follow an answer on one machine, through its store and the packs that were imported there. `StoreError` if the
+    store cannot be read."""
+    known = history(store, answer.tenant, answer.revision, answer.compilation)
+    return walk(answer, known, lambda row: library.packed(row["digest"]), roots)
 
 
 def _revision(answer: Recorded, known: History) -> Iterator[Check]:
