@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import count, product
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import product
 
 from seglam.procedures.text import TOKEN, fold, tokens
 
@@ -80,6 +81,14 @@ class Choice:
     optional: bool
     span: tuple[int, int] | None
     rule: str | None = None
+    _hash: int | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        """Kept, since paths have choices as their keys and a choice may hold many."""
+        if self._hash is None:
+            object.__setattr__(self, "_hash", hash((self.branches, self.optional, self.span, self.rule)))
+        assert self._hash is not None
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +144,48 @@ def parse(pattern: str, rules: Mapping[str, str]) -> Node:
     return _Parser(pattern, rules).parse()
 
 
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A rule's text as it was read: its tree, how many parts it has and how deeply they are nested."""
+
+    node: Node
+    parts: int
+    depth: int
+
+
+@lru_cache(maxsize=2048)
+def _rule_of(name: str, rules: tuple[tuple[str, str], ...]) -> _Rule | None:
+    """A rule that patterns share; None if it cannot be read, for a parser that knows where it stands to say so."""
+    parser = _Parser(dict(rules)[name], dict(rules), within=(name,))
+    try:
+        return _Rule(parser.parse(), parser.parts.read, parser.deepest)
+    except PatternError:
+        return None
+
+
+class _Parts:
+    """How many parts were read."""
+
+    __slots__ = ("read",)
+
+    def __init__(self) -> None:
+        self.read = 0
+
+
 class _Parser:
     """Reads one text. A rule's text has a parser of its own, which shares the outermost parser's counter."""
 
-    def __init__(self, pattern: str, rules: Mapping[str, str], outer: _Parser | None = None, rule: str = "") -> None:
+    def __init__(
+        self, pattern: str, rules: Mapping[str, str], outer: _Parser | None = None, within: tuple[str, ...] = ()
+    ) -> None:
         self.pattern = pattern
         self.rules = rules
         self.at = 0
-        self.within: tuple[str, ...] = (*outer.within, rule) if outer else ()
+        self.within = within
         self.depth: int = outer.depth + 1 if outer else 0
+        self.deepest = self.depth
         self.origin: int = (outer.origin if outer.within else outer.at) if outer else 0
-        self.parts: Iterator[int] = outer.parts if outer else count(1)
+        self.parts: _Parts = outer.parts if outer else _Parts()
 
     def parse(self) -> Node:
         branches = self._branches("")
@@ -168,6 +208,7 @@ class _Parser:
         """Read alternatives up to `close` (or the end), without consuming it."""
         if self.depth > MAX_DEPTH:
             raise self._fail("groups are nested too deeply", self.at, f"use at most {MAX_DEPTH} levels")
+        self.deepest = max(self.deepest, self.depth)
         opened, begin = self.at - 1, self.at
         branches: list[Branch] = []
         items: list[_Raw | None] = []  # None is white space
@@ -198,7 +239,8 @@ class _Parser:
 
     def _item(self, char: str) -> _Raw:
         start = self.at
-        if next(self.parts) > MAX_PARTS:
+        self.parts.read += 1
+        if self.parts.read > MAX_PARTS:
             raise self._fail("the pattern has too many parts", start, f"split it; at most {MAX_PARTS} are allowed")
         if char in "([":
             self.at += 1
@@ -242,10 +284,22 @@ class _Parser:
             raise self._fail(f"there is no rule <{name}>", start, f"declare it in spec.rules; declared are: {known}")
         if name in self.within:
             raise self._fail(f"rule <{name}> contains itself", start, "break the circle")
-        inner = _Parser(self.rules[name], self.rules, self, name).parse()
+        inner = None if self.within else self._known(name)
+        if inner is None:
+            parser = _Parser(self.rules[name], self.rules, self, (*self.within, name))
+            inner = parser.parse()
+            self.deepest = max(self.deepest, parser.deepest)
         self.at = end + 1
         span = None if self.within else (start, end + 1)
         return Choice((Branch(inner, self.pattern[start : end + 1]),), False, span, rule=name)
+
+    def _known(self, name: str) -> Node | None:
+        """The tree of a rule that the pattern itself names, if it can be read and fits here."""
+        rule = _rule_of(name, tuple(self.rules.items()))
+        if rule is None or self.depth + 1 + rule.depth > MAX_DEPTH or self.parts.read + rule.parts > MAX_PARTS:
+            return None
+        self.parts.read += rule.parts
+        return rule.node
 
     def _sequence(self, raw: list[_Raw | None]) -> Node:
         """Cut literal pieces into tokens, after joining the groups that touch a word to it."""
