@@ -22,7 +22,7 @@ from benchmarks import registry_corpus as corpus
 from benchmarks.machine import circumstances
 from benchmarks.report import Report
 from benchmarks.timing import NOISE, interleave
-from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk
+from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk, Neighbours
 from seglam.gateway.store import DEFAULT_TENANT, State
 from seglam.gateway.store.tables import ReviewRow, RevisionRow, stamp
 from seglam.procedures import ReasoningProcedure
@@ -103,7 +103,8 @@ def console(directory: Path, reviews: int) -> Iterator[Site]:
 
         service.tenant().store._database.write(write)
         tokens = LocalTokens(KEY)
-        pages = Console(EmbeddedDesk(service), EmbeddedBoard(service), Sessions(KEY, secure=False), tokens)
+        people = Neighbours(Sessions(KEY, secure=False), tokens)
+        pages = Console(EmbeddedDesk(service), EmbeddedBoard(service), people)
         with listening(service, pages.beside) as client:
             given = {"token": tokens.new(), "name": "ada"}
             client.post("/console/enter", data=given)

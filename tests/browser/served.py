@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 
 from seglam.gateway import Service
-from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk
+from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk, Neighbours
 from seglam.procedures import ReasoningProcedure
 from seglam.web.pages import LocalTokens, Sessions
 from tests.services import listening, running
@@ -49,7 +49,8 @@ def serving(directory: Path, documents: Sequence[ReasoningProcedure] = ()) -> It
     )
     with running(directory, documents=documents, recordings=ROOT / "examples/recordings", choices=choices) as service:
         tokens = LocalTokens(KEY)
-        console = Console(EmbeddedDesk(service), EmbeddedBoard(service), Sessions(KEY, secure=False), tokens)
+        people = Neighbours(Sessions(KEY, secure=False), tokens)
+        console = Console(EmbeddedDesk(service), EmbeddedBoard(service), people)
         with listening(service, console.beside) as client:
             asked = {"text": KOREA, "context": {"locale": "en-US"}}
             told = client.post("/v1/requests", json=asked, headers={"Prefer": "wait=200", "Seglam-User": "mallory"})

@@ -20,7 +20,7 @@ from seglam.registry.access.issuers import Issuers
 from seglam.registry.access.issuers import load as load_issuers
 from seglam.registry.access.local import FILE as LOCAL_TOKEN
 from seglam.registry.access.local import LocalIssuer
-from seglam.registry.access.login import Logins
+from seglam.registry.access.login import logins
 from seglam.registry.api import upkeep
 from seglam.registry.api.assembly import install
 from seglam.registry.api.parts import Parts
@@ -33,7 +33,7 @@ from seglam.registry.leases import Leases, owner_name
 from seglam.registry.log_audit import LogAudit
 from seglam.registry.mirror.mirror import Mirror
 from seglam.registry.pages import Marketplace, RegistryCatalogue
-from seglam.registry.pages.entrance import ANSWER, Entrance
+from seglam.registry.pages.entrance import ANSWER, MemberEntrance
 from seglam.registry.publishing import Publishing
 from seglam.registry.publishing.queue import Queue
 from seglam.registry.publishing.steps import Tools
@@ -193,17 +193,17 @@ def _issuers(settings: Settings) -> Issuers:
     return Issuers(load_issuers(settings.issuers_file) if settings.issuers_file else (), local)
 
 
-def _entrance(parts: Parts) -> Entrance | None:
+def _entrance(parts: Parts) -> MemberEntrance | None:
     """Where people sign in to the pages; None where no issuer is for that."""
     settings = parts.settings
-    logins = Logins(parts.issuers, parts.database, settings.url + ANSWER)
-    if not logins.offered:
+    offering = logins(parts.issuers, parts.database, settings.url + ANSWER)
+    if not offering.offered:
         return None
     file = settings.pages_key or settings.data / "pages.key"
     with openable(str(file)):
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = key_in(file)
-    return Entrance(logins, key, secure=settings.url.startswith("https://"))
+    return MemberEntrance(offering, key, secure=settings.url.startswith("https://"))
 
 
 def _alone(path: Path) -> IO[str]:

@@ -12,6 +12,7 @@ from seglam.cli.output import Json, Output
 if TYPE_CHECKING:
     from seglam.gateway.pages import Console
     from seglam.gateway.service import Service
+    from seglam.gateway.settings import Settings
     from seglam.web.pages import LocalTokens
 
 KEY = "pages.key"
@@ -20,7 +21,8 @@ KEY = "pages.key"
 def console(server: Server = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Print a link to the review console that signs you in, once and within ten minutes.
 
-    Whoever can read the service's data directory may make such links.
+    Whoever can read the service's data directory may make such links. Where callers prove who they are
+    (SEGLAM_ACCESS=required), people do so there as well: with an API key, or by OpenID Connect.
 
     \b
     Example:
@@ -29,10 +31,14 @@ def console(server: Server = None, data_dir: DataDir = None, as_json: Json = Fal
     from seglam.web.pages import LocalTokens
 
     settings = settings_of(data_dir=data_dir)
+    out = Output(as_json)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     at = (server or f"http://{host}:{settings.port}").rstrip("/")
-    link = entrance(at, LocalTokens(_key(settings.data_dir)))
-    out = Output(as_json)
+    if settings.access_required:
+        link = f"{settings.public_url or at}/console"
+        out.note("sign in there with an API key, or by an issuer of the access file")
+    else:
+        link = entrance(at, LocalTokens(_key(settings.data_dir)))
     out.say(link)
     out.json({"url": link})
 
@@ -42,13 +48,24 @@ def entrance(url: str, tokens: LocalTokens) -> str:
     return f"{url}/console/enter?token={tokens.new()}"
 
 
-def console_of(service: Service, directory: Path) -> Console:
-    """The console of a service whose data are in a directory."""
-    from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk
+def console_of(service: Service, settings: Settings, url: str, *, local: bool) -> Console | None:
+    """The console of a service; None where nobody could sign in safely.
+
+    Args:
+        url: where the service listens.
+        local: whether it is reached from this machine only. From others it needs TLS, and names that are proved.
+    """
+    from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk, Members, Neighbours
+    from seglam.gateway.pages.people import People
     from seglam.web.pages import LocalTokens, Sessions
 
-    key = _key(directory)
-    return Console(EmbeddedDesk(service), EmbeddedBoard(service), Sessions(key, secure=False), LocalTokens(key))
+    if not local and not (service.access.required and settings.public_url):
+        return None
+    key = _key(settings.data_dir)
+    people: People = Neighbours(Sessions(key, secure=False), LocalTokens(key))
+    if service.access.required:
+        people = Members(service.access.door(), key, settings.public_url or url)
+    return Console(EmbeddedDesk(service), EmbeddedBoard(service), people)
 
 
 def _key(directory: Path) -> bytes:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -72,19 +73,21 @@ def serve(
         raise split(str(error), "choose another --port", Exit.MISSING) from error
     with listening, service(settings) as running, door(running, settings, _url(listening)) as imports:
         beside = _registry(settings, listening, out) if registry else None
-        # Its sessions are for this machine: elsewhere they would need TLS, and names that are proved.
-        console = console_of(running, settings.data_dir) if is_loopback(listening) else None
+        console = console_of(running, settings, _url(listening), local=is_loopback(listening))
 
         def around(gateway: ASGIApp) -> ASGIApp:
             inner = imports.beside(console.beside(gateway) if console else gateway)
             return beside(inner) if beside else inner
 
-        at_work = server(running, listening, around)
+        # A page of another site may point its own name here: only where everybody proves who they are is another taken.
+        public = urlsplit(settings.public_url).hostname if settings.access_required else None
+        at_work = server(running, listening, around, names=[public] if public else [])
         for signal_ in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signal_, _leave)  # uvicorn raises the signal again when it has ended
         described = running.described
         if console:
-            described = (*described, f"review console: {_url(listening)}/console; `seglam console` prints a link to it")
+            at = settings.public_url or _url(listening)
+            described = (*described, f"review console: {at}/console; `seglam console` prints a link to it")
         if beside:
             described = (*described, f"registry: {_url(listening)}/api/v1, packs of localhost/")
             described = (*described, f"marketplace: {_url(listening)}/marketplace")

@@ -7,7 +7,7 @@ import errno
 import ipaddress
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import uvicorn
 from fastapi import FastAPI
@@ -50,14 +50,16 @@ def server(
     listening: socket.socket,
     around: Callable[[ASGIApp], ASGIApp] | None = None,
     upstream: UpstreamSettings | None = None,
+    names: Collection[str] = (),
 ) -> uvicorn.Server:
     """A server of a service; `run(sockets=[listening])` runs it until its `should_exit` is set.
 
     Args:
         around: puts the application into another one, whose lifespan is then kept.
         upstream: the model behind the OpenAI API. By default the service's own.
+        names: by which it is reached besides those of loopback, where others are refused.
     """
-    hosts = frozenset(LOOPBACK_NAMES) if is_loopback(listening) else None
+    hosts = frozenset({*LOOPBACK_NAMES, *names}) if is_loopback(listening) else None
     made = create_app(service, hosts=None, upstream=upstream)
     app: ASGIApp = Dispatch(made.state.hot, made if around is None else around(made))
     if hosts is not None:

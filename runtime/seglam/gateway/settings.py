@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from seglam.gateway.health.policy import SHARE, HealthPolicy
 from seglam.gateway.ledger.prices import PriceBook, PriceList, Prices, PricesInvalid
@@ -55,6 +56,8 @@ class Settings:
             `SEGLAM_PRICE_CURRENCY`, `SEGLAM_PRICE_SECONDS` (one call).
         price_book: prices by day and tenant, in the place of `prices`, from the file `SEGLAM_PRICES`.
         host, port: where the API listens. `SEGLAM_HOST`, `SEGLAM_PORT`.
+        public_url: where browsers reach the console, if that is not where it listens; https from other machines.
+            `SEGLAM_PUBLIC_URL`.
         environ: the environment, which names the models.
     """
 
@@ -85,6 +88,7 @@ class Settings:
     price_book: PriceBook | None = None
     host: str = HOST
     port: int = PORT
+    public_url: str = ""
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -114,6 +118,7 @@ class Settings:
             price_book=price_book(given),
             host=given.text("HOST", HOST),
             port=given.whole("PORT", PORT, least=1, most=65535),
+            public_url=_address(given, "PUBLIC_URL"),
             environ=given.given,
         )
 
@@ -169,6 +174,17 @@ def _lines(given: Environment, name: str) -> tuple[str, ...]:
         raise given.unusable(name, f"it cannot be read ({error}); name a text file") from error
     lines = (line.strip() for line in text.splitlines())
     return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def _address(given: Environment, name: str) -> str:
+    """An address of a service; plain HTTP on this machine only."""
+    text = given.text(name).rstrip("/")
+    parts = urlsplit(text)
+    whole = parts.hostname is not None and not (parts.path or parts.query or parts.fragment or parts.username)
+    local = parts.scheme == "http" and (parts.hostname == "localhost" or _is_loopback(parts.hostname or ""))
+    if text and not (whole and (parts.scheme == "https" or local)):
+        raise given.unusable(name, "write https://HOST[:PORT], or http:// on this machine")
+    return text
 
 
 def _is_loopback(host: str) -> bool:

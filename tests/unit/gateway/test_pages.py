@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 
 from seglam.gateway.answers.curve import Slice, Traffic
-from seglam.gateway.pages import Console
+from seglam.gateway.pages import Console, Neighbours
 from seglam.gateway.pages.board import Overview
 from seglam.gateway.pages.showing import proposal
 from seglam.gateway.savings import PriceList, savings
@@ -38,6 +38,13 @@ HOSTILE = (
     "\x00\x1b[31m",
     "x" * (1 << 20),
 )
+LARGE = frozenset({HOSTILE[0], HOSTILE[-1]})
+"""Texts with which tables are as long as they may be: the others are as hostile in three rows."""
+
+
+def times(most: int, text: str) -> int:
+    """How many rows a table has."""
+    return most if text in LARGE else 3
 
 
 def revision(text: str, **changes: Any) -> dict[str, Any]:
@@ -66,8 +73,8 @@ def revision(text: str, **changes: Any) -> dict[str, Any]:
             "passed": True,
             "summary": text,
             "detail": {
-                "contrasts": [{"at": text, "pair": [text] * 2, "verdict": text}] * 500,
-                "yielded": [{"pattern": 0, "removed": text, "witness": text, "elder": text}] * 200,
+                "contrasts": [{"at": text, "pair": [text] * 2, "verdict": text}] * times(500, text),
+                "yielded": [{"pattern": 0, "removed": text, "witness": text, "elder": text}] * times(200, text),
             },
         },
         {
@@ -123,11 +130,11 @@ def followed(text: str) -> dict[str, Any]:
         "revision": {
             "digest": text, "name": text, "state": text, "origin": text, "authors": [text], "created": text, **where
         },
-        "compilation": {**made, "calls": [call] * 40, "gates": [{"gate": text, "passed": False}] * 9},
-        "reviews": [{"reviewer": text, "decision": text, "reason": text, "at": text, **where}] * 9,
-        "imports": [said] * 9,
-        "packs": [{"release": text, "digest": text, "statements": [statement] * 40}] * 3,
-        "checks": [{"link": text, "passed": False, "words": text}] * 100,
+        "compilation": {**made, "calls": [call] * times(40, text), "gates": [{"gate": text, "passed": False}] * 2},
+        "reviews": [{"reviewer": text, "decision": text, "reason": text, "at": text, **where}] * 2,
+        "imports": [said] * 2,
+        "packs": [{"release": text, "digest": text, "statements": [statement] * times(40, text)}] * 2,
+        "checks": [{"link": text, "passed": False, "words": text}] * times(100, text),
         "whole": False,
     }  # fmt: skip
 
@@ -169,13 +176,14 @@ class Hostile:
             **revision(self.text)["health"],
             "budget": {"allowed": 0.01, "bound": None, "spent": True},
         }
+        many = times(20, self.text)
         return Overview(
             self.traffic(tenant),
             savings(totals, PriceList()),
-            {"atWork": [work] * 20, "last": [work] * 20},
-            {"negatives": [negative] * 20, "count": 100},
+            {"atWork": [work] * many, "last": [work] * many},
+            {"negatives": [negative] * many, "count": 100},
             1,
-            [health] * 20,
+            [health] * many,
             0.01,
         )
 
@@ -203,7 +211,7 @@ class Visitor:
 
     tokens = LocalTokens(KEY)
     desk = Hostile("plain")
-    transport = httpx2.ASGITransport(Console(desk, desk, Sessions(KEY, secure=False), tokens).app())
+    transport = httpx2.ASGITransport(Console(desk, desk, Neighbours(Sessions(KEY, secure=False), tokens)).app())
     """Once: a service reads its templates once, too."""
 
     def __init__(self, text: str = "plain") -> None:

@@ -17,7 +17,7 @@ from seglam.procedures import Request
 from seglam.registry.pages import Marketplace
 from seglam.registry.pages.catalogue import Document, Place, Signed
 from seglam.registry.search import FACETS, Query
-from tests.unit.gateway.test_pages import HOSTILE, check_inert
+from tests.unit.gateway.test_pages import HOSTILE, check_inert, times
 
 PLACED: dict[str, Any] = {"name": "", "origin": "", "namespace": "", "pack": "", "elsewhere": ""}
 EXAMPLE = {
@@ -55,11 +55,11 @@ CHANGE = {
 
 
 def poisoned(document: Any, text: str) -> Any:
-    """The document with a text in the place of every empty one."""
+    """The document with a text in the place of every empty one, and its tables as long as the text asks for."""
     if isinstance(document, dict):
         return {key: poisoned(value, text) for key, value in document.items()}
     if isinstance(document, list):
-        return [poisoned(each, text) for each in document]
+        return [poisoned(each, text) for each in document[: times(len(document), text)]]
     return text if document == "" else document
 
 

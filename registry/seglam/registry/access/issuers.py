@@ -16,16 +16,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import re
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import httpx2
 import jwt
@@ -37,14 +33,11 @@ from seglam.registry.access.identities import Identity
 from seglam.registry.access.local import ISSUER as LOCAL
 from seglam.registry.access.local import LocalIssuer
 from seglam.registry.settings import SettingsInvalid
-from seglam.web.keyring import LEEWAY_S, FetchFailed, Keyring, KeysMissing, Published, TokenRefused
+from seglam.web.discovery import ACCEPT, FAILURES, FETCH_S, addresses, authorities, fetched, origin
+from seglam.web.keyring import FetchFailed, Keyring, KeysMissing, Published, TokenRefused
+from seglam.web.login.flow import Client, Given, exact
 
 AUDIENCE = "seglam-registry"
-DISCOVERY = "/.well-known/openid-configuration"
-ACCEPT = "application/json, application/jwk-set+json"
-"""Kubernetes gives its keys as a JWK set only, and answers 406 to who wants other JSON."""
-FETCH_S = 10.0
-MAX_ANSWER = 1 << 20
 MAX_TOKEN = 16 * 1024
 LONGEST_S = 86_400 + 60
 """Seconds an identity token may live: who holds a longer one holds a password."""
@@ -105,6 +98,18 @@ class IssuerSpec(BaseModel):
     token_file: Path | None = None
     account_claim: str | None = Field(default=None, max_length=200)
     login: LoginSpec | None = None
+
+    @property
+    def base(self) -> str:
+        """Where its discovery document is."""
+        return (self.url or self.issuer).rstrip("/")
+
+    @property
+    def client(self) -> Client | None:
+        """The registry as its client; None where nobody signs in by it."""
+        if self.login is None:
+            return None
+        return Client(self.issuer, self.login.client_id, self.login.client_secret_file, self.base, self.ca_file)
 
     @property
     def account_path(self) -> str:
@@ -183,22 +188,14 @@ class Issuers:
             raise TokenRefused("token-issuer", f"tokens of {issuer[:200]!r} are not accepted here")
         return _verified(spec, await self._claims(spec, token, spec.audience), token, spec.audience)
 
-    async def signed_in(self, spec: IssuerSpec, token: str, nonce: str, access_token: str | None) -> Verified:
-        """Who signed in, by the identity token that an issuer gave its client; refused as `verify` refuses."""
-        from authlib.oidc.core import CodeIDToken
-        from joserfc.errors import JoseError
-
-        assert spec.login is not None
-        if len(token) > MAX_TOKEN:
+    async def signed_in(self, given: Given) -> Verified:
+        """Who signed in, by what an issuer gave its client; refused as `verify` refuses."""
+        if len(given.token) > MAX_TOKEN:
             raise TokenRefused("token-invalid", f"the token has more than {MAX_TOKEN} characters")
-        client = spec.login.client_id
-        claims = await self._claims(spec, token, client)
-        asked = {"nonce": nonce, "client_id": client, "access_token": access_token}
-        try:
-            CodeIDToken(dict(claims), jwt.get_unverified_header(token), params=asked).validate(leeway=LEEWAY_S)
-        except JoseError as error:
-            raise TokenRefused("token-invalid", f"it is no answer to what was asked: {error}") from error
-        return _verified(spec, claims, token, client)
+        spec, client_id = self._specs[given.client.issuer], given.client.client_id
+        claims = await self._claims(spec, given.token, client_id)
+        given.check(claims)
+        return _verified(spec, claims, given.token, client_id)
 
     async def _claims(self, spec: IssuerSpec, token: str, audience: str) -> Mapping[str, Any]:
         keyring = self._keyrings[spec.issuer]
@@ -220,10 +217,7 @@ def _stated_issuer(token: str) -> str:
 
 
 def _verified(spec: IssuerSpec, claims: Mapping[str, Any], token: str, audience: str) -> Verified:
-    audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-    if audiences != [audience]:
-        # Each of the others could bring the token here in its holder's name.
-        raise TokenRefused("token-audience", f"the token has other audiences beside {audience!r}; ask for one only")
+    exact(claims, audience)
     account = None
     if spec.account_path:
         found = _at(claims, spec.account_path)
@@ -296,67 +290,18 @@ class _Fetcher:
     async def fetch(self) -> Published:
         spec = self._spec
         try:
-            verify = authorities(spec)
+            verify = authorities(spec.ca_file)
             headers = {"Accept": ACCEPT}
             if spec.token_file is not None:
                 headers["Authorization"] = f"Bearer {spec.token_file.read_text(encoding='ascii').strip()}"
-            base = _base(spec)
+            base = spec.base
             async with httpx2.AsyncClient(verify=verify, timeout=FETCH_S) as client:
-                address = spec.jwks or (await _addresses(client, spec, headers, ("jwks_uri",)))["jwks_uri"]
+                address = spec.jwks
+                if address is None:
+                    address = (await addresses(client, spec.issuer, base, headers, ("jwks_uri",)))["jwks_uri"]
                 # The credentials are for the issuer alone.
-                own = _origin(address) == _origin(base)
-                listed = await _json(client, address, headers if own else {"Accept": ACCEPT})
+                own = origin(address) == origin(base)
+                listed = await fetched(client, address, headers if own else {"Accept": ACCEPT})
             return Published(spec.issuer, list(listed["keys"]))
-        except (httpx2.HTTPError, OSError, ValueError, KeyError, TypeError, ssl.SSLError) as error:
+        except FAILURES as error:
             raise FetchFailed(f"{type(error).__name__}: {error}") from error
-
-
-def authorities(spec: IssuerSpec) -> ssl.SSLContext:
-    """Whose certificates are believed of an issuer; its own file is read each time, since it is renewed."""
-    return ssl.create_default_context(cafile=spec.ca_file) if spec.ca_file is not None else _public()
-
-
-@cache
-def _public() -> ssl.SSLContext:
-    return ssl.create_default_context()
-
-
-async def discovered(spec: IssuerSpec, *members: str) -> Mapping[str, str]:
-    """Addresses of an issuer's discovery document. Raises what httpx, ssl and JSON raise, and `ValueError`."""
-    verify = authorities(spec)
-    async with httpx2.AsyncClient(verify=verify, timeout=FETCH_S) as client:
-        return await _addresses(client, spec, {"Accept": ACCEPT}, members)
-
-
-async def _addresses(
-    client: httpx2.AsyncClient, spec: IssuerSpec, headers: dict[str, str], members: Sequence[str]
-) -> dict[str, str]:
-    base = _base(spec)
-    document = await _json(client, base + DISCOVERY, headers)
-    if document["issuer"] != spec.issuer:
-        raise ValueError(f"{base} says that it is {str(document['issuer'])[:200]!r}")
-    found = {member: str(document[member]) for member in members}
-    for member, address in found.items():
-        if not address.startswith("https://") and _origin(address) != _origin(base):
-            raise ValueError(f"its {member} is {address[:200]!r}, which is not https")
-    return found
-
-
-def _base(spec: IssuerSpec) -> str:
-    return (spec.url or spec.issuer).rstrip("/")
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
-
-
-async def _json(client: httpx2.AsyncClient, address: str, headers: dict[str, str]) -> Any:
-    async with client.stream("GET", address, headers=headers) as response:
-        response.raise_for_status()
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > MAX_ANSWER:
-                raise ValueError(f"{address} answers with more than {MAX_ANSWER} bytes")
-    return json.loads(bytes(body))

@@ -21,12 +21,12 @@ from seglam.registry import search
 from seglam.registry.api import conditions
 from seglam.registry.faults import DatabaseError
 from seglam.registry.pages.catalogue import Catalogue, Place
-from seglam.registry.pages.entrance import ANSWER, HOME, LOGIN, Entrance
+from seglam.registry.pages.entrance import ANSWER, HOME, LOGIN, MemberEntrance
 from seglam.web import Problem
 from seglam.web.pages import Pages, Session, assets
 from seglam.web.pages.failing import Failing
 from seglam.web.pages.mounting import Mounted
-from seglam.web.pages.rendering import is_local, redirect
+from seglam.web.pages.rendering import redirect
 from seglam.web.pages.sessions import form_of, plain_form
 
 LEAVE = HOME + "/leave"
@@ -48,7 +48,7 @@ class Marketplace:
         entrance: where they sign in; None where nobody does.
     """
 
-    def __init__(self, catalogue: Catalogue, entrance: Entrance | None = None) -> None:
+    def __init__(self, catalogue: Catalogue, entrance: MemberEntrance | None = None) -> None:
         self._catalogue = catalogue
         self._entrance = entrance
         self._pages = Pages("seglam.registry.pages", "SEGLAM marketplace", LINKS, leave=LEAVE, public=True)
@@ -101,7 +101,7 @@ class Marketplace:
     def _session(self, request: HttpRequest) -> Session | None:
         return self._entrance.sessions.of(request) if self._entrance is not None else None
 
-    def _signed_in(self, request: HttpRequest) -> tuple[Entrance, Session]:
+    def _signed_in(self, request: HttpRequest) -> tuple[MemberEntrance, Session]:
         session = self._session(request)
         if self._entrance is None or session is None:
             raise Problem(401, "token-missing", "sign in first; your session may have ended")
@@ -114,12 +114,12 @@ class Marketplace:
         offered = self._entrance.logins.offered
         if issuer is None and len(offered) > 1:
             return self._pages.render("login.html", None, here=HOME, offered=offered, then=then, at=LOGIN)
-        return await self._entrance.begin(issuer or offered[0], then if then and is_local(then) else HOME)
+        return await self._entrance.begin(issuer or offered[0], then)
 
     async def _answered(self, request: HttpRequest) -> Response:
         if self._entrance is None:
             raise Problem(404, "http", "nobody signs in here")
-        return await self._entrance.finish(request)
+        return await self._entrance.answered(request)
 
     async def _leave(self, request: HttpRequest) -> Response:
         entrance, session = self._signed_in(request)

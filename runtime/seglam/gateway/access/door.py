@@ -11,7 +11,7 @@ import jwt
 from seglam.gateway.access.caller import ALL, Caller
 from seglam.gateway.access.file import Rules
 from seglam.gateway.access.issuers import keyring
-from seglam.gateway.access.keys import PREFIX, KeyRefused, Keys, KeysUnknown
+from seglam.gateway.access.keys import PREFIX, Key, KeyRefused, Keys, KeysUnknown
 from seglam.gateway.access.limits import Meter, Meters, together
 from seglam.web import Problem
 from seglam.web.keyring import Keyring, KeysMissing, TokenRefused
@@ -79,29 +79,49 @@ class Door:
             return None
         return caller
 
+    def entering(self, text: str) -> Key:
+        """The API key that somebody signs in with; refused as it is in a request."""
+        return self._key(lambda keys: keys.check(text))
+
+    def holder(self, identity: str) -> Caller:
+        """Who signed in with the API key of an id, as it is now; refused and counted as a request with it."""
+        return self._admitted(*self._caller(self._key(lambda keys: keys.held(identity))))
+
+    def member(self, claims: Mapping[str, Any], issuer: str | None) -> Caller:
+        """Who somebody is of whom an issuer says so much, which was checked; refused and counted as a request of
+        theirs."""
+        return self._admitted(self._granted(claims, issuer))
+
     def _by_key(self, text: str) -> Caller:
         return self._admitted(*self._of_key(text))
 
     def _of_key(self, text: str) -> tuple[Caller, Meter | None]:
+        return self._caller(self._key(lambda keys: keys.check(text)))
+
+    def _caller(self, key: Key) -> tuple[Caller, Meter | None]:
+        return Caller(key.tenant, key.owner, key.scopes), self._of_keys.of(key.id, key.limits)
+
+    def _key(self, ask: Callable[[Keys], Key]) -> Key:
         if self.keys is None:
             raise unauthorized("key-invalid", "API keys are not used here; send a bearer token")
         try:
-            key = self.keys.check(text)
+            return ask(self.keys)
         except KeyRefused as refused:
             raise unauthorized(refused.code, str(refused)) from None
         except KeysUnknown:
             words = "API keys cannot be checked, since their database does not answer; try again in a moment"
             raise Problem(503, "keys-missing", words, headers={"Retry-After": "5"}) from None
-        return Caller(key.tenant, key.owner, key.scopes), self._of_keys.of(key.id, key.limits)
 
     async def _by_token(self, token: str) -> Caller:
         checked_by, audience, issuer = await self._issuer(token)
-        claims = await checked(checked_by, token, audience)
+        return self.member(await checked(checked_by, token, audience), issuer)
+
+    def _granted(self, claims: Mapping[str, Any], issuer: str | None) -> Caller:
         grant = self.rules.grant(claims, issuer)
         if grant is None:
             subject = str(claims["sub"])[:200]
             raise Problem(403, "no-tenant", f"{subject!r} belongs to no tenant; ask the platform's team to map it")
-        return self._admitted(Caller(grant.tenant, str(claims["sub"]), grant.scopes))
+        return Caller(grant.tenant, str(claims["sub"]), grant.scopes)
 
     def _admitted(self, caller: Caller, own: Meter | None = None) -> Caller:
         """Count the request against the rates of its key and its tenant."""

@@ -2,7 +2,7 @@
 changes; a faulty one is reported, and the last good one stays in force.
 
     issuers:                        # besides the cluster's own
-      - {issuer: https://login.example.com, audience: seglam}
+      - {issuer: https://login.example.com, audience: seglam, login: {clientId: seglam-console}}
     identities:                     # the first entry that matches wins
       - {subject: "system:serviceaccount:ci:*", tenant: team-a}
       - {issuer: https://login.example.com, claims: {groups: reviewers}, tenant: team-a, scopes: [ask, read, review]}
@@ -46,6 +46,18 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
+class LoginSpec(_Part):
+    """How people sign in to the console by an issuer, at which this service is a client.
+
+    Attributes:
+        client_id: this service's.
+        client_secret_file: holds its secret; None for a public client, which PKCE protects.
+    """
+
+    client_id: Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
+    client_secret_file: Path | None = None
+
+
 class IssuerSpec(_Part):
     """An issuer of OIDC tokens.
 
@@ -54,12 +66,14 @@ class IssuerSpec(_Part):
         audience: that its tokens must have.
         jwks_uri: where its keys are, if its discovery document is not to be asked.
         ca_file: authorities that its server's certificate is checked against, instead of the system's.
+        login: how people sign in to the console by it; None where they do not.
     """
 
     issuer: Annotated[str, Field(pattern=r"^https?://[!-~]{1,500}$")]
     audience: Annotated[str, Field(min_length=1, max_length=200)]
     jwks_uri: Annotated[str | None, Field(pattern=r"^https?://[!-~]{1,500}$")] = None
     ca_file: Path | None = None
+    login: LoginSpec | None = None
 
 
 class Identity(_Part):
@@ -174,6 +188,16 @@ class Rules:
             namespace = subject.removeprefix(_ACCOUNT).partition(":")[0]
             return Grant(namespace, USUAL) if namespace else None
         return None
+
+    def kept(self, claims: Mapping[str, Any], issuer: str) -> dict[str, Any]:
+        """What of an issuer's claims decides about a grant, so that it can be decided anew without the token."""
+        wanted: dict[str, set[str]] = {}
+        for each in self._said.identities:
+            if each.issuer == issuer:
+                for name, value in each.claims.items():
+                    wanted.setdefault(name, set()).add(value)
+        held = {name: [value for value in values if _holds(claims, {name: value})] for name, values in wanted.items()}
+        return {"sub": str(claims.get("sub", "")), **{name: values for name, values in held.items() if values}}
 
     def limits_of(self, tenant: str) -> Limits:
         """A tenant's limits. What the file says of it replaces the defaults as a whole."""

@@ -142,7 +142,18 @@ class Keys:
         found = self._known.get(shape[1]) if shape else None
         # The same work whether or not there is such a key.
         digest = _digest(shape[2]) if shape else _NOTHING
-        if not hmac.compare_digest(digest, found.digest if found else _NOTHING[::-1]) or found is None:
+        if not hmac.compare_digest(digest, found.digest if found else _NOTHING[::-1]):
+            found = None
+        return self._in_force(found)
+
+    def held(self, identity: str) -> Key:
+        """The key of an id whose holder has shown it before; as `check`, without its secret."""
+        if self._read_at is None or self._clock() - self._read_at > STALE_S:
+            raise KeysUnknown
+        return self._in_force(self._known.get(identity))
+
+    def _in_force(self, found: Key | None) -> Key:
+        if found is None:
             raise KeyRefused("key-invalid", "this API key is not known, or was revoked")
         if found.expires is not None and found.expires <= _now():
             raise KeyRefused("key-expired", f"this API key expired at {found.expires}")

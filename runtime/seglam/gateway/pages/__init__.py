@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from seglam.gateway.pages.board import Board, EmbeddedBoard
 from seglam.gateway.pages.desk import Desk, EmbeddedDesk
+from seglam.gateway.pages.people import Members, Neighbours
 from seglam.gateway.pages.routes import Console
 
-__all__ = ["Board", "Console", "Desk", "EmbeddedBoard", "EmbeddedDesk"]
+__all__ = ["Board", "Console", "Desk", "EmbeddedBoard", "EmbeddedDesk", "Members", "Neighbours"]

@@ -11,29 +11,30 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from seglam.gateway.access import Caller, Scope
 from seglam.gateway.pages import charts
 from seglam.gateway.pages.board import Board
 from seglam.gateway.pages.desk import Desk
+from seglam.gateway.pages.people import ANSWER, ENTER, HOME, LOGIN, People
 from seglam.gateway.pages.showing import proposal
 from seglam.procedures import Request
 from seglam.web import Problem
-from seglam.web.pages import LocalTokens, Pages, Session, Sessions, assets
+from seglam.web.pages import Pages, Session, assets
 from seglam.web.pages.failing import Failing
 from seglam.web.pages.mounting import Mounted
 from seglam.web.pages.rendering import HEADERS, is_local, redirect
 from seglam.web.pages.sessions import form_of, same_site
 
-HOME = "/console"
 PREFIXES = ("/", HOME, "/assets")
+REVISION = HOME + "/revisions/{digest}"
 OPERATIONS = "/console/operations"
 ANSWERS = "/console/answers"
 LINKS = ((HOME, "Reviews"), (OPERATIONS, "Operations"), (ANSWERS, "Answers"))
 MAX_ID = 100
-MAX_NAME = 200
 MAX_REASON = 4096
 MAX_TRY = 64 * 1024
 
-Handler = Callable[[HttpRequest, Session], Awaitable[Response]]
+Handler = Callable[[HttpRequest, Session, Caller], Awaitable[Response]]
 
 
 class Console:
@@ -42,20 +43,15 @@ class Console:
     Args:
         desk: what reviewers look at and decide on.
         board: what operators look at.
-        tokens: what signs somebody in on one machine.
-        tenant: whose procedures such a person sees.
+        people: who may.
     """
 
-    def __init__(
-        self, desk: Desk, board: Board, sessions: Sessions, tokens: LocalTokens, *, tenant: str = "default"
-    ) -> None:
+    def __init__(self, desk: Desk, board: Board, people: People) -> None:
         self._desk = desk
         self._board = board
-        self._sessions = sessions
-        self._tokens = tokens
-        self._tenant = tenant
+        self._people = people
         self._pages = Pages("seglam.gateway.pages", "SEGLAM console", LINKS, leave=HOME + "/leave")
-        self._failing = Failing(self._pages, sessions.of, "the service failed; its log says why")
+        self._failing = Failing(self._pages, people.sessions.of, "the service failed; its log says why")
 
     def app(self) -> Starlette:
         """The application of the pages, the assets' too."""
@@ -69,29 +65,51 @@ class Console:
         return [
             assets(),
             Route("/", self._home, methods=["GET"]),
-            Route(HOME + "/enter", self._entrance, methods=["GET"]),
-            Route(HOME + "/enter", self._enter, methods=["POST"]),
-            Route(HOME + "/leave", self._signed_in(self._leave), methods=["POST"]),
-            Route(HOME, self._signed_in(self._queue), methods=["GET"]),
-            Route(ANSWERS, self._signed_in(self._answer), methods=["GET"]),
-            Route(OPERATIONS, self._signed_in(self._operations), methods=["GET"]),
-            Route(OPERATIONS + "/curve.svg", self._signed_in(self._curve), methods=["GET"]),
-            Route(HOME + "/revisions/{digest}", self._signed_in(self._revision), methods=["GET"]),
-            Route(HOME + "/revisions/{digest}/decisions", self._signed_in(self._decide), methods=["POST"]),
-            Route(HOME + "/revisions/{digest}/trials", self._signed_in(self._try), methods=["POST"]),
+            Route(ENTER, self._entrance, methods=["GET"]),
+            Route(ENTER, self._enter, methods=["POST"]),
+            Route(LOGIN, self._login, methods=["GET"]),
+            Route(ANSWER, self._back, methods=["GET"]),
+            Route(HOME + "/leave", self._leave, methods=["POST"]),
+            Route(HOME, self._signed_in(self._queue, Scope.READ), methods=["GET"]),
+            Route(ANSWERS, self._signed_in(self._answer, Scope.READ), methods=["GET"]),
+            Route(OPERATIONS, self._signed_in(self._operations, Scope.READ), methods=["GET"]),
+            Route(OPERATIONS + "/curve.svg", self._signed_in(self._curve, Scope.READ), methods=["GET"]),
+            Route(REVISION, self._signed_in(self._revision, Scope.READ), methods=["GET"]),
+            Route(REVISION + "/decisions", self._signed_in(self._decide, Scope.REVIEW), methods=["POST"]),
+            Route(REVISION + "/trials", self._signed_in(self._try, Scope.REVIEW), methods=["POST"]),
         ]
 
-    def _signed_in(self, handler: Handler) -> Callable[[HttpRequest], Awaitable[Response]]:
+    def _signed_in(self, handler: Handler, scope: Scope) -> Callable[[HttpRequest], Awaitable[Response]]:
+        """A handler for those who may do at the API what it does."""
+
         async def handle(request: HttpRequest) -> Response:
-            session = self._sessions.of(request)
+            session = self._people.sessions.of(request)
             if session is None:
-                return self._pages.render("entrance.html", None, 401, token="", then=_here(request), wrong=None)
+                return self._entering(401, then=_here(request))
             try:
-                return await handler(request, session)
+                caller = self._people.caller(session)
+                caller.need(scope)
+                return await handler(request, session, caller)
             except Problem as problem:
+                if problem.status == 401:
+                    return self._entering(401, then=_here(request), wrong=problem.detail)
                 return self._failing.page(problem, session)
 
         return handle
+
+    def _entering(self, status: int = 200, *, token: str = "", then: str = "", wrong: str | None = None) -> Response:
+        people = self._people
+        return self._pages.render(
+            "entrance.html",
+            None,
+            status,
+            proved=people.proved,
+            issuers=people.issuers,
+            login=LOGIN,
+            token=token,
+            then=then,
+            wrong=wrong,
+        )
 
     async def _home(self, _: HttpRequest) -> Response:
         return redirect(HOME)
@@ -99,80 +117,98 @@ class Console:
     async def _entrance(self, request: HttpRequest) -> Response:
         # Looking does not use the token up: mail and chat programs open links before people do.
         token, then = request.query_params.get("token", ""), request.query_params.get("then", "")
-        return self._pages.render("entrance.html", None, token=token, then=then, wrong=None)
+        return self._entering(token=token, then=then)
 
     async def _enter(self, request: HttpRequest) -> Response:
         try:
             same_site(request.headers)
             form = await request.form(max_fields=8, max_files=0)
-            name, token = str(form.get("name", "")).strip(), str(form.get("token", "")).strip()
-            then = str(form.get("then", ""))
-            if not name or len(name) > MAX_NAME or not name.isprintable():
-                wrong = "give a name of 1 to 200 printable characters"
-                return self._pages.render("entrance.html", None, 400, token=token, then=then, wrong=wrong)
-            if not self._tokens.take(token):
-                wrong = "this token was used already or is too old; `seglam console` prints another"
-                return self._pages.render("entrance.html", None, 403, token="", then=then, wrong=wrong)
         except Problem as problem:
             return self._failing.page(problem, None)
+        given = {name: str(value) for name, value in form.items()}
+        then = given.get("then", "")
         response = redirect(then if then and is_local(then) else HOME)
-        self._sessions.begin(response, name, self._tenant)
+        try:
+            self._people.enter(response, given)
+        except Problem as problem:
+            token = given.get("token", "") if problem.status == 400 else ""
+            return self._entering(problem.status, token=token, then=then, wrong=problem.detail)
         return response
 
-    async def _leave(self, request: HttpRequest, session: Session) -> Response:
-        await form_of(request, session)
-        response = redirect(HOME + "/enter")
-        self._sessions.end(response)
+    async def _login(self, request: HttpRequest) -> Response:
+        asked = request.query_params
+        try:
+            return await self._people.leave(asked.get("issuer", ""), asked.get("then", ""))
+        except Problem as problem:
+            return self._failing.page(problem, None)
+
+    async def _back(self, request: HttpRequest) -> Response:
+        try:
+            return await self._people.back(request)
+        except Problem as problem:
+            return self._failing.page(problem, None)
+
+    async def _leave(self, request: HttpRequest) -> Response:
+        session = self._people.sessions.of(request)
+        response = redirect(ENTER)
+        if session is not None:
+            try:
+                await form_of(request, session)
+            except Problem as problem:
+                return self._failing.page(problem, session)
+            self._people.sessions.end(response)
         return response
 
-    async def _queue(self, request: HttpRequest, session: Session) -> Response:
-        found = await threaded(self._desk.waiting, session.tenant, request.query_params.get("after"))
+    async def _queue(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
+        found = await threaded(self._desk.waiting, caller.tenant, request.query_params.get("after"))
         return self._pages.render("queue.html", session, here=HOME, found=found)
 
-    async def _operations(self, request: HttpRequest, session: Session) -> Response:
-        shown = await threaded(self._board.overview, session.tenant)
+    async def _operations(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
+        shown = await threaded(self._board.overview, caller.tenant)
         return self._pages.render("operations.html", session, here=OPERATIONS, shown=shown)
 
-    async def _curve(self, request: HttpRequest, session: Session) -> Response:
-        found = await threaded(self._board.traffic, session.tenant)
+    async def _curve(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
+        found = await threaded(self._board.traffic, caller.tenant)
         drawn = await threaded(charts.curve, found.slices)
         # A picture brings its own style sheet; whoever opens it by itself gets no script either.
         policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
         return Response(drawn, headers={**HEADERS, **policy}, media_type="image/svg+xml")
 
-    async def _answer(self, request: HttpRequest, session: Session) -> Response:
+    async def _answer(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
         asked = request.query_params.get("id", "").strip()[:MAX_ID]
         shown, wrong, status = None, None, 200
         try:
-            shown = await threaded(self._board.answer, session.tenant, asked) if asked else None
+            shown = await threaded(self._board.answer, caller.tenant, asked) if asked else None
         except Problem as problem:
             wrong, status = problem.detail, problem.status
         return self._pages.render("answer.html", session, status, here=ANSWERS, asked=asked, shown=shown, wrong=wrong)
 
-    async def _revision(self, request: HttpRequest, session: Session) -> Response:
-        return await self._shown(request.path_params["digest"], session)
+    async def _revision(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
+        return await self._shown(request.path_params["digest"], session, caller)
 
-    async def _shown(self, digest: str, session: Session, status: int = 200, wrong: str | None = None) -> Response:
-        found = await threaded(self._desk.revision, session.tenant, digest)
+    async def _shown(
+        self, digest: str, session: Session, caller: Caller, status: int = 200, wrong: str | None = None
+    ) -> Response:
+        found = await threaded(self._desk.revision, caller.tenant, digest)
         replaced = None
         if found["replaces"]:
-            replaced = await threaded(self._desk.revision, session.tenant, found["replaces"])
-        shown = proposal(found, replaced, session.user)
+            replaced = await threaded(self._desk.revision, caller.tenant, found["replaces"])
+        shown = proposal(found, replaced, caller.requester)
         return self._pages.render("revision.html", session, status, here=HOME, shown=shown, wrong=wrong)
 
-    async def _decide(self, request: HttpRequest, session: Session) -> Response:
+    async def _decide(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
         form = await form_of(request, session)
         digest = request.path_params["digest"]
         decision, reason = str(form.get("decision", "")), str(form.get("reason", "")).strip()
         if not reason or len(reason) > MAX_REASON:
-            return await self._shown(digest, session, 400, "say why, in 1 to 4,096 characters")
+            return await self._shown(digest, session, caller, 400, "say why, in 1 to 4,096 characters")
         try:
-            await threaded(self._desk.decide, session.tenant, digest, session.user, decision, reason)
+            await threaded(self._desk.decide, caller.tenant, digest, caller.requester, decision, reason)
         except Problem as problem:
-            return await self._shown(digest, session, problem.status, problem.detail)
+            return await self._shown(digest, session, caller, problem.status, problem.detail)
         return redirect(f"{HOME}/revisions/{digest}")
 
-    async def _try(self, request: HttpRequest, session: Session) -> Response:
+    async def _try(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
         form = await form_of(request, session)
         digest = request.path_params["digest"]
         text, locale = str(form.get("text", "")), str(form.get("locale", "")).strip()
@@ -182,7 +218,7 @@ class Console:
             words = "type a request of 1 to 65,536 characters"
             return self._pages.render(template, session, 400, trial=None, wrong=words, digest=digest)
         asked = Request(text=text, context={"locale": locale} if locale else {})
-        trial = await threaded(self._desk.attempt, session.tenant, digest, asked)
+        trial = await threaded(self._desk.attempt, caller.tenant, digest, asked)
         return self._pages.render(template, session, trial=trial, wrong=None, digest=digest)
 
 

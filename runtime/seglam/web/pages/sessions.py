@@ -6,17 +6,18 @@ import hashlib
 import hmac
 import os
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from seglam.web.once import Once
 from seglam.web.problems import Problem
 
 LASTS_S = 8 * 3600
@@ -36,6 +37,7 @@ class Session:
         tenant: whose procedures are shown.
         csrf: what each form of this session holds.
         issuer, account: who said that it is this user, and its own id of the account; empty where names are stated.
+        held: what else the service needs to know of them, so small that a cookie holds it.
     """
 
     user: str
@@ -43,6 +45,7 @@ class Session:
     csrf: str
     issuer: str = ""
     account: str = ""
+    held: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Sessions:
@@ -64,10 +67,20 @@ class Sessions:
         self._secure = secure
         self.cookie = f"__Host-{name}" if secure else name
 
-    def begin(self, response: Response, user: str, tenant: str, *, issuer: str = "", account: str = "") -> None:
+    def begin(
+        self,
+        response: Response,
+        user: str,
+        tenant: str,
+        *,
+        issuer: str = "",
+        account: str = "",
+        held: Mapping[str, Any] | None = None,
+    ) -> None:
         """Sign somebody in. Every beginning has a new cookie and a new token for forms."""
         csrf = secrets.token_urlsafe(24)
-        value = self._signer.dumps({"user": user, "tenant": tenant, "csrf": csrf, "issuer": issuer, "account": account})
+        content = {"user": user, "tenant": tenant, "csrf": csrf, "issuer": issuer, "account": account}
+        value = self._signer.dumps({**content, "held": dict(held or {})})
         # Lax: a link from elsewhere finds its reader signed in, while no other site's form carries the cookie.
         response.set_cookie(
             self.cookie, value, max_age=LASTS_S, httponly=True, samesite="lax", secure=self._secure, path="/"
@@ -86,7 +99,7 @@ class Sessions:
             held = self._signer.loads(value, max_age=LASTS_S)
         except BadSignature:
             return None
-        return Session(held["user"], held["tenant"], held["csrf"], held["issuer"], held["account"])
+        return Session(**held)
 
 
 async def form_of(request: Request, session: Session) -> FormData:
@@ -141,10 +154,7 @@ class LocalTokens:
 
     def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
         self._signer = URLSafeTimedSerializer(key, salt="seglam.token", signer_kwargs={"digest_method": hashlib.sha256})
-        self._clock = clock
-        self._began = int(clock())
-        self._used: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self._once = Once(TOKEN_LASTS_S + 1, clock)
 
     def new(self) -> str:
         """A token that is good once, for ten minutes."""
@@ -156,15 +166,7 @@ class LocalTokens:
             nonce, made = self._signer.loads(token, max_age=TOKEN_LASTS_S, return_timestamp=True)
         except BadSignature:
             return False
-        if made.timestamp() < self._began:
-            return False
-        with self._lock:
-            now = self._clock()
-            self._used = {known: until for known, until in self._used.items() if until > now}
-            if nonce in self._used:
-                return False
-            self._used[nonce] = now + TOKEN_LASTS_S + 1
-            return True
+        return made.timestamp() >= self._once.since and self._once(nonce)
 
 
 def key_in(file: Path) -> bytes:
