@@ -42,7 +42,7 @@ class Answer:
     """What came of one call: the answer's canonical text and tagged form, or why there is none.
 
     `limited` says that the call ran into a limit, so that it tells nothing about the answer; `improper` that it
-    answered what `returns` does not allow.
+    answered what `returns` does not allow; `refused` that the code called `refuse`.
     """
 
     text: str | None
@@ -50,6 +50,7 @@ class Answer:
     fault: str | None
     limited: bool = False
     improper: bool = False
+    refused: bool = False
 
 
 def program_of(code: str, fuel: int, memory_mib: int) -> Program:
@@ -60,7 +61,8 @@ def program_of(code: str, fuel: int, memory_mib: int) -> Program:
 def answer_of(revision: Revision, run: Run) -> Answer:
     """A run's answer under the revision's post-conditions."""
     if run.fault is not None:
-        return Answer(None, None, str(run.fault), limited=run.fault.kind in LIMITS)
+        kind = run.fault.kind
+        return Answer(None, None, str(run.fault), limited=kind in LIMITS, refused=kind is FaultKind.REFUSED)
     try:
         return Answer(canonical_answer(revision, run.answer), run.answer, None)
     except PostConditionFailed as problem:

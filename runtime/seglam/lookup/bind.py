@@ -48,6 +48,24 @@ def bind_plainly(
     return Binding(revision, {name: arguments[name] for name in revision.types}, pattern)
 
 
+def is_foreign(revision: Revision, pattern: int, request: Request) -> bool:
+    """Whether a pattern is a sentence of another language than the request's locale, which may write numbers and dates
+    in another way.
+    """
+    language = revision.languages[pattern] if revision.languages else None
+    return language is not None and language != request.language
+
+
+def left_open(revision: Revision, slots: Sequence[tuple[str, str, str]], request: Request) -> Refusal | None:
+    """Refuse values of a foreign sentence that only the locale makes certain: `1.105` of a German one under `en-US`."""
+    for name, _, source in slots:
+        kind = revision.slots[name]
+        if kind.readings(source, request.region) != kind.readings(source, None):
+            why = f"{source!r} is read by the locale's region, and the sentence is not in the locale's language"
+            return Refusal(MissReason.VALUE_REJECTED, why)
+    return None
+
+
 def bind(
     revision: Revision,
     pattern: int | None,

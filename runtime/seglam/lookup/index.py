@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from seglam.lookup.bind import Refusal, bind, bind_plainly
+from seglam.lookup.bind import Refusal, bind, bind_plainly, is_foreign, left_open
 from seglam.lookup.explain import Neighbours, describe
 from seglam.lookup.results import Binding, Hit, Miss, MissReason
 from seglam.lookup.structured import Key, key_of, key_of_value, slots_of
@@ -149,7 +149,7 @@ class Index:
         if request.inputs or (request.context and request.context.keys() - {"locale"}):
             return self._find_text(request.text, request.region, request, steps)
         region = request.region if request.context else None
-        key = (request.text, region)
+        key = (request.text, request.context.get("locale") if region else None)
         known = self._memo.get(key)
         if known is not None and known[0] == epoch:
             return known[1]
@@ -177,7 +177,8 @@ class Index:
             assert isinstance(revision, Revision)
             if revision.digest not in active:
                 continue
-            plain = None if closer else bind_plainly(revision, template.number, names, values)
+            foreign = region is not None and is_foreign(revision, template.number, request)
+            plain = None if closer or foreign else bind_plainly(revision, template.number, names, values)
             if plain is not None:
                 outcomes.append(plain)
                 continue
@@ -185,7 +186,8 @@ class Index:
                 (name, canonical, text.slice(start, end))
                 for name, (canonical, start, end) in zip(names, values, strict=True)
             ]
-            outcomes.append(bind(revision, template.number, slots, request))
+            open_here = left_open(revision, slots, request) if foreign else None
+            outcomes.append(open_here or bind(revision, template.number, slots, request))
         decided = _decide(outcomes)
         if decided is None:
             return self._explained(text) if steps == MAX_STEPS else _NOTHING

@@ -45,6 +45,11 @@ class Request:
         return next((part.upper() for part in parts if len(part) == 2 and part.isalpha()), None)
 
     @property
+    def language(self) -> str | None:
+        """The language of the context's locale (`es-MX` -> `es`); None without a locale."""
+        return self.context.get("locale", "").replace("_", "-").split("-")[0].lower() or None
+
+    @property
     def bound(self) -> bool:
         """Whether the context has an entry that a procedure must declare; see `BINDING`."""
         return bool(self.context) and any(key in self.context for key in BINDING)

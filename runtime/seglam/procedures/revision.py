@@ -83,6 +83,12 @@ class Revision:
         return {key: frozenset(declared[key].one_of or ()) if key in declared else _WITHOUT for key in BINDING}
 
     @cached_property
+    def languages(self) -> tuple[str | None, ...] | None:
+        """The language of each pattern, without its region (`es`); None where no pattern states one."""
+        stated = [pattern.language for pattern in self.spec.match.patterns or ()]
+        return tuple(each and each.split("-")[0].lower() for each in stated) if any(stated) else None
+
+    @cached_property
     def reads_inputs(self) -> bool:
         """Whether some parameter is the text of an attached input; only requests with inputs bind then, else only those
         without."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import pytest
 
 from seglam.compiler.gates.agreement import agreement
+from seglam.compiler.gates.alternatives import questions
 from seglam.compiler.gates.differential import Compared, HandCase, answer_name, difference, judge
 from seglam.compiler.gates.examples import Tried
 from seglam.compiler.gates.examples import judge as judge_examples
@@ -26,7 +28,7 @@ from seglam.procedures.load import dump
 from seglam.procedures.patterns import parse
 from seglam.procedures.values import Sample
 from seglam.sandbox import Fault, FaultKind, Finding, FunctionInfo, Inspection
-from tests.documents import COUNTRIES, document
+from tests.documents import COUNTRIES, document, revision
 
 SUM = document(
     "sum",
@@ -42,6 +44,7 @@ SUM = document(
     ],
 )
 REVISION = Revision.of(SUM)
+match_module = import_module("seglam.compiler.gates.match")
 GOOD = Inspection(None, functions=(FunctionInfo("solve", ("a", "b"), (), 1),))
 
 
@@ -140,6 +143,8 @@ CASE = Case("ordinary", {"a": "1", "b": "2"}, {"a": 1, "b": 2})
 OUTSIDE = Case("stranger", {"a": STRANGER, "b": "2"}, {"a": STRANGER, "b": 2})
 YES, NO, OTHER, LIMIT = ran("3"), ran(None, "refused"), ran("4"), ran(None, "fuel", limited=True)
 IMPROPER = ran(None, "post-condition", improper=True)
+REFUSES = ran(None, "refused: it is open", refused=True)
+KNOWN = Case("exemplar", {"a": "1", "b": "2"}, {"a": 1, "b": 2})
 
 
 @pytest.mark.parametrize(
@@ -149,7 +154,11 @@ IMPROPER = ran(None, "post-condition", improper=True)
         (CASE, NO, NO, NO, None),
         (CASE, YES, YES, OTHER, "the answers differ"),
         (CASE, NO, NO, YES, "gives no answer"),
+        (CASE, REFUSES, REFUSES, YES, None),
+        (CASE, REFUSES, NO, YES, "gives no answer"),
+        (KNOWN, REFUSES, REFUSES, YES, "gives no answer"),
         (CASE, YES, YES, NO, "has no answer"),
+        (CASE, YES, YES, REFUSES, "has no answer"),
         (CASE, YES, OTHER, YES, "two engine builds"),
         (CASE, YES, NO, YES, "two engine builds"),
         (CASE, IMPROPER, IMPROPER, NO, "`returns`"),
@@ -167,6 +176,13 @@ def test_two_implementations(case: Case, author: Answer, again: Answer, verifier
 
 def compared(count: int, author: Answer = YES, verifier: Answer = YES) -> list[Compared]:
     return [Compared(CASE, author, author, verifier)] * count
+
+
+def test_refusals_are_safe_but_may_not_be_common() -> None:
+    few = judge(REVISION, [*compared(160), *compared(40, REFUSES)], [], [], [], {})
+    assert few.passed and (few.detail["answered"], few.detail["refused"]) == (160, 40)
+    many = judge(REVISION, [*compared(120), *compared(80, REFUSES)], [], [], [], {})
+    assert not many.passed and "refuses much" in str(many.detail["category"])
 
 
 def test_agreement_on_all_inputs_passes() -> None:
@@ -491,3 +507,34 @@ def test_a_document_that_is_too_large_in_yaml_is_found_whatever_its_json_takes()
     size = len(crowded.model_dump_json(by_alias=True, exclude_none=True))
     assert size < MAX_DOCUMENT_BYTES < len(dump(crowded)) <= size * MOST_YAML
     assert "more than" in str(out_of_bounds(crowded))
+
+
+def test_where_questions_are_too_many_a_rejected_difference_is_not_asked_about_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(match_module, "MAX_PAIRS", 5)
+    monkeypatch.setattr(match_module, "PAIRS_AT_ONCE", 3)
+    made = document(patterns=["double {n} (now|at once|today)", "twice {n} (now|at once|today)", "{n} times two"])
+    told: list[tuple[str, str]] = []
+
+    def judge_(pairs: Sequence[tuple[str, str]]) -> list[str]:
+        told.extend(pairs)
+        return ["different" if "today" in right else "same" for _, right in pairs]
+
+    questions_ = questions(made, Request(text="double 4 now"))
+    verdicts = match_module._verdicts(questions_, judge_)
+    assert len(told) == len(verdicts) <= 5 < len({each.pair for each in questions_}) + 1
+    assert [right for _, right in told if "today" in right] == ["double {n} today"]
+    assert ("double {n} now", "twice {n} now") in told and ("double {n} now", "{n} times two") in told
+    left = [each for each in questions_ if each.rejected(verdicts.get(each.pair))]
+    assert {each.right for each in left} == {"double {n} today", "twice {n} today"}
+
+
+def test_columns_of_generated_inputs_differ_where_the_table_has_enough() -> None:
+    named = [{"name": name, "type": "column"} for name in ("value", "group")]
+    table = {"name": "table", "type": "table", "origin": "input", "key": "text/csv"}
+    made = revision("by", patterns=["sum of {value} by {group}"], parameters=[table, *named],
+                    code="def solve(table, value, group):\n    return 'x'\n")  # fmt: skip
+    tried = [case.shown for case in cases(made, [])]
+    equal = [shown for shown in tried if shown["value"] == shown["group"]]
+    assert tried and len(equal) < len(tried) // 4

@@ -128,6 +128,20 @@ def test_a_region_from_the_context_decides_number_formats() -> None:
     assert arguments(find(made, "half of 1.234", locale="de-DE")) == {"n": "1234"}
 
 
+def test_a_sentence_of_another_language_than_the_locale_leaves_its_numbers_open() -> None:
+    patterns = [{"text": "half of {n}"}, {"text": "die hälfte von {n}", "language": "de"}]
+    half = revision("half", match={"patterns": patterns}, parameters=[{"name": "n", "type": "decimal"}])
+    made = index(half)
+    for _ in range(2):  # what is kept of exact requests does not mix locales
+        assert arguments(find(made, "die Hälfte von 1.234", locale="de-DE")) == {"n": "1234"}
+        assert reason(find(made, "die Hälfte von 1.234", locale="en-US")) is MissReason.VALUE_REJECTED
+        assert arguments(find(made, "die Hälfte von 2.5", locale="en-US")) == {"n": "2.5"}
+        assert arguments(find(made, "half of 1.234", locale="en-US")) == {"n": "1.234"}
+    kept = index(revision("half", match={"patterns": patterns}, parameters=[{"name": "n", "type": "decimal"}]))
+    assert arguments(find(kept, "die Hälfte von 1.234", locale="de-US")) == {"n": "1.234"}
+    assert reason(find(kept, "die Hälfte von 1.234", locale="en-US")) is MissReason.VALUE_REJECTED
+
+
 def test_a_parameter_named_twice_binds_equal_values_only() -> None:
     same = revision("same", patterns=["is {n} the same as {n}"])
     assert arguments(find(index(same), "is 4 the same as 4")) == {"n": "4"}

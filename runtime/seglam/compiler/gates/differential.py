@@ -1,7 +1,8 @@
 """Gate 3: two implementations that were written apart, run on the same inputs.
 
 The verifier never saw the author's code. Wherever one answers and the other does not, or both answer differently, the
-procedure is rejected. A call that ran into a limit tells nothing and is counted apart.
+procedure is rejected. A call that ran into a limit tells nothing and is counted apart. So is an input that the author's
+code refuses on purpose though the verifier's answers it: it will miss, which is never wrong, but it may not be common.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ MAX_LIMITED = 40
 
 BATCH = 20
 MIN_ANSWERED = 10
+MAX_REFUSED = 1 / 3
+"""Share of the inputs that the verifier's implementation answers and the author's code may refuse."""
 _OPEN = "the request has a reading that its text does not exclude: refuse where it matters, or narrow the patterns"
 
 
@@ -232,7 +235,7 @@ def difference(revision: Revision, each: Compared) -> str | None:
     if verifier.limited:
         return None
     if author.text is None:
-        if verifier.text is None or each.case.kind == "stranger":
+        if verifier.text is None or each.case.kind == "stranger" or _cautious(each):
             return None
         return "the code gives no answer where an independent implementation has one"
     if verifier.text is None:
@@ -240,6 +243,12 @@ def difference(revision: Revision, each: Compared) -> str | None:
             return "the code answers for a value outside a vocabulary"
         return "the code answers where an independent implementation has no answer or another form"
     return None if revision.returns.equal(author.text, verifier.text) else "the answers differ"
+
+
+def _cautious(each: Compared) -> bool:
+    """Whether the author's code refuses on purpose what the verifier's answers; known exemplars must be answered."""
+    refused = each.author.refused and each.again.refused
+    return refused and each.verifier.text is not None and each.case.kind not in ("stranger", "exemplar")
 
 
 def judge(
@@ -254,11 +263,13 @@ def judge(
     found = [(each, why) for each in compared if (why := difference(revision, each)) is not None]
     limited = sum(each.author.limited or each.verifier.limited for each in compared)
     answered = sum(each.author.text is not None and each.verifier.text is not None for each in compared)
+    refused = sum(map(_cautious, compared))
     detail: dict[str, object] = {
         **facts,
         "inputs": dict(Counter(each.case.kind for each in compared)),
         "compared": len(compared) - limited,
         "answered": answered,
+        "refused": refused,
         "limited": limited,
         "untried": len(untried),
         "differences": [_shown(each, why) for each, why in found[:20]],
@@ -285,6 +296,12 @@ def judge(
         words = f"only {answered} of {len(compared)} inputs have an answer from both"
         return _failed(
             words, "too few of the generated arguments have an answer: tighten the bounds of the parameters", detail
+        )
+    if refused > MAX_REFUSED * (answered + refused):
+        return _failed(
+            f"the code refuses {refused} inputs that an independent implementation answers",
+            "the code refuses much that an independent implementation answers: refuse only what is open",
+            detail,
         )
     if limited > len(compared) // 2 or untried:
         return _failed(

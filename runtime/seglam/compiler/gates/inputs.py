@@ -253,11 +253,14 @@ class _Generator:
         return arguments
 
     def _with_columns(self, arguments: dict[str, str]) -> dict[str, str]:
-        """Columns are those of the table, as binding makes them."""
+        """Columns are those of the table, as binding makes them, and different ones where it has enough."""
         tables = [name for name, kind in self.revision.types.items() if kind.name == "table"]
         if len(tables) == 1:
             columns: list[str] = json.loads(arguments[tables[0]])["columns"]
-            for name, kind in self.revision.types.items():
-                if kind.name == "column" and arguments[name] not in columns:
-                    arguments[name] = self.random.choice(columns)
+            names = [name for name, kind in self.revision.types.items() if kind.name == "column"]
+            used = {arguments[name] for name in names}
+            for name in names:
+                if arguments[name] not in columns:
+                    arguments[name] = self.random.choice([each for each in columns if each not in used] or columns)
+                    used.add(arguments[name])
         return arguments

@@ -117,11 +117,7 @@ def _prune(
     which were rejected.
     """
     asked = questions(document, request, base)
-    pairs = list(dict.fromkeys(question.pair for question in asked))
-    verdicts: dict[tuple[str, str], str] = {}
-    for at in range(0, min(len(pairs), MAX_PAIRS), PAIRS_AT_ONCE):
-        some = pairs[at : min(at + PAIRS_AT_ONCE, MAX_PAIRS)]
-        verdicts |= zip(some, judge(some), strict=True)
+    verdicts = _verdicts(asked, judge)
     rejected = [question for question in asked if question.rejected(verdicts.get(question.pair))]
     findings.detail["contrasts"] = [
         {"at": question.shown, "pair": list(question.pair), "verdict": verdicts.get(question.pair, "not asked")}
@@ -130,6 +126,29 @@ def _prune(
     if rejected:
         document, findings.detail["cut"] = without(document, rejected)
     return document, rejected
+
+
+def _verdicts(asked: Sequence[Question], judge: Judge) -> dict[tuple[str, str], str]:
+    """What the verifier says of the pairs, as far as it is asked.
+
+    Where there are too many, what all patterns share and one question about each difference come first, and a
+    difference that was once rejected is not asked about again: a part that many patterns repeat would use up all.
+    """
+    pairs = list(dict.fromkeys(question.pair for question in asked))
+    if many := len(pairs) > MAX_PAIRS:
+        firsts = {each.contrast.words: each for each in reversed(asked) if each.contrast}
+        ranked = sorted(asked, key=lambda each: each.contrast is not None and each is not firsts[each.contrast.words])
+        pairs = list(dict.fromkeys(question.pair for question in ranked))
+    verdicts: dict[tuple[str, str], str] = {}
+    while pairs and len(verdicts) < MAX_PAIRS:
+        at_once = min(PAIRS_AT_ONCE, MAX_PAIRS - len(verdicts))
+        verdicts |= zip(pairs[:at_once], judge(pairs[:at_once]), strict=True)
+        pairs = pairs[at_once:]
+        if many:
+            no = {each.contrast.words for each in asked if each.contrast and verdicts.get(each.pair, "same") != "same"}
+            again = {each.pair for each in asked if each.contrast and each.contrast.words in no}
+            pairs = [pair for pair in pairs if pair not in again]
+    return verdicts
 
 
 def _without_lost_examples(document: ReasoningProcedure, findings: _Findings) -> ReasoningProcedure:
