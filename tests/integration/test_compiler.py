@@ -149,7 +149,10 @@ def test_another_wording_takes_the_smallest_question(bench: Bench) -> None:
     assert (made.outcome, made.replaces, made.answer) == (Outcome.EXTENDED, old.digest, "11")
     assert purposes(made) == ["author alias", "verifier contrasts"]
     assert made.document is not None and made.document.spec.code == old.document.spec.code
-    assert [each.model_dump() for each in made.document.spec.rules or ()] == [rule]
+    rules = {each.name: each.text for each in made.document.spec.rules or ()}
+    assert rules.keys() == {"soon", "opening", "closing", "only-number"} and rules["soon"] == rule["text"]
+    index = index_of(made.document)
+    assert isinstance(index.find(Request(text="Hey, could you add 20 and 30 at once? Just the number, please.")), Hit)
 
 
 def test_a_wording_that_fails_a_gate_or_names_a_stranger_is_the_author_s_question(bench: Bench) -> None:

@@ -23,6 +23,7 @@ from seglam.compiler.assemble import (
     without_members,
 )
 from seglam.compiler.budget import Budget, BudgetExceeded, Spending
+from seglam.compiler.framing import framed
 from seglam.compiler.gates.differential import answer_name, exemplars_of
 from seglam.compiler.model import Failure, Model, ModelFailed, NoRecording, Prompt, Question, R
 from seglam.compiler.negative import readable
@@ -191,8 +192,9 @@ class Compiler:
             return None
         if reply is None or reply.extend is None:
             return None
+        base = next((each for each in near if each.name == reply.extend.procedure), None)
         try:
-            return self._extension(work, reply.extend, progress)
+            return self._extension(work, framed(reply.extend, base) if base else reply.extend, progress)
         except _Rejected:
             failed = work.evidence[-1]
             progress(f"gate {failed.gate} failed: {failed.summary}")
