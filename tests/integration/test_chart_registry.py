@@ -35,8 +35,12 @@ KEYLESS: Object = {
     },
 }
 ROOT = "sha256:" + "a" * 64
+LOGIN: Object = {"issuer": "https://login.example", "type": "email", "login": {"clientId": "pages"}}
+SECRET: Object = {**LOGIN, "login": {"clientId": "pages", "clientSecretKey": "login.example"}}
 LARGE: Object = {
     "registry": {
+        "issuers": [SECRET],
+        "pages": {"secretName": "pages"},
         "enabled": True,
         "origin": ORIGIN,
         "replicas": 3,
@@ -137,6 +141,18 @@ def test_migrations_by_a_job_come_before_the_pods(large: list[Object]) -> None:
     assert spec["automountServiceAccountToken"] is False
 
 
+def test_people_sign_in_on_all_replicas_with_one_key(small: list[Object], large: list[Object]) -> None:
+    assert mounts(large)["/etc/seglam/pages"]["secret"] == {"secretName": "pages", "defaultMode": 0o440}
+    found = settings_of(large, SEGLAM_REGISTRY_DATABASE="postgresql://x/y")
+    assert str(found.pages_key) == "/etc/seglam/pages/session.key"
+    listed = yaml.safe_load(named(large, "ConfigMap", "seglam-registry")["data"]["issuers.yaml"])["issuers"]
+    [client] = [IssuerSpec.model_validate(each).client for each in listed]
+    assert client is not None and client.client_id == "pages"
+    assert str(client.secret_file) == "/etc/seglam/pages/login.example"
+    # One pod makes its key itself.
+    assert settings_of(small).pages_key is None and "/etc/seglam/pages" not in mounts(small)
+
+
 def test_keyless_signs_with_the_pods_own_short_token(keyless: list[Object]) -> None:
     for name, variable in (("seglam-registry", "SEGLAM_REGISTRY"), ("seglam-operator", "SEGLAM_IMPORT")):
         given = environment(keyless, name)
@@ -223,6 +239,11 @@ def test_the_network_is_opened_for_what_is_named_only(small: list[Object], keyle
         ({"origin": ORIGIN, "signing": {"mode": "keyless"}}, "trustConfigMap"),
         ({"origin": "Registry.example:8080"}, "origin"),
         ({"origin": ORIGIN, "issuers": [{"issuer": "https://a", "kind": "github"}]}, "issuers"),
+        ({"origin": ORIGIN, "issuers": [SECRET]}, "is a key of registry.pages.secretName"),
+        (
+            {**LARGE["registry"], "issuers": [LOGIN], "pages": {}},
+            "an issuer with login needs registry.pages.secretName",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_is_installed(registry: Object, words: str) -> None:

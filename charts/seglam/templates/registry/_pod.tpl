@@ -8,8 +8,10 @@
 {{- if eq $registry.migrations "Job" }}{{ fail "registry.migrations Job needs PostgreSQL: set registry.database.secretName" }}{{ end -}}
 {{- else -}}
 {{- if and (eq $registry.signing.mode "key") (not $registry.signing.keySecretName) }}{{ fail "with PostgreSQL the pods share no volume: set registry.signing.keySecretName, or sign keyless" }}{{ end -}}
+{{- if not $registry.pages.secretName }}{{ range $registry.issuers }}{{ if .login }}{{ fail "with PostgreSQL the pods share no volume: an issuer with login needs registry.pages.secretName" }}{{ end }}{{ end }}{{ end -}}
 {{- if not $registry.index.keysSecretName }}{{ fail "with PostgreSQL the pods share no volume: set registry.index.keysSecretName" }}{{ end -}}
 {{- end -}}
+{{- range $registry.issuers }}{{ if (.login | default dict).clientSecretKey }}{{ if not $registry.pages.secretName }}{{ fail "login.clientSecretKey of an issuer is a key of registry.pages.secretName; set that" }}{{ end }}{{ end }}{{ end -}}
 {{- end }}
 
 {{/* Environment of the registry's containers. */}}
@@ -33,6 +35,9 @@
 {{- end }}
 {{- if $registry.index.keysSecretName }}
 - {name: SEGLAM_REGISTRY_INDEX_KEYS, value: /etc/seglam/index-keys}
+{{- end }}
+{{- if $registry.pages.secretName }}
+- {name: SEGLAM_REGISTRY_PAGES_KEY_FILE, value: /etc/seglam/pages/session.key}
 {{- end }}
 - {name: SEGLAM_REGISTRY_ISSUERS_FILE, value: /etc/seglam/registry/issuers.yaml}
 - {name: SEGLAM_REGISTRY_ADMINS_FILE, value: /etc/seglam/registry/admins}
