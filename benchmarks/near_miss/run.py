@@ -13,7 +13,7 @@ from benchmarks.near_miss.paraphrases import paraphrases
 from benchmarks.near_miss.served import OURS, PROCEDURES, NoPeers, ours, peers
 from benchmarks.report import RESULTS
 
-QUICK_PER_KIND, QUICK_PARAPHRASES = 1, 5
+QUICK_PER_KIND, QUICK_PARAPHRASES = 1, 10
 """Pairs of one question and kind, and every how many paraphrases, in a quick run."""
 NAME = "near_miss"
 
