@@ -522,7 +522,7 @@ def test_where_questions_are_too_many_a_rejected_difference_is_not_asked_about_a
         return ["different" if "today" in right else "same" for _, right in pairs]
 
     questions_ = questions(made, Request(text="double 4 now"))
-    verdicts = match_module._verdicts(questions_, judge_)
+    verdicts = match_module._verdicts(questions_, judge_, {})
     assert len(told) == len(verdicts) <= 5 < len({each.pair for each in questions_}) + 1
     assert [right for _, right in told if "today" in right] == ["double {n} today"]
     assert ("double {n} now", "twice {n} now") in told and ("double {n} now", "{n} times two") in told
@@ -538,3 +538,12 @@ def test_columns_of_generated_inputs_differ_where_the_table_has_enough() -> None
     tried = [case.shown for case in cases(made, [])]
     equal = [shown for shown in tried if shown["value"] == shown["group"]]
     assert tried and len(equal) < len(tried) // 4
+
+
+def test_words_of_the_request_stay_where_plainer_ones_of_a_rule_do_not_mean_the_same() -> None:
+    rule = {"name": "order", "text": "(sort them|sort them alphabetically)"}
+    made = document(patterns=["double {n}; <order>"], rules=[rule])
+    request = Request(text="double 4; sort them alphabetically")
+    evidence, left = match(made, request, [], lambda pairs: ["unsure"] * len(pairs), lambda _: True)
+    assert "not bound" not in evidence.summary, evidence.summary
+    assert [each.text for each in left.spec.rules or ()] == ["sort them alphabetically"]

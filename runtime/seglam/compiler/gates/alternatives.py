@@ -18,7 +18,7 @@ from seglam.procedures.patterns import Choice, Node, Words, parse, shared_rules
 from seglam.procedures.patterns import Sequence as Parts
 from seglam.procedures.patterns.function_words import MARKS, meaning
 from seglam.procedures.patterns.paths import Taken, path_of
-from seglam.procedures.patterns.sentences import Contrast, contrasts, plain_sentence, reject
+from seglam.procedures.patterns.sentences import Contrast, Path, contrasts, plain_sentence, reject
 from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
@@ -73,8 +73,14 @@ class Question:
         return f"rule <{self.rule}>" if self.rule is not None else f"pattern {self.pattern}"
 
 
-def questions(document: ReasoningProcedure, request: Request, base: Spec | None = None) -> list[Question]:
-    """All questions about a newcomer, but for what `base`, the revision that it extends, was asked before."""
+def questions(
+    document: ReasoningProcedure, request: Request, base: Spec | None = None, *, own_way: bool = False
+) -> list[Question]:
+    """All questions about a newcomer, but for what `base`, the revision that it extends, was asked before.
+
+    With `own_way` the alternatives of rules are compared with the request's own, which then stay, else with the
+    plainest.
+    """
     revision = Revision.of(document)
     rules = {rule.name: rule.text for rule in document.spec.rules or ()}
     settled = {pattern.text for pattern in (base.match.patterns if base else None) or ()}
@@ -90,7 +96,8 @@ def questions(document: ReasoningProcedure, request: Request, base: Spec | None 
     old_rules = {rule.name: rule.text for rule in (base.rules if base else None) or ()}
     for rule in document.spec.rules or ():
         if rule.name not in shared_rules():
-            found += _of_rule(revision, rule, old_rules.get(rule.name))
+            path = _way_through(rule, rules, request) if own_way else None
+            found += _of_rule(revision, rule, old_rules.get(rule.name), path)
     found += _of_vocabularies(revision, base)
     return found
 
@@ -135,7 +142,18 @@ def taken_by(revision: Revision, tree: Node, request: Request) -> Taken | None:
     return path_of(tree, Text(request.text, request.region), revision.slots)
 
 
-def _of_rule(revision: Revision, rule: Rule, old: str | None) -> Iterator[Question]:
+def _way_through(rule: Rule, rules: Mapping[str, str], request: Request) -> Path | None:
+    """The way that the longest part of a request's text takes through a rule."""
+    text, tree = Text(request.text or ""), parse(rule.text, rules)
+    for length in range(len(text), 0, -1):
+        for start in range(len(text) - length + 1):
+            taken = path_of(tree, Text(text.slice(start, start + length)), {})
+            if taken is not None:
+                return taken.path
+    return None
+
+
+def _of_rule(revision: Revision, rule: Rule, old: str | None, path: Path | None) -> Iterator[Question]:
     """Alternatives of a rule that its old text does not have, within a sentence of the first pattern that uses it."""
     if rule.text == old:
         return
@@ -144,7 +162,7 @@ def _of_rule(revision: Revision, rule: Rule, old: str | None) -> Iterator[Questi
         return  # no pattern uses the rule, so it matches nothing
     rules = {each.name: each.text for each in revision.spec.rules or ()}
     before = len(_alternatives_of(old, rules)) if old is not None else 0
-    for contrast in contrasts(parse(rule.text, rules), {}):
+    for contrast in contrasts(parse(rule.text, rules), {}, path):
         span = contrast.choice.span
         assert span is not None
         if old is not None and span[1] <= len(old):

@@ -30,6 +30,7 @@ TOLD_PAIRS, MAX_TOLD = 6, 800
 
 Pairs = Sequence[tuple[str, str]]
 Verdicts = Sequence[str]
+Known = dict[tuple[str, str], str]
 Judge = Callable[[Pairs], Verdicts]
 """Asks a blind verifier about pairs of sentences: `same`, `different` or `unsure` for each."""
 
@@ -81,7 +82,11 @@ def match(
     findings.detail["yielded"] = [
         {"pattern": r.pattern, "removed": r.removed, "witness": r.witness, "elder": r.elder} for r in yielded.removed
     ]
-    document, rejected = _prune(document, wording or request, judge, base, findings)
+    whole, seen = document, wording or request
+    known: Known = {}
+    document, rejected = _prune(whole, questions(whole, seen, base), judge, known, findings)
+    if not _binds(document, request):  # its own words went, since they were not found to mean the same as plainer ones
+        document, rejected = _prune(whole, questions(whole, seen, base, own_way=True), judge, known, findings)
     if not _binds(document, request):
         why = _not_the_same(rejected)
         findings.fault("without the rejected alternatives the request that missed is not bound", f"{_UNBOUND}{why}")
@@ -111,13 +116,12 @@ def _binds(document: ReasoningProcedure, request: Request) -> bool:
 
 
 def _prune(
-    document: ReasoningProcedure, request: Request, judge: Judge, base: Spec | None, findings: _Findings
+    document: ReasoningProcedure, asked: Sequence[Question], judge: Judge, known: Known, findings: _Findings
 ) -> tuple[ReasoningProcedure, Sequence[Question]]:
     """Take out every alternative that is not found to mean the same as what it stands for, and alien patterns; and say
-    which were rejected.
+    which were rejected. `known` is what was said before, and gains what is said now.
     """
-    asked = questions(document, request, base)
-    verdicts = _verdicts(asked, judge)
+    verdicts = _verdicts(asked, judge, known)
     rejected = [question for question in asked if question.rejected(verdicts.get(question.pair))]
     findings.detail["contrasts"] = [
         {"at": question.shown, "pair": list(question.pair), "verdict": verdicts.get(question.pair, "not asked")}
@@ -128,20 +132,20 @@ def _prune(
     return document, rejected
 
 
-def _verdicts(asked: Sequence[Question], judge: Judge) -> dict[tuple[str, str], str]:
+def _verdicts(asked: Sequence[Question], judge: Judge, verdicts: Known) -> Known:
     """What the verifier says of the pairs, as far as it is asked.
 
     Where there are too many, what all patterns share and one question about each difference come first, and a
     difference that was once rejected is not asked about again: a part that many patterns repeat would use up all.
     """
-    pairs = list(dict.fromkeys(question.pair for question in asked))
+    pairs = list(dict.fromkeys(question.pair for question in asked if question.pair not in verdicts))
     if many := len(pairs) > MAX_PAIRS:
         firsts = {each.contrast.words: each for each in reversed(asked) if each.contrast}
         ranked = sorted(asked, key=lambda each: each.contrast is not None and each is not firsts[each.contrast.words])
-        pairs = list(dict.fromkeys(question.pair for question in ranked))
-    verdicts: dict[tuple[str, str], str] = {}
-    while pairs and len(verdicts) < MAX_PAIRS:
-        at_once = min(PAIRS_AT_ONCE, MAX_PAIRS - len(verdicts))
+        pairs = list(dict.fromkeys(question.pair for question in ranked if question.pair not in verdicts))
+    most = len(verdicts) + MAX_PAIRS
+    while pairs and len(verdicts) < most:
+        at_once = min(PAIRS_AT_ONCE, most - len(verdicts))
         verdicts |= zip(pairs[:at_once], judge(pairs[:at_once]), strict=True)
         pairs = pairs[at_once:]
         if many:
