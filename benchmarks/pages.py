@@ -1,7 +1,8 @@
 """`python -m benchmarks.pages`: first byte and size of every page, over as much as a registry and a service hold.
 
 The marketplace has 10,000 versions and one pack whose procedure has 64 KiB of code; the console's store has 100,000
-reviews, and that procedure beside them. `--quick` takes a twentieth and keeps no result.
+proposals that wait, each with its evidence, 100,000 reviews, counts of 10,000 revisions that were checked, and that
+procedure beside them. `--quick` takes a twentieth and keeps no result.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter_ns
@@ -24,7 +26,7 @@ from benchmarks.report import Report
 from benchmarks.timing import NOISE, interleave
 from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk, Neighbours
 from seglam.gateway.store import DEFAULT_TENANT, State
-from seglam.gateway.store.tables import ReviewRow, RevisionRow, stamp
+from seglam.gateway.store.tables import CompilationRow, EvidenceRow, HealthRow, ReviewRow, RevisionRow, stamp
 from seglam.procedures import ReasoningProcedure
 from seglam.registry import migrations
 from seglam.registry.database import Database
@@ -38,6 +40,7 @@ P95_MS, MOST_KB = 200.0, 300.0
 ROUNDS, CALLS = 5, 20
 KEY = b"a key of this benchmark: 32 bytes"
 ORIGIN = "localhost"
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +97,52 @@ def console(directory: Path, reviews: int) -> Iterator[Site]:
             {**known.model_dump(), "digest": f"sha256:{number:064x}", "name": f"old-{number}", "state": State.RETIRED}
             for number in range(reviews // 10)
         ]
+        waiting = [
+            {
+                **known.model_dump(),
+                "digest": f"sha256:{number:064x}",
+                "name": f"new-{number}",
+                "state": State.PROPOSED,
+                "compilation": f"c{number}",
+                "created": stamp(BEGAN + timedelta(seconds=number)),
+            }
+            for number in range(len(old), len(old) + reviews)
+        ]
+        compiled = [
+            {
+                "id": each["compilation"], "fingerprint": "f" * 32, "tenant": DEFAULT_TENANT, "requester": "ana",
+                "request": "{}", "reason": "unknown", "explanation": "", "progress": "finished", "message": "passed",
+                "arguments": "{}", "engines": "[]", "created": each["created"],
+            }
+            for each in waiting
+        ]  # fmt: skip
+        found = [
+            {
+                "compilation": each["id"],
+                "number": number,
+                "gate": gate,
+                "passed": True,
+                "summary": "held",
+                "detail": "{}",
+            }
+            for each in compiled
+            for number, gate in enumerate(("static", "match", "differential"))
+        ]
+        checked = [
+            {"tenant": DEFAULT_TENANT, "digest": each["digest"], "agreed": number, "changed": stamp()}
+            for number, each in enumerate(old)
+        ]
         row = {"tenant": DEFAULT_TENANT, "reviewer": "ada", "decision": "approve", "reason": "read", "at": stamp()}
         rows = [{**row, "digest": each["digest"]} for each in old for _ in range(10)]
 
         def write(session: Session) -> None:
-            session.connection().execute(insert(RevisionRow), old)
+            for table, some in (
+                (RevisionRow, [*old, *waiting]),
+                (CompilationRow, compiled),
+                (EvidenceRow, found),
+                (HealthRow, checked),
+            ):
+                session.connection().execute(insert(table), some)
             session.connection().execute(insert(ReviewRow), rows)
 
         service.tenant().store._database.write(write)
@@ -108,12 +152,16 @@ def console(directory: Path, reviews: int) -> Iterator[Site]:
         with listening(service, pages.beside) as client:
             given = {"token": tokens.new(), "name": "ada"}
             client.post("/console/enter", data=given)
+            answer = client.post("/v1/requests", json={"text": "double 4"}).json()["id"]
             yield Site(
                 "console",
                 client,
                 {
                     "queue": "/console",
+                    "queue, its last page": f"/console?after={waiting[-50]['digest']}",
+                    "a proposal": f"/console/revisions/{waiting[-1]['digest']}",
                     "a revision of 64 KiB": f"/console/revisions/{digests['large-one']}",
+                    "an answer": f"/console/answers?id={answer}",
                     "operations": "/console/operations",
                     "the curve": "/console/operations/curve.svg",
                 },

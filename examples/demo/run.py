@@ -111,6 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if options.stay:
                     _console(out, client, directory, "the service stays until Ctrl-C")
                     _stay()
+                else:
+                    out.say("  the same on a page that stays, its address in the last line: make demo ARGS=--stay")
     except ServiceFailed as error:
         sys.stderr.write(f"demo: {visible(str(error))}\n")
         return 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,8 @@ def test_the_curve_of_a_stream(tmp_path: Path) -> None:
     shown = " ".join(done.stdout.split())
     assert f"completions: {ORIGIN}" in shown
     assert "2.00 s" in shown and "is an assumption, 2 s" in shown
+    assert re.search(r"watch it: http://127\.0\.0\.1:\d+/console/enter\?token=\S+&then=/console/operations", shown)
+    assert done.stdout.splitlines()[-1].endswith("make demo ARGS=--stay")
     assert "locale en-US, as a team's gateway would set it" in shown
     assert "approved by 'demo-reviewer' without a person" in shown
     assert "miss What is the capital gain of Korea?" in shown

@@ -99,12 +99,13 @@ def count(session: Session, tenant: str, digest: str, counts: Mapping[str, int])
 
 def worst(session: Session, tenant: str, limit: int) -> list[tuple[str, str, HealthRow]]:
     """Name, state and counts of revisions, worst first."""
-    chosen = (
-        select(RevisionRow.name, RevisionRow.state, HealthRow)
-        .where(HealthRow.tenant == tenant, RevisionRow.tenant == tenant, RevisionRow.digest == HealthRow.digest)
-        .order_by(col(HealthRow.wrong).desc(), col(HealthRow.shadow_differed).desc(), col(HealthRow.changed).desc())
+    order = (col(HealthRow.wrong).desc(), col(HealthRow.shadow_differed).desc(), col(HealthRow.changed).desc())
+    rows = session.exec(select(HealthRow).where(HealthRow.tenant == tenant).order_by(*order).limit(limit)).all()
+    named = select(RevisionRow.digest, RevisionRow.name, RevisionRow.state).where(
+        RevisionRow.tenant == tenant, col(RevisionRow.digest).in_([row.digest for row in rows])
     )
-    return [(name, state, row) for name, state, row in session.exec(chosen.limit(limit)).all()]
+    known = {digest: (name, state) for digest, name, state in session.exec(named).all()}
+    return [(*known[row.digest], row) for row in rows if row.digest in known]
 
 
 def standings(session: Session, tenant: str, digest: str | None) -> dict[tuple[str, str], int]:

@@ -7,7 +7,7 @@
 | 3 | tenants; the ledger in the place of the counters; keys |
 | 4 | traces of imports |
 | 5 | counterexamples; health |
-| 6 | an index of revisions by state and age |
+| 6 | indexes of revisions by state and age, of compilations by age |
 
 Before version 3 one machine had one tenant, whatever its name: everything older is the default tenant's.
 """

@@ -238,8 +238,9 @@ class Records:
         """Compilations, newest first; those alone that have not ended, or all."""
         with self._database.read() as session:
             chosen = select(CompilationRow).where(CompilationRow.tenant == self.tenant)
-            if at_work:
-                chosen = chosen.where(CompilationRow.progress != Progress.FINISHED)
+            if at_work:  # found by progress, since few have not ended
+                chosen = select(CompilationRow).where(_unindexed(CompilationRow.tenant) == self.tenant)
+                chosen = chosen.where(col(CompilationRow.progress).in_(set(Progress) - {Progress.FINISHED}))
             return list(session.exec(chosen.order_by(col(CompilationRow.created).desc()).limit(limit)).all())
 
     def evidence(self, compilation: str) -> list[EvidenceRow]:
@@ -253,7 +254,7 @@ class Records:
         chosen = (
             select(EvidenceRow.compilation, EvidenceRow.gate, EvidenceRow.passed, EvidenceRow.summary)
             .join(CompilationRow, col(CompilationRow.id) == col(EvidenceRow.compilation))
-            .where(col(EvidenceRow.compilation).in_(compilations), CompilationRow.tenant == self.tenant)
+            .where(col(EvidenceRow.compilation).in_(compilations), _unindexed(CompilationRow.tenant) == self.tenant)
             .order_by(col(EvidenceRow.number))
         )
         found: dict[str, list[tuple[str, bool, str]]] = {}
@@ -377,3 +378,8 @@ class Store(Records):
     ) -> imports.Admitted:
         """Keep an import and its procedures; see `imports.admit`."""
         return self._database.write(lambda session: imports.admit(session, row, documents, traces, approval))
+
+
+def _unindexed(column: str) -> ColumnElement[str]:
+    """A column by whose index rows are not to be sought, since most of them have its value."""
+    return col(column) + ""

@@ -98,6 +98,7 @@ class CompilationRow(SQLModel, table=True):
     """One compilation, from its request on."""
 
     __tablename__ = "compilations"
+    __table_args__ = (Index("compilations_in_turn", "tenant", "created"),)
 
     id: str = Field(primary_key=True)
     fingerprint: str = Field(index=True)
