@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from seglam.registry.tables import BlobRow, MirrorStateRow, VersionRow, VersionS
 from tests.origins import Origin, serving
 from tests.packs import RELEASE, REVIEW, pack, unsigned
 from tests.postgres import Postgres
+from tests.registries import doubling
 
 ACME, GLOBEX = "registry.acme.example", "registry.globex.example"
 
@@ -118,6 +120,37 @@ def test_by_digest_by_tag_of_referrers_and_by_the_api(acme: Origin, mirror: Orig
     shown = httpx2.get(f"{mirror.url}/api/v1/packs/ways/zones/versions/1.0.0", params={"origin": ACME})
     assert (shown.status_code, shown.json()["digest"]) == (200, third.digest), shown.text
     assert versions(mirror, third.release.name) == {"1.0.0": "available"}
+
+
+def test_a_mirrored_pack_has_pages_that_keep_its_origin(acme: Origin, globex: Origin, mirror: Origin) -> None:
+    """Two origins have a pack of one name; each page, link and trial is of the one that was asked for."""
+    twice, thrice = doubling(), doubling(code="def solve(n):\n    return 3 * n\n", examples=[])
+    for version in ("1.0.0", "1.1.0"):
+        acme.put(pack(f"{ACME}/pages/sums", version, documents=[twice]))
+    globex.put(pack(f"{GLOBEX}/pages/sums", documents=[thrice]))
+    follow(mirror)
+    at, of = "/marketplace/packs/pages/sums", {"origin": ACME}
+    with httpx2.Client(base_url=mirror.url, timeout=60) as http:
+        for version in ("1.0.0", "1.1.0"):
+            assert http.get(f"/api/v1/packs/pages/sums/versions/{version}", params=of).status_code == 200
+        assert http.get("/api/v1/packs/pages/sums/versions/1.0.0", params={"origin": GLOBEX}).status_code == 200
+        found = http.get("/marketplace", params={"q": "pages sums"}).text
+        assert {ACME, GLOBEX} <= set(re.findall(rf'href="{at}\?origin=([^"]+)"', found))
+        assert http.get(at).status_code == 404  # it is no pack of the mirror's own
+        for path in (at, f"{at}/versions/1.1.0", f"{at}/versions/1.1.0/procedures/double"):
+            page = http.get(path, params=of)
+            assert page.status_code == 200 and f"{ACME}/pages/sums" in page.text, path
+            inside = [each for each in re.findall(r'(?:href|action|hx-post)="([^"]*)"', page.text) if at in each]
+            assert inside and all(f"origin={ACME}" in each or "/difference" in each for each in inside), inside
+        version = http.get(f"{at}/versions/1.1.0", params=of).text
+        assert f"seglam pack import {ACME}/pages/sums@1.1.0" in version or "There is no trust policy" in version
+        assert f"mirrored from {ACME}" in version and "/decisions" not in version
+        changed = http.get(f"{at}/difference", params={**of, "before": "1.0.0", "after": "1.1.0"})
+        assert changed.status_code == 200
+        form = {"text": "double 4"}
+        for origin, answer in ((ACME, "8"), (GLOBEX, "12")):
+            tried = http.post(f"{at}/versions/1.0.0/trials", params={"origin": origin}, data=form)
+            assert tried.status_code == 200 and f"<code>{answer}</code>" in tried.text, tried.text
 
 
 def test_when_the_origin_is_down_what_is_here_is_served(acme: Origin, mirror: Origin, tmp_path: Path) -> None:
