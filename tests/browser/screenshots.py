@@ -94,6 +94,11 @@ def _operations(page: Page, served: Served) -> None:
     page.get_by_role("heading", name="Misses").wait_for()
 
 
+def _answer(page: Page, served: Served) -> None:
+    page.goto(f"{served.url}/console/answers?id={served.asked}")
+    page.get_by_text("All steps hold.").wait_for()
+
+
 def _traffic(http: httpx2.Client) -> None:
     """Requests of which ever more hit, as they do where misses are compiled."""
     divisor = "Find the Greatest Common Divisor (GCD) of these numbers: {}, 12. Give only the GCD as your final answer."
@@ -103,7 +108,8 @@ def _traffic(http: httpx2.Client) -> None:
         http.post("/v1/requests", json=body, headers={"Cache-Control": "only-if-cached"})
 
 
-CONSOLE = (("entrance", _entrance), ("queue", _queue), ("revision", _revision), ("operations", _operations))
+CONSOLE = (("entrance", _entrance), ("queue", _queue), ("revision", _revision), ("operations", _operations),
+           ("answer", _answer))  # fmt: skip
 MARKETPLACE = (("packs", _packs), ("pack", _pack), ("version", _version), ("import", _import))
 
 

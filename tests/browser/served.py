@@ -22,11 +22,16 @@ KOREA = "What is the capital of Korea?"
 
 @dataclass(frozen=True)
 class Served:
-    """A service with its console."""
+    """A service with its console.
+
+    Attributes:
+        asked: id of the request that was compiled.
+    """
 
     service: Service
     tokens: LocalTokens
     http: httpx2.Client
+    asked: str
 
     @property
     def url(self) -> str:
@@ -55,4 +60,4 @@ def serving(directory: Path, documents: Sequence[ReasoningProcedure] = ()) -> It
             asked = {"text": KOREA, "context": {"locale": "en-US"}}
             told = client.post("/v1/requests", json=asked, headers={"Prefer": "wait=200", "Seglam-User": "mallory"})
             assert told.json()["outcome"] == "provisional", told.text
-            yield Served(service, tokens, client)
+            yield Served(service, tokens, client, told.json()["id"])

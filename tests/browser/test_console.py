@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -72,7 +73,9 @@ def test_an_author_is_refused_and_somebody_else_tries_and_approves(
     assert (told["outcome"], told["answer"]) == ("hit", "Seoul")
 
 
-def test_the_operations_page_has_the_curve_and_its_numbers(page: Page, served: Served, accessibility: Path) -> None:
+def test_operators_see_the_curve_with_its_numbers_and_who_stands_behind_an_answer(
+    page: Page, served: Served, accessibility: Path
+) -> None:
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     for text in ("What is the capital of Peru?", "What is the capital gain of Peru?"):
@@ -86,6 +89,15 @@ def test_the_operations_page_has_the_curve_and_its_numbers(page: Page, served: S
     assert sum(int(row.locator("td").nth(1).inner_text()) for row in rows.all()) >= 3
     expect(page.get_by_role("row", name="unknown")).to_be_visible()
     expect(page.get_by_role("heading", name="Compilations")).to_be_visible()
+    assert faults(page, accessibility) == []
+
+    page.get_by_role("link", name="Answers").click()
+    page.get_by_label("The id of a request").fill(served.asked)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="The compilation")).to_be_visible()
+    expect(page.locator(f'a[href="/console/revisions/{quote(served.digest, safe="")}"]')).to_be_visible()
+    expect(page.get_by_text("All steps hold.")).to_be_visible()
+    assert KOREA not in page.content()
     assert faults(page, accessibility) == []
     assert complaints == []
 

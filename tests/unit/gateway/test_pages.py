@@ -117,7 +117,7 @@ def followed(text: str) -> dict[str, Any]:
     """What stands behind an answer, as the API shows it."""
     where = {"trace_id": text, "span_id": text}
     made = {"id": text, "outcome": text, "progress": text, "created": text, "finished": text,
-            "requester": text, "reason": text, **where}  # fmt: skip
+            "requester": text, "reason": text, "digest": text, **where}  # fmt: skip
     call = {"role": text, "purpose": text, "model": text, "prompt_digest": text, "recording": text, "error": text}
     statement = {
         "predicate": text, "verified": False, "words": text, "trustRoot": text, "signer": text, "issuer": text,
