@@ -20,6 +20,9 @@ from seglam.procedures.text import Text
 ASKED_ABOUT = 4
 """Procedures in one question."""
 
+OPERATIONS = frozenset("+*/×÷=")
+"""Signs that may be all that says what is to be done; a minus is no such sign, since dates and names have it."""
+
 
 def candidates(missed: Missed, known: Sequence[Revision]) -> tuple[Revision, ...]:
     """Procedures whose values can be read somewhere in a request's text, all but one at most, and that take what came.
@@ -60,5 +63,5 @@ def _words_of(*texts: str) -> frozenset[str]:
 
 
 def _words(tokens: Iterable[str]) -> frozenset[str]:
-    """Words long enough to be about something."""
-    return frozenset(token for token in tokens if len(token) > 2 and token.isalpha())
+    """Words long enough to be about something, and the signs of operations."""
+    return frozenset(token for token in tokens if token in OPERATIONS or (len(token) > 2 and token.isalpha()))

@@ -52,7 +52,7 @@ def _with_frame(pattern: str, base: Revision, rules: Mapping[str, str]) -> str:
             elif "<please>" not in text:
                 text = OPENING + text
         if not _swallows(_outer(tree, first=False), base, first=False):
-            text += f"{MARKS} [{'|'.join(f'<{name}>' for name in _endings(base))}]"
+            text += f" [{MARKS} ({'|'.join(f'<{name}>' for name in _endings(base))})]"
         compile_pattern(parse(text, rules), base.slots)
     except PatternError:
         return pattern
