@@ -14,7 +14,11 @@ from benchmarks.workloads.stream import Line, Stream
 FIRST_MEASURED_SEED = 1000
 """Requests that authors were shown come from generator seeds below."""
 
-_WALK = 60
+_LETTERS, _WALK = 3, 60
+
+
+def _hours_of_writing(variables: Mapping[str, Any]) -> Decimal:
+    return Decimal(variables["total_minutes"]) / 60
 
 
 def _minutes_of_walk(variables: Mapping[str, Any]) -> Decimal:
@@ -23,9 +27,12 @@ def _minutes_of_walk(variables: Mapping[str, Any]) -> Decimal:
     return minutes + minutes * fast / slow / faster
 
 
-CORRECTED: Mapping[int, Callable[[Mapping[str, Any]], Decimal]] = {_WALK: _minutes_of_walk}
-"""Templates whose generator drops a fraction that no word of the problem drops (of 60 min and 27.5 min it makes 87),
-with the answer from the generator's own variables."""
+CORRECTED: Mapping[int, Callable[[Mapping[str, Any]], Decimal]] = {
+    _LETTERS: _hours_of_writing,
+    _WALK: _minutes_of_walk,
+}
+"""Templates whose generator drops a fraction that no word of the problem drops (of 60 min and 27.5 min it makes 87, of
+1656 min 27 h), with the answer from the generator's own variables."""
 
 _FORM = " Give the result as your final answer. Do not include units."
 

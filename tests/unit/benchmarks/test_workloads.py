@@ -62,6 +62,9 @@ def test_a_fraction_that_the_generator_drops_is_put_back() -> None:
         _, slow, fast, minutes, _ = map(int, re.findall(r"\d+", walk["text"]))
         assert float(walk["expected"]) == minutes + fast * minutes / slow / 2
     assert any(walk["expected"].endswith(".5") for walk in walks)
+    for letters in (gsm_symbolic.exemplar(3, seed) for seed in range(12)):
+        pals, lost, *each = map(int, re.findall(r"\d+", letters["text"]))
+        assert float(letters["expected"]) == pytest.approx((pals - lost) * each[0] * each[1] * each[2] / 60)
 
 
 def test_shopping_requests_state_what_they_ask() -> None:
