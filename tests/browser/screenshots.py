@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from seglam.procedures import load_documents
 from tests.browser.conftest import QUIET
-from tests.browser.market import NAME, Market, market
+from tests.browser.market import NAME, PATH, Market, market
 from tests.browser.served import ROOT, Served, serving
 
 EXAMPLES = ROOT / "examples" / "procedures"
@@ -70,6 +70,16 @@ def _import(page: Page, served: Market) -> None:
     page.evaluate("document.getElementById('import').scrollIntoView()")
 
 
+def _procedure(page: Page, served: Market) -> None:
+    page.goto(f"{served.url}{PATH}/versions/1.1.0/procedures/is-leap-year")
+    page.locator("#code + pre").wait_for()
+
+
+def _difference(page: Page, served: Market) -> None:
+    page.goto(f"{served.url}{PATH}/difference?before=1.0.0&after=1.1.0")
+    page.get_by_role("heading", name="count-letter-in-text").wait_for()
+
+
 def _entrance(page: Page, served: Served) -> None:
     page.goto(f"{served.url}/console/enter?token=shown-in-the-terminal")
 
@@ -92,6 +102,7 @@ def _revision(page: Page, served: Served) -> None:
 def _operations(page: Page, served: Served) -> None:
     page.get_by_role("link", name="Operations").click()
     page.get_by_role("heading", name="Misses").wait_for()
+    page.locator("figure img").evaluate("image => image.decode()")
 
 
 def _answer(page: Page, served: Served) -> None:
@@ -108,9 +119,21 @@ def _traffic(http: httpx2.Client) -> None:
         http.post("/v1/requests", json=body, headers={"Cache-Control": "only-if-cached"})
 
 
-CONSOLE = (("entrance", _entrance), ("queue", _queue), ("revision", _revision), ("operations", _operations),
-           ("answer", _answer))  # fmt: skip
-MARKETPLACE = (("packs", _packs), ("pack", _pack), ("version", _version), ("import", _import))
+CONSOLE = (
+    ("entrance", _entrance),
+    ("queue", _queue),
+    ("revision", _revision),
+    ("operations", _operations),
+    ("answer", _answer),
+)
+MARKETPLACE = (
+    ("packs", _packs),
+    ("pack", _pack),
+    ("version", _version),
+    ("import", _import),
+    ("procedure", _procedure),
+    ("difference", _difference),
+)
 
 
 def main(arguments: list[str]) -> int:

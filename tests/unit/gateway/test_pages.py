@@ -268,7 +268,7 @@ def check_inert(answer: httpx2.Response, text: str, most: int = 300_000) -> None
         assert not [
             name for name, value in attributes.items() if name != "class" and "hidden-character" in (value or "")
         ]
-        for name in ("href", "src", "action", "hx-post"):
+        for name in ("href", "src", "srcset", "action", "hx-post"):
             address = attributes.get(name)
             assert address is None or address.startswith(("/", "#")), address
             assert address is None or not address.startswith("//")
@@ -316,9 +316,13 @@ def test_each_page_says_that_it_is_not_kept_framed_or_scripted(visitor: Visitor)
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-frame-options"] == "DENY"
         assert headers["x-content-type-options"] == "nosniff"
-    picture = visitor.ask("GET", "/console/operations/curve.svg")
-    assert "<script" not in picture.text
-    assert "sandbox" in picture.headers["content-security-policy"]
+    drawn = {}
+    for scheme in ("light", "dark"):
+        picture = visitor.ask("GET", f"/console/operations/curve.svg?scheme={scheme}")
+        assert "<script" not in picture.text
+        assert "sandbox" in picture.headers["content-security-policy"]
+        drawn[scheme] = picture.text
+    assert "#0d1117" in drawn["dark"] and "#0d1117" not in drawn["light"]
 
 
 def test_assets_are_named_by_what_they_hold(visitor: Visitor) -> None:

@@ -10,22 +10,29 @@ from pygal.style import Style
 
 from seglam.gateway.answers.curve import Slice
 
-_STYLE = Style(
-    background="#ffffff",
-    plot_background="#ffffff",
-    foreground="#1b1f24",
-    foreground_strong="#1b1f24",
-    foreground_subtle="#57606a",
-    colors=("#0550ae", "#a40e26"),
-    font_family="sans-serif",
-    opacity=".9",
-)
+
+def _style(paper: str, ink: str, faint: str, *lines: str) -> Style:
+    return Style(
+        background=paper,
+        plot_background=paper,
+        foreground=ink,
+        foreground_strong=ink,
+        foreground_subtle=faint,
+        colors=lines,
+        font_family="sans-serif",
+        opacity=".9",
+    )
 
 
-def curve(slices: Sequence[Slice]) -> bytes:
+# The colours of the style sheet, which a picture does not see.
+_LIGHT = _style("#ffffff", "#1b1f24", "#57606a", "#0550ae", "#a40e26")
+_DARK = _style("#0d1117", "#e6edf3", "#9ea7b3", "#79b8ff", "#ff9492")
+
+
+def curve(slices: Sequence[Slice], *, dark: bool = False) -> bytes:
     """The share of requests that hit, and the compilations that the others led to, slice by slice."""
     chart = pygal.Line(
-        style=_STYLE,
+        style=_DARK if dark else _LIGHT,
         js=(),
         width=900,
         height=360,

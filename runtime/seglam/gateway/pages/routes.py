@@ -169,7 +169,7 @@ class Console:
 
     async def _curve(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
         found = await threaded(self._board.traffic, caller.tenant)
-        drawn = await threaded(charts.curve, found.slices)
+        drawn = await threaded(charts.curve, found.slices, dark=request.query_params.get("scheme") == "dark")
         # A picture brings its own style sheet; whoever opens it by itself gets no script either.
         policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
         return Response(drawn, headers={**HEADERS, **policy}, media_type="image/svg+xml")
