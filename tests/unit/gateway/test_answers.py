@@ -52,6 +52,24 @@ def test_an_answer_is_there_at_once_and_after_it_was_written_for_its_tenant_alon
     assert b"what was answered" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
 
+def test_what_an_older_release_made_is_read_and_gets_its_new_column(log: AnswerLog, tmp_path: Path) -> None:
+    """An older replica goes on beside it: what it does not know may be missing."""
+    log.add(answer(1), "shop")
+    log.flush()
+
+    def shrink(connection: Connection) -> None:
+        connection.execute(text("ALTER TABLE answers DROP COLUMN near"))
+        connection.commit()
+
+    log.read(shrink)
+    found = Records(log.settings).get(f"{1:032x}")
+    assert found is not None and found.near is None
+    later = AnswerLog(log.settings)
+    later.add(answer(2, near="halve"), "shop")
+    later.close()
+    assert [each.near for each in Records(log.settings).of_revision(DIGEST)] == ["halve", None]
+
+
 def test_the_newest_of_each_tenant_are_kept_and_none_displaces_anothers(log: AnswerLog) -> None:
     log.add(answer(100), "quiet")
     log.flush()
