@@ -32,6 +32,7 @@ from examples.packs.signing import ORIGIN, Backend, backend  # noqa: E402
 from examples.steps import Steps  # noqa: E402
 
 NAME = f"{ORIGIN}/essay/first-steps"
+PAGE = "/packs/essay/first-steps"
 RELEASE = f"{NAME}@1.0.0"
 API = {"apiVersion": "seglam.dev/v1alpha1"}
 LINKS = ("provenance -> procedures", "provenance -> exemplars", "tests -> result", "release -> name",
@@ -105,7 +106,7 @@ def at_a(shown: Demonstration, a: Organisation, *, keys: bool) -> Carried:
         with registry(a, settings) as (url, process):
             a = replace(a, settings={"SEGLAM_REGISTRY": url})
             build(shown, a, signing)
-            publish(shown, a, signing, data)
+            publish(shown, a, signing, data, url)
             trust = agree(a, signing, url)
             file = export(shown, a, trust)
             with shown.step("The network between A and B is cut: A's registry and signing services stop"):
@@ -129,13 +130,14 @@ def build(shown: Demonstration, a: Organisation, signing: Backend) -> None:
         shown.say(f"provenance signed by {signed['signer']}")
 
 
-def publish(shown: Demonstration, a: Organisation, signing: Backend, data: Path) -> None:
+def publish(shown: Demonstration, a: Organisation, signing: Backend, data: Path, url: str) -> None:
     """The registry verifies the publisher, runs the tests, and signs."""
     with shown.step("A: seglam pack publish; the registry verifies, tests, signs, lists"):
         done = a.one("publish", "first-steps.tar", "--claim", *signing.publish_options(data))
         shown.digest("published", done["publication"]["digest"])
         for step in done["publication"]["steps"]:
             shown.say(f"{step['name']}: {step['words']}")
+        shown.say(f"its pages, while the registry runs: {url}/marketplace{PAGE}")
 
 
 def agree(a: Organisation, signing: Backend, url: str) -> list[Path]:

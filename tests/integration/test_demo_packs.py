@@ -24,6 +24,9 @@ def test_a_pack_reaches_an_organisation_that_is_cut_off() -> None:
     said = demonstrated()
     mode = "Key - keys, since there is no private sigstore here" if missing() else "Keyless - keyless: Fulcio"
     assert mode in said
+    assert re.search(
+        r"its pages, while the registry runs: http://127\.0\.0\.1:\d+/marketplace/packs/essay/first-steps", said
+    )
     assert "refused: no-policy" in said, "without trust nothing is taken"
     assert re.search(r"none of \d+ addresses of A answers", said)
     places = re.search(r"the same bytes in 8 places: (.*)", said)

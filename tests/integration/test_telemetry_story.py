@@ -21,11 +21,16 @@ from typer.testing import CliRunner
 from seglam import telemetry
 from seglam.cli.app import app
 from seglam.cli.exits import CliError
+from seglam.gateway import Settings, build_service
+from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk, Neighbours
+from seglam.web.pages import LocalTokens, Sessions
 from tests.collector import Collector, collecting
+from tests.services import listening
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = ROOT / "examples" / "recordings"
 MISSED = "Is 2023 a leap year?"
+KEY = b"a key of these tests, 32 bytes long"
 SECRET = "collector-key-0123456789"
 NAME = "registry.acme.example/acme/years"
 
@@ -156,6 +161,23 @@ def test_trace_walks_from_the_answer_to_the_signed_statement(story: Story) -> No
     assert {each["model"] for each in own["compilation"]["calls"]} and own["reviews"][0]["reviewer"] == "carol"
     missed = story.acme.seglam("trace", story.missed["id"])
     assert missed["compilation"]["id"] == own["compilation"]["id"], "a miss leads to what it started"
+
+
+def test_the_api_and_its_page_walk_as_far(story: Story) -> None:
+    """With what was signed, verified by the roots and the key of the machine that serves."""
+    directory = story.bolt.directory
+    environ = {"SEGLAM_CONFIG_DIR": str(directory / "config")}
+    told = story.bolt.seglam("trace", story.elsewhere["id"])
+    with closing(build_service(Settings(directory / "data", strict=True, environ=environ))) as service:
+        people = Neighbours(Sessions(KEY, secure=False), tokens := LocalTokens(KEY))
+        console = Console(EmbeddedDesk(service), EmbeddedBoard(service), people)
+        with listening(service, console.beside) as client:
+            assert client.get(f"/v1/answers/{story.elsewhere['id']}/trace").json() == told
+            client.post("/console/enter", data={"token": tokens.new(), "name": "olga"})
+            page = client.get(f"/console/answers?id={story.elsewhere['id']}").text
+    [pack] = told["packs"]
+    assert len(pack["statements"]) == 2 and page.count("yes, vouched for by") == 2
+    assert pack["release"] in page and told["revision"]["digest"] in page and "All steps hold." in page
 
 
 def test_and_back_from_the_pack_to_the_answers(story: Story) -> None:
