@@ -51,7 +51,7 @@ def test_every_exact_overlap_is_a_candidate(revisions: list[Revision]) -> None:
 
 def test_most_others_are_no_candidates(revisions: list[Revision]) -> None:
     elders = filled(revisions)
-    assert sum(len(elders.candidates(each)) for each in revisions) < len(revisions) ** 2 / 4
+    assert sum(len(elders.candidates(each)) for each in revisions) < len(revisions) ** 2 / 2
 
 
 def test_what_is_discarded_is_found_no_more(revisions: list[Revision]) -> None:
