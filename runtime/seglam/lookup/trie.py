@@ -126,8 +126,11 @@ class Trie:
         made = _Node()
         made.split = True
         for entry in node.entries:
-            entry[0].places -= 1
-            self._hand_on(made, entry, depth)
+            if entry[0].places < MAX_PLACES:
+                entry[0].places -= 1
+                self._hand_on(made, entry, depth)
+            else:  # patterns that share many sentence forms would be split along all of them
+                made.entries = [*made.entries, entry]
         node.literals, node.slots, node.begins, node.split = made.literals, made.slots, made.begins, True
         node.entries = made.entries  # last: a reader in between sees a pattern twice, which is no second binding
 

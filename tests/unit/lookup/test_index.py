@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seglam.lookup import Hit, Index, Miss, MissReason
+from seglam.lookup.trie import MAX_PLACES
 from seglam.procedures import Attachment, Request, Revision, TextError
 from seglam.procedures.text import MAX_BYTES
 from tests.documents import capital, revision
@@ -490,3 +491,18 @@ def test_one_wording_with_other_types_and_rules_is_another_pattern(kind: str, ru
     )
     assert arguments(find(index(made), text)) == {"where": text.split()[-1]}
     assert reason(find(index(made), text.replace(rule, "from"))) is MissReason.UNKNOWN
+
+
+def test_patterns_that_share_many_sentence_forms_are_indexed_in_few_places() -> None:
+    many = " ".join(f"(a{at}|b{at})" for at in range(14))
+    texts = [f"{many} count{number} {{n}}" for number in range(12)]
+    code, parameters = "def solve(n):\n    return str(n)\n", [{"name": "n", "type": "integer"}]
+    made = index(revision("counts", patterns=texts, parameters=parameters, code=code), TIMES)
+    assert made._trie.size() < 20 * MAX_PLACES  # of 2 ** 14 forms for each of them
+    said = " ".join(f"{'ab'[at % 2]}{at}" for at in range(14))
+    for number in range(12):
+        assert arguments(find(made, f"{said} count{number} 5")) == {"n": "5"}
+    assert reason(find(made, f"{said} count12 5")) is MissReason.UNKNOWN
+    assert arguments(find(made, "multiply 6 by 7")) == {"a": "6", "b": "7"}
+    made.remove(next(each.digest for each in made if each.name == "counts"))
+    assert made._trie.size() < 10
