@@ -14,7 +14,7 @@ from benchmarks.workloads.stream import Line, Stream
 FIRST_MEASURED_SEED = 1000
 """Requests that authors were shown come from generator seeds below."""
 
-_LETTERS, _WALK = 3, 60
+_LETTERS, _WALK, _BIN = 3, 60, 99
 
 
 def _hours_of_writing(variables: Mapping[str, Any]) -> Decimal:
@@ -27,12 +27,18 @@ def _minutes_of_walk(variables: Mapping[str, Any]) -> Decimal:
     return minutes + minutes * fast / slow / faster
 
 
+def _money_left(variables: Mapping[str, Any]) -> Decimal:
+    cash, price = (Decimal(f"{variables[name]:.2f}") for name in ("initial_amount", "unit_price"))  # as it is written
+    return cash - Decimal(variables["quantity"]) * price
+
+
 CORRECTED: Mapping[int, Callable[[Mapping[str, Any]], Decimal]] = {
     _LETTERS: _hours_of_writing,
     _WALK: _minutes_of_walk,
+    _BIN: _money_left,
 }
 """Templates whose generator drops a fraction that no word of the problem drops (of 60 min and 27.5 min it makes 87, of
-1656 min 27 h), with the answer from the generator's own variables."""
+1656 min 27 h) or that its floats make (60.21 - 53 * 0.57 is 29), with the answer from the generator's own variables."""
 
 _FORM = " Give the result as your final answer. Do not include units."
 
@@ -78,7 +84,7 @@ def _line(template: int, name: str, entry: dict[str, Any]) -> Line:
         "id": name,
         "family": f"gsm-{template:02}",
         "text": entry["question"],
-        "expected": str(exactly(entry["metadata"]["variables"])) if exactly else entry["answer"],
+        "expected": f"{exactly(entry['metadata']['variables']).normalize():f}" if exactly else entry["answer"],
         "compare": "number",
     }
 

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,9 @@ def test_a_fraction_that_the_generator_drops_is_put_back() -> None:
         _, slow, fast, minutes, _ = map(int, re.findall(r"\d+", walk["text"]))
         assert float(walk["expected"]) == minutes + fast * minutes / slow / 2
     assert any(walk["expected"].endswith(".5") for walk in walks)
+    for purse in (gsm_symbolic.exemplar(99, seed) for seed in range(12)):
+        cash, count, price = map(Decimal, re.findall(r"\d+(?:\.\d+)?", purse["text"]))
+        assert Decimal(purse["expected"]) == cash - count * price
     for letters in (gsm_symbolic.exemplar(3, seed) for seed in range(12)):
         pals, lost, *each = map(int, re.findall(r"\d+", letters["text"]))
         assert float(letters["expected"]) == pytest.approx((pals - lost) * each[0] * each[1] * each[2] / 60)
