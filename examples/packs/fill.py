@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(__file__).resolve().parent / "essay"
-PROCEDURES = ("is-leap-year", "multiply-two-integers", "count-letter-in-text")
+PROCEDURES = ("is-leap-year", "multiply-two-numbers", "count-letter-in-text")
 
 
 def fill(directory: Path, *, name: str | None = None) -> Path:
