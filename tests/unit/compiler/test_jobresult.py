@@ -118,6 +118,7 @@ def test_text_that_is_no_unicode_does_not_lose_the_result() -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
 )
 
 

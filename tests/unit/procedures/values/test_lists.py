@@ -166,8 +166,8 @@ def test_a_plural_that_two_things_share_means_neither() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_samples(kind: ValueType) -> None:
-    check_samples(kind, 150)
-    for sample in islice(kind.samples(random.Random(4)), 60):
+    check_samples(kind, 60)
+    for sample in islice(kind.samples(random.Random(4)), 25):
         assert accepts(kind.shape(), sample.text)
         check_junk(kind, sample.text)
 
