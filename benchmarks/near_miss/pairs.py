@@ -165,7 +165,10 @@ def _made(
         return _two(ask, question, values, source)
     if kind is Kind.LOOKALIKE:
         looking = looking_alike(question, ask.text, values, source)
-        return _Made(looking.text, looking.values, ask.expected(looking.values) if looking.meant else None, ask.text)
+        expected = ask.expected(looking.values) if looking.meant else None
+        # What is attached keeps its name, of which the text may name a look-alike.
+        attached = {name: values[name] for name in ("file",) if name in values}
+        return _Made(looking.text, {**looking.values, **attached}, expected, ask.text)
     if kind is Kind.LOCALE:
         return _elsewhere(question, ask, source)
     if wording is None:
