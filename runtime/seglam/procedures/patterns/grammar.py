@@ -156,7 +156,8 @@ class _Rule:
 @lru_cache(maxsize=2048)
 def _rule_of(name: str, rules: tuple[tuple[str, str], ...]) -> _Rule | None:
     """A rule that patterns share; None if it cannot be read, for a parser that knows where it stands to say so."""
-    parser = _Parser(dict(rules)[name], dict(rules), within=(name,))
+    texts = dict(rules)
+    parser = _Parser(texts[name], texts, within=(name,))
     try:
         return _Rule(parser.parse(), parser.parts.read, parser.deepest)
     except PatternError:
