@@ -24,7 +24,9 @@ from benchmarks import registry_corpus as corpus
 from benchmarks.machine import circumstances
 from benchmarks.report import Report
 from benchmarks.timing import NOISE, interleave
-from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk, Neighbours
+from seglam.gateway.pages import Console
+from seglam.gateway.pages.embedded import EmbeddedBoard, EmbeddedDesk
+from seglam.gateway.pages.people import Neighbours
 from seglam.gateway.store import DEFAULT_TENANT, State
 from seglam.gateway.store.tables import CompilationRow, EvidenceRow, HealthRow, ReviewRow, RevisionRow, stamp
 from seglam.procedures import ReasoningProcedure

@@ -10,7 +10,9 @@ from pathlib import Path
 import httpx2
 
 from seglam.gateway import Service
-from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk, Neighbours
+from seglam.gateway.pages import Console
+from seglam.gateway.pages.embedded import EmbeddedBoard, EmbeddedDesk
+from seglam.gateway.pages.people import Neighbours
 from seglam.procedures import ReasoningProcedure
 from seglam.web.pages import LocalTokens, Sessions
 from tests.services import listening, running

@@ -15,7 +15,9 @@ import pytest
 from starlette.types import ASGIApp
 
 from seglam.gateway import Service
-from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk, Members
+from seglam.gateway.pages import Console
+from seglam.gateway.pages.embedded import EmbeddedBoard, EmbeddedDesk
+from seglam.gateway.pages.people import Members
 from seglam.gateway.server import bind
 from seglam.gateway.store import State
 from seglam.gateway.store.revisions import put

@@ -22,7 +22,9 @@ from seglam import telemetry
 from seglam.cli.app import app
 from seglam.cli.exits import CliError
 from seglam.gateway import Settings, build_service
-from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk, Neighbours
+from seglam.gateway.pages import Console
+from seglam.gateway.pages.embedded import EmbeddedBoard, EmbeddedDesk
+from seglam.gateway.pages.people import Neighbours
 from seglam.web.pages import LocalTokens, Sessions
 from tests.collector import Collector, collecting
 from tests.services import listening

@@ -10,6 +10,7 @@ from seglam.cli.opening import DataDir, Server, settings_of
 from seglam.cli.output import Json, Output
 
 if TYPE_CHECKING:
+    from seglam.gateway.access import Caller
     from seglam.gateway.pages import Console
     from seglam.gateway.service import Service
     from seglam.gateway.settings import Settings
@@ -48,21 +49,22 @@ def entrance(url: str, tokens: LocalTokens) -> str:
     return f"{url}/console/enter?token={tokens.new()}"
 
 
-def console_of(service: Service, settings: Settings, url: str, *, local: bool) -> Console | None:
+def console_of(service: Service, settings: Settings, url: str, *, local: bool) -> Console[Caller] | None:
     """The console of a service; None where nobody could sign in safely.
 
     Args:
         url: where the service listens.
         local: whether it is reached from this machine only. From others it needs TLS, and names that are proved.
     """
-    from seglam.gateway.pages import Console, EmbeddedBoard, EmbeddedDesk, Members, Neighbours
-    from seglam.gateway.pages.people import People
+    from seglam.gateway.pages import Console
+    from seglam.gateway.pages.embedded import EmbeddedBoard, EmbeddedDesk
+    from seglam.gateway.pages.people import Members, Neighbours, People
     from seglam.web.pages import LocalTokens, Sessions
 
     if not local and not (service.access.required and settings.public_url):
         return None
     key = _key(settings.data_dir)
-    people: People = Neighbours(Sessions(key, secure=False), LocalTokens(key))
+    people: People[Caller] = Neighbours(Sessions(key, secure=False), LocalTokens(key))
     if service.access.required:
         people = Members(service.access.door(), key, settings.public_url or url)
     return Console(EmbeddedDesk(service), EmbeddedBoard(service), people)

@@ -16,7 +16,7 @@ from seglam.gateway.bodies import read_json, request_of, text_member
 from seglam.gateway.reviewing import decision_of
 from seglam.gateway.service import Service
 from seglam.gateway.store import ReviewRefused
-from seglam.gateway.trying import attempt
+from seglam.gateway.trials import attempt
 from seglam.gateway.web import REQUEST_BODY, TEXT, Blocking, body_of
 from seglam.web import Problem
 

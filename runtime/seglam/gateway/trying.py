@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from seglam.gateway.running import Ran
-from seglam.gateway.store import revision_of
-from seglam.gateway.tenancy import Tenant
-from seglam.lookup import Index, Miss
-from seglam.procedures import Request, TextError
-from seglam.sandbox import Mode
+from seglam.gateway.running import Deoptimised, Ran
+from seglam.lookup import Binding, Index, Miss
+from seglam.procedures import Request, Revision, TextError
 from seglam.web import Problem
+
+Run = Callable[[Binding], Ran | Deoptimised]
+"""Runs a binding; blocks as long as the limits allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +45,27 @@ class Trial:
         return asdict(self)
 
 
-def attempt(tenant: Tenant, digest: str, request: Request) -> Trial:
-    """Ask a revision alone, and what a tenant serves. Blocks as long as the limits allow.
+def tried(request: Request, candidate: Revision, alone: Run, active: Index, served: Run) -> Trial:
+    """Ask a revision alone, and what a tenant serves. `Problem` 400 for a text that no lookup takes.
 
-    Raises:
-        Problem: 404 if there is no such revision, 400 for a text that no lookup takes.
+    Args:
+        alone: runs the candidate, which nobody has approved.
+        served: runs what is active.
     """
-    row = tenant.store.revision(digest)
-    if row is None:
-        raise Problem(
-            404, "unknown-revision", f"there is no revision {digest[:100]}; see /v1/procedures and /v1/reviews"
-        )
-    alone = Index()
-    alone.add(revision_of(row))
+    index = Index()
+    index.add(candidate)
     try:
-        return Trial(_side(tenant, alone, request, Mode.SINGLE_USE), _side(tenant, tenant.index, request, Mode.WARM))
+        return Trial(_side(index, request, alone), _side(active, request, served))
     except TextError as error:
         raise Problem(400, "bad-request", str(error)) from error
 
 
-def _side(tenant: Tenant, index: Index, request: Request, mode: Mode) -> Side:
+def _side(index: Index, request: Request, run: Run) -> Side:
     found = index.find(request)
     if isinstance(found, Miss):
         return Side("miss", found.explanation)
     binding = found.binding
-    ran = tenant.runner.run(binding, tenant.name, mode)
+    ran = run(binding)
     if isinstance(ran, Ran):
         return Side("hit", found.explanation, ran.answer, binding.revision.name, binding.arguments)
     return Side("miss", ran.explanation, None, binding.revision.name, binding.arguments)

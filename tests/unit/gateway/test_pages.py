@@ -15,10 +15,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 
+from seglam.gateway.access import Caller
 from seglam.gateway.answers.curve import Slice, Traffic
-from seglam.gateway.pages import Console, Neighbours
+from seglam.gateway.pages import Console
 from seglam.gateway.pages.board import Overview
-from seglam.gateway.pages.showing import proposal
+from seglam.gateway.pages.embedded import shown as shown_of
+from seglam.gateway.pages.people import Neighbours
+from seglam.gateway.pages.showing import Proposal
 from seglam.gateway.savings import PriceList, savings
 from seglam.gateway.trying import Side, Trial
 from seglam.procedures import Request
@@ -146,26 +149,26 @@ class Hostile:
         self.text = text
         self.decided: list[tuple[str, ...]] = []
 
-    def waiting(self, tenant: str, after: str | None) -> Mapping[str, Any]:
+    async def waiting(self, who: Caller, after: str | None) -> Mapping[str, Any]:
         return {"reviews": [revision(self.text)] * 3, "waiting": 100_000, "next": self.text}
 
-    def revision(self, tenant: str, digest: str) -> Mapping[str, Any]:
+    async def proposal(self, who: Caller, digest: str) -> Proposal:
         if digest == "none":
             raise Problem(404, "unknown-revision", self.text)
-        return revision(self.text)
+        return shown_of(revision(self.text), None, who.requester)
 
-    def decide(self, tenant: str, digest: str, reviewer: str, decision: str, reason: str) -> None:
-        self.decided.append((tenant, digest, reviewer, decision, reason))
+    async def decide(self, who: Caller, digest: str, decision: str, reason: str) -> None:
+        self.decided.append((who.tenant, digest, who.requester, decision, reason))
 
-    def attempt(self, tenant: str, digest: str, request: Request) -> Trial:
+    async def attempt(self, who: Caller, digest: str, request: Request) -> Trial:
         side = Side("hit", self.text, self.text, self.text, {self.text: self.text})
         return Trial(side, side)
 
-    def traffic(self, tenant: str) -> Traffic:
+    async def traffic(self, who: Caller) -> Traffic:
         near = {self.text: [(self.text, 3)]}
         return Traffic([Slice("2026-01-01T00:00:00Z", 3, 2, 1)], {self.text: 1}, {self.text: 1}, near)
 
-    def overview(self, tenant: str) -> Overview:
+    async def overview(self, who: Caller) -> Overview:
         totals = {("2026-01-01", self.text, "hits"): 2}
         work = dict.fromkeys(("id", "progress", "outcome", "message", "revision", "created"), self.text)
         negative = dict.fromkeys(("fingerprint", "reason", "model", "expires"), self.text)
@@ -178,16 +181,17 @@ class Hostile:
         }
         many = times(20, self.text)
         return Overview(
-            self.traffic(tenant),
+            await self.traffic(who),
             savings(totals, PriceList()),
             {"atWork": [work] * many, "last": [work] * many},
             {"negatives": [negative] * many, "count": 100},
             1,
             [health] * many,
             0.01,
+            [self.text] * 3,
         )
 
-    def answer(self, tenant: str, identity: str) -> Mapping[str, Any]:
+    async def answer(self, who: Caller, identity: str) -> Mapping[str, Any]:
         if identity == "none":
             raise Problem(404, "unknown-answer", self.text)
         return followed(self.text)
@@ -411,7 +415,7 @@ def test_a_form_that_is_not_ours_decides_nothing(visitor: Visitor) -> None:
 def test_a_page_offers_what_may_be_decided(state: str, may: set[str], own: set[str]) -> None:
     """What four eyes keep an author from is shown and cannot be pressed, however the name is written."""
     for reader, barred in (("ada", set()), (" MALLORY", own)):
-        shown = proposal(revision("plain", state=state), None, reader)
+        shown = shown_of(revision("plain", state=state), None, reader)
         assert {each.decision for each in shown.choices} == may | own
         assert {each.decision for each in shown.choices if each.barred} == barred
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,7 +30,11 @@ MAX_NAME = 200
 MAX_KEY = 200
 
 
-class People(Protocol):
+Wanted = Literal["name", "key", "token"]
+Who = TypeVar("Who", bound=Caller, covariant=True)
+
+
+class People(Protocol[Who]):
     """Who may look, and how they show that."""
 
     @property
@@ -38,14 +42,14 @@ class People(Protocol):
         """Their sessions."""
 
     @property
-    def proved(self) -> bool:
-        """Whether they prove who they are; else they state a name, with a token of this machine."""
+    def wanted(self) -> Wanted:
+        """What they give: a name, with a token of this machine, or what proves who they are."""
 
     @property
     def issuers(self) -> Sequence[str]:
         """Where they may sign in instead of giving something."""
 
-    def enter(self, response: Response, given: Mapping[str, str]) -> None:
+    async def enter(self, response: Response, given: Mapping[str, str]) -> None:
         """Begin a session by what a form gave. `Problem` 400, 401, 403 or 503 if that does not do."""
 
     async def leave(self, issuer: str, then: str) -> Response:
@@ -54,7 +58,7 @@ class People(Protocol):
     async def back(self, request: Request) -> Response:
         """Sign in who came back from an issuer. `Problem` 403 or 503 if that does not do."""
 
-    def caller(self, session: Session) -> Caller:
+    async def caller(self, session: Session) -> Who:
         """Who it is at the API, as things are now. `Problem` 401, 403 or 429 where the API would refuse them."""
 
 
@@ -65,7 +69,7 @@ class Neighbours:
         tenant: whose procedures they see.
     """
 
-    proved = False
+    wanted: Wanted = "name"
     issuers: Sequence[str] = ()
 
     def __init__(self, sessions: Sessions, tokens: LocalTokens, *, tenant: str = "default") -> None:
@@ -73,7 +77,7 @@ class Neighbours:
         self._tokens = tokens
         self._tenant = tenant
 
-    def enter(self, response: Response, given: Mapping[str, str]) -> None:
+    async def enter(self, response: Response, given: Mapping[str, str]) -> None:
         """See `People`."""
         name = given.get("name", "").strip()
         if not name or len(name) > MAX_NAME or not name.isprintable():
@@ -91,7 +95,7 @@ class Neighbours:
         """See `People`."""
         raise _nobody()
 
-    def caller(self, session: Session) -> Caller:
+    async def caller(self, session: Session) -> Caller:
         """See `People`."""
         if session.issuer:
             raise unauthorized("token-invalid", "this session is of a time when access was by key; sign in again")
@@ -117,7 +121,7 @@ class Members:
         url: where browsers reach this service.
     """
 
-    proved = True
+    wanted: Wanted = "key"
 
     def __init__(self, door: Door, key: bytes, url: str) -> None:
         secure = url.startswith("https://")
@@ -133,7 +137,7 @@ class Members:
         """See `People`."""
         return self._entrance.logins.offered
 
-    def enter(self, response: Response, given: Mapping[str, str]) -> None:
+    async def enter(self, response: Response, given: Mapping[str, str]) -> None:
         """See `People`."""
         key = self._door.entering(given.get("key", "").strip()[:MAX_KEY])
         self.sessions.begin(response, key.owner, key.tenant, issuer=BY_KEY, account=key.id)
@@ -148,7 +152,7 @@ class Members:
         self.sessions.begin(response, who.caller.requester, who.caller.tenant, issuer=who.issuer, held=who.held)
         return response
 
-    def caller(self, session: Session) -> Caller:
+    async def caller(self, session: Session) -> Caller:
         """See `People`."""
         if not session.issuer:
             raise unauthorized("token-invalid", "this session is of a time when names were stated; sign in again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool as threaded
@@ -16,7 +17,6 @@ from seglam.gateway.pages import charts
 from seglam.gateway.pages.board import Board
 from seglam.gateway.pages.desk import Desk
 from seglam.gateway.pages.people import ANSWER, ENTER, HOME, LOGIN, People
-from seglam.gateway.pages.showing import proposal
 from seglam.procedures import Request
 from seglam.web import Problem
 from seglam.web.pages import Pages, Session, assets
@@ -34,10 +34,11 @@ MAX_ID = 100
 MAX_REASON = 4096
 MAX_TRY = 64 * 1024
 
-Handler = Callable[[HttpRequest, Session, Caller], Awaitable[Response]]
+Who = TypeVar("Who", bound=Caller)
+Handler = Callable[[HttpRequest, Session, Who], Awaitable[Response]]
 
 
-class Console:
+class Console(Generic[Who]):
     """The pages of reviewers and operators.
 
     Args:
@@ -46,7 +47,7 @@ class Console:
         people: who may.
     """
 
-    def __init__(self, desk: Desk, board: Board, people: People) -> None:
+    def __init__(self, desk: Desk[Who], board: Board[Who], people: People[Who]) -> None:
         self._desk = desk
         self._board = board
         self._people = people
@@ -79,7 +80,7 @@ class Console:
             Route(REVISION + "/trials", self._signed_in(self._try, Scope.REVIEW), methods=["POST"]),
         ]
 
-    def _signed_in(self, handler: Handler, scope: Scope) -> Callable[[HttpRequest], Awaitable[Response]]:
+    def _signed_in(self, handler: Handler[Who], scope: Scope) -> Callable[[HttpRequest], Awaitable[Response]]:
         """A handler for those who may do at the API what it does."""
 
         async def handle(request: HttpRequest) -> Response:
@@ -87,7 +88,7 @@ class Console:
             if session is None:
                 return self._entering(401, then=_here(request))
             try:
-                caller = self._people.caller(session)
+                caller = await self._people.caller(session)
                 caller.need(scope)
                 return await handler(request, session, caller)
             except Problem as problem:
@@ -103,13 +104,17 @@ class Console:
             "entrance.html",
             None,
             status,
-            proved=people.proved,
+            wanted=people.wanted,
             issuers=people.issuers,
             login=LOGIN,
             token=token,
             then=then,
             wrong=wrong,
         )
+
+    async def _page(self, template: str, session: Session, status: int = 200, **values: object) -> Response:
+        """A page that may be long, made beside the loop, which answers requests of the API meanwhile."""
+        return await threaded(self._pages.render, template, session, status, **values)
 
     async def _home(self, _: HttpRequest) -> Response:
         return redirect(HOME)
@@ -129,7 +134,7 @@ class Console:
         then = given.get("then", "")
         response = redirect(then if then and is_local(then) else HOME)
         try:
-            self._people.enter(response, given)
+            await self._people.enter(response, given)
         except Problem as problem:
             token = given.get("token", "") if problem.status == 400 else ""
             return self._entering(problem.status, token=token, then=then, wrong=problem.detail)
@@ -159,56 +164,52 @@ class Console:
             self._people.sessions.end(response)
         return response
 
-    async def _queue(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
-        found = await threaded(self._desk.waiting, caller.tenant, request.query_params.get("after"))
-        return self._pages.render("queue.html", session, here=HOME, found=found)
+    async def _queue(self, request: HttpRequest, session: Session, caller: Who) -> Response:
+        found = await self._desk.waiting(caller, request.query_params.get("after"))
+        return await self._page("queue.html", session, here=HOME, found=found)
 
-    async def _operations(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
-        shown = await threaded(self._board.overview, caller.tenant)
-        return self._pages.render("operations.html", session, here=OPERATIONS, shown=shown)
+    async def _operations(self, request: HttpRequest, session: Session, caller: Who) -> Response:
+        shown = await self._board.overview(caller)
+        return await self._page("operations.html", session, here=OPERATIONS, shown=shown)
 
-    async def _curve(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
-        found = await threaded(self._board.traffic, caller.tenant)
+    async def _curve(self, request: HttpRequest, session: Session, caller: Who) -> Response:
+        found = await self._board.traffic(caller)
         drawn = await threaded(charts.curve, found.slices, dark=request.query_params.get("scheme") == "dark")
         # A picture brings its own style sheet; whoever opens it by itself gets no script either.
         policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
         return Response(drawn, headers={**HEADERS, **policy}, media_type="image/svg+xml")
 
-    async def _answer(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
+    async def _answer(self, request: HttpRequest, session: Session, caller: Who) -> Response:
         asked = request.query_params.get("id", "").strip()[:MAX_ID]
         shown, wrong, status = None, None, 200
         try:
-            shown = await threaded(self._board.answer, caller.tenant, asked) if asked else None
+            shown = await self._board.answer(caller, asked) if asked else None
         except Problem as problem:
             wrong, status = problem.detail, problem.status
-        return self._pages.render("answer.html", session, status, here=ANSWERS, asked=asked, shown=shown, wrong=wrong)
+        return await self._page("answer.html", session, status, here=ANSWERS, asked=asked, shown=shown, wrong=wrong)
 
-    async def _revision(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
+    async def _revision(self, request: HttpRequest, session: Session, caller: Who) -> Response:
         return await self._shown(request.path_params["digest"], session, caller)
 
     async def _shown(
-        self, digest: str, session: Session, caller: Caller, status: int = 200, wrong: str | None = None
+        self, digest: str, session: Session, caller: Who, status: int = 200, wrong: str | None = None
     ) -> Response:
-        found = await threaded(self._desk.revision, caller.tenant, digest)
-        replaced = None
-        if found["replaces"]:
-            replaced = await threaded(self._desk.revision, caller.tenant, found["replaces"])
-        shown = proposal(found, replaced, caller.requester)
-        return self._pages.render("revision.html", session, status, here=HOME, shown=shown, wrong=wrong)
+        shown = await self._desk.proposal(caller, digest)
+        return await self._page("revision.html", session, status, here=HOME, shown=shown, wrong=wrong)
 
-    async def _decide(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
+    async def _decide(self, request: HttpRequest, session: Session, caller: Who) -> Response:
         form = await form_of(request, session)
         digest = request.path_params["digest"]
         decision, reason = str(form.get("decision", "")), str(form.get("reason", "")).strip()
         if not reason or len(reason) > MAX_REASON:
             return await self._shown(digest, session, caller, 400, "say why, in 1 to 4,096 characters")
         try:
-            await threaded(self._desk.decide, caller.tenant, digest, caller.requester, decision, reason)
+            await self._desk.decide(caller, digest, decision, reason)
         except Problem as problem:
             return await self._shown(digest, session, caller, problem.status, problem.detail)
         return redirect(f"{HOME}/revisions/{digest}")
 
-    async def _try(self, request: HttpRequest, session: Session, caller: Caller) -> Response:
+    async def _try(self, request: HttpRequest, session: Session, caller: Who) -> Response:
         form = await form_of(request, session)
         digest = request.path_params["digest"]
         text, locale = str(form.get("text", "")), str(form.get("locale", "")).strip()
@@ -218,8 +219,8 @@ class Console:
             words = "type a request of 1 to 65,536 characters"
             return self._pages.render(template, session, 400, trial=None, wrong=words, digest=digest)
         asked = Request(text=text, context={"locale": locale} if locale else {})
-        trial = await threaded(self._desk.attempt, caller.tenant, digest, asked)
-        return self._pages.render(template, session, trial=trial, wrong=None, digest=digest)
+        trial = await self._desk.attempt(caller, digest, asked)
+        return await self._page(template, session, trial=trial, wrong=None, digest=digest)
 
 
 def _here(request: HttpRequest) -> str:

@@ -7,9 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seglam.gateway.health.bounds import upper_bound
-from seglam.gateway.store import Decision
-from seglam.gateway.store.revisions import ALLOWED, SERVING, same_person
 from seglam.procedures import ReasoningProcedure, Spec
 from seglam.procedures.difference import difference
 
@@ -64,15 +61,20 @@ class Proposal:
     """What the page of a revision shows.
 
     Attributes:
+        revision: its digest, name, state, origin, authors, replaces, created, traceId, and the decisions as `reviews`.
+        request: that led to it; None where none did, or none is kept, and `unasked` says which.
+        answer: of the verified code to that request.
         overlaps: requests that something active answers, each with the part that was taken out for it.
         difference: by part, to the revision that it replaces; None if it replaces none.
         barred: why the reader may not approve; None if they may.
-        shadow, checked, against: what was found since it was compiled, in words.
+        since: what was found since it was compiled, in words under headings.
     """
 
     revision: Mapping[str, Any]
     spec: Spec
     request: str | None
+    unasked: str
+    answer: str | None
     arguments: Mapping[str, str]
     difference: Mapping[str, Sequence[Line]] | None
     evidence: Sequence[Evidence]
@@ -82,32 +84,46 @@ class Proposal:
     readings: Rows
     choices: Sequence[Choice]
     barred: str | None
-    shadow: str
-    checked: str
-    against: str
+    since: Sequence[tuple[str, str]]
 
 
-def proposal(revision: Mapping[str, Any], replaced: Mapping[str, Any] | None, reader: str) -> Proposal:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a revision stands for one reader; see `Proposal`."""
+
+    choices: Sequence[Choice]
+    barred: str | None
+    since: Sequence[tuple[str, str]]
+    unasked: str = "None: it did not come from a miss."
+
+
+def proposal(
+    revision: Mapping[str, Any],
+    evidence: Sequence[Mapping[str, Any]],
+    replaced: Mapping[str, Any] | None,
+    standing: Standing,
+) -> Proposal:
     """The page's content.
 
     Args:
-        replaced: the revision that this one replaces.
-        reader: who looks; no author may approve.
+        revision: with its `document`, and what its `compilation` was asked, bound and answered, where that is known.
+        evidence: what the gates found.
+        replaced: the document of the revision that this one replaces.
     """
     spec = ReasoningProcedure.model_validate(revision["document"]).spec
     compilation = revision["compilation"] or {}
-    evidence = compilation.get("evidence", ())
     details = {each["gate"]: each.get("detail", {}) for each in evidence}
     match, differential = details.get("match", {}), details.get("differential", {})
     changed = None
     if replaced is not None:
-        before = ReasoningProcedure.model_validate(replaced["document"]).spec
+        before = ReasoningProcedure.model_validate(replaced).spec
         changed = {part: lines_of(text) for part, text in difference(before, spec).items()}
-    own = same_person(reader, revision["authors"])
     return Proposal(
         revision=revision,
         spec=spec,
         request=_request(compilation.get("request")),
+        unasked=standing.unasked,
+        answer=compilation.get("answer"),
         arguments=compilation.get("arguments", {}),
         difference=changed,
         evidence=[_evidence(each) for each in evidence],
@@ -115,11 +131,9 @@ def proposal(revision: Mapping[str, Any], replaced: Mapping[str, Any] | None, re
         near_misses=rows(match.get("nearMissesBound", ())),
         overlaps=rows(match.get("yielded", ())),
         readings=rows(differential.get("readings", ())),
-        choices=_choices(revision["state"], own),
-        barred=f"{reader} is one of its authors" if own else None,
-        shadow=_shadow(revision["health"]["shadow"]),
-        checked=_checked(revision["health"]["checks"]),
-        against=_listed(revision["health"]["counterexamples"]) or "nothing",
+        choices=standing.choices,
+        barred=standing.barred,
+        since=standing.since,
     )
 
 
@@ -133,50 +147,6 @@ def lines_of(text: str) -> list[Line]:
     """The lines of a unified difference, without its two headings."""
     kinds = {"+": "added", "-": "removed", "@": "place"}
     return [Line(kinds.get(line[:1], "same"), line) for line in text.split("\n")[2:]]
-
-
-def _choices(state: str, own: bool) -> list[Choice]:
-    """What may be decided in a state, approval first."""
-    possible = [each for each in Decision if state in ALLOWED[each]]
-    return [
-        Choice(each, _WORDS.get((state, each)) or _WORDS["", each], each in SERVING, own and each in SERVING)
-        for each in possible
-    ]
-
-
-_WORDS = {
-    ("", Decision.APPROVE): "Approve",
-    ("Retired", Decision.APPROVE): "Serve it again",
-    ("", Decision.REJECT): "Reject",
-    ("", Decision.QUARANTINE): "Quarantine: it gives wrong answers",
-    ("", Decision.RETIRE): "Retire",
-    ("", Decision.RESTORE): "Restore: it was quarantined wrongly",
-}
-
-
-def _shadow(counts: Mapping[str, int]) -> str:
-    """How often it agreed with what is served, for requests that other revisions answered."""
-    if not any(counts.values()):
-        return "it has not run beside what is active"
-    compared = counts["agreed"] + counts["differed"]
-    share = f" ({100 * counts['agreed'] / compared:.4g} per cent)" if compared else ""
-    return (
-        f"agreed with what is active {counts['agreed']} of {compared} times{share}, answered alone {counts['alone']} "
-        f"times, gave no answer {counts['failed']} times"
-    )
-
-
-def _checked(counts: Mapping[str, int]) -> str:
-    checked = counts["agreed"] + counts["wrong"]
-    bound = upper_bound(counts["wrong"], checked)
-    if bound is None:
-        return "none yet"
-    found = f"{checked}, of which {counts['wrong']} wrong"
-    return f"{found}; with 95 per cent confidence at most {100 * bound:.3g} per cent are"
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
 
 
 _TABLED = frozenset({"contrasts", "nearMissesBound", "readings", "yielded"})
