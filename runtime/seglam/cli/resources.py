@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from seglam.cli.cluster import Place, asked, document_of
+from seglam.cli.cluster import Place, asked
 from seglam.cli.exits import CliError
 from seglam.gateway.answers.history import History, Row
 from seglam.packs.chain import Check
@@ -164,6 +164,7 @@ def _span(annotations: Mapping[str, str], name: str) -> tuple[str | None, str | 
 
 
 def _row(revision: ProcedureRevision, compilation: ProcedureCompilation | None, imported: bool) -> Row:
+    from seglam.gateway.cluster.reviews import document_of
     from seglam.resources.names import ANNOTATION_TRACEPARENT, LABEL_ACTIVE
 
     trace_id, span_id = _span(revision.metadata.annotations, ANNOTATION_TRACEPARENT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool as threaded
@@ -112,7 +112,7 @@ class Console(Generic[Who]):
             wrong=wrong,
         )
 
-    async def _page(self, template: str, session: Session, status: int = 200, **values: object) -> Response:
+    async def _page(self, template: str, session: Session, status: int = 200, **values: Any) -> Response:
         """A page that may be long, made beside the loop, which answers requests of the API meanwhile."""
         return await threaded(self._pages.render, template, session, status, **values)
 
