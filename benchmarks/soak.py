@@ -27,6 +27,7 @@ from benchmarks.machine import resident_kib
 from benchmarks.soak_clients import KINDS, Client, Found, History
 from seglam.gateway import Decision, Service, Settings, build_service
 from seglam.gateway.server import bind, server
+from seglam.gateway.serving.loop import run
 from seglam.procedures import ReasoningProcedure, dump
 from seglam.sandbox import Sandbox
 from seglam.sandbox.native import Instance
@@ -35,6 +36,7 @@ RESULT = Path(__file__).parent / "results" / "soak.json"
 CLIENTS = 24
 SANDBOX_MIB = 64
 CHANGES_PER_SECOND = 10
+MADE_UP_S = 5.0
 WARM_UP_S = 20.0
 SETTLED_S = 60.0
 """Seconds in which everything that is at work when the load ends must have ended."""
@@ -82,7 +84,7 @@ def soak(
         if changes:
             changer.start()
         try:
-            asyncio.run(_load(service, model, history, port, seconds, clients, found, every, say))
+            run(_load(service, model, history, port, seconds, clients, found, every, say))
         finally:
             stop.set()
             if changes:
@@ -92,7 +94,8 @@ def soak(
 
 
 def _change(service: Service, history: History, stop: threading.Event, found: Found) -> None:
-    """Activate, roll back and quarantine, ten times a second; what has become late is not made up for."""
+    """Activate, roll back and quarantine, ten times a second. What has become late in a pause of the machine is made up
+    for, up to so many seconds of it."""
     due = monotonic()
     try:
         for number in count(1):
@@ -106,7 +109,7 @@ def _change(service: Service, history: History, stop: threading.Event, found: Fo
             if number % 2:  # quarantined while it is served: then nothing is, for a moment
                 steps[1], steps[2] = steps[2], steps[1]
             for name, step in steps:
-                due = max(due + 1 / CHANGES_PER_SECOND, monotonic() - 1.0)
+                due = max(due + 1 / CHANGES_PER_SECOND, monotonic() - MADE_UP_S)
                 if stop.wait(max(0.0, due - monotonic())):
                     return
                 step()

@@ -132,6 +132,10 @@ def test_approving_activates_and_an_approved_extension_retires_the_old_one(store
     )
     back = store.decide(first, "eve", Decision.APPROVE, "the extension was wrong")
     assert back.added is not None and (back.added.digest, back.removed) == (first, (second,))
+    store.decide(first, "eve", Decision.RETIRE, "enough")
+    last = store.approval(first)
+    assert last is not None and (last.reason, len(store.reviews(first))) == ("the extension was wrong", 3)
+    assert store.approval("sha256:of-nothing") is None
 
 
 def test_what_waits_comes_in_parts(store: Store) -> None:

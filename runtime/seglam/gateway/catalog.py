@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from seglam.gateway.running import Served, program_of
-from seglam.gateway.store import Change, Decision, ImportRow, Records, ReviewRow, RevisionRow, revision_of
+from seglam.gateway.store import Change, ImportRow, Records, ReviewRow, RevisionRow, revision_of
 from seglam.lookup import Index
 from seglam.procedures import Revision
 from seglam.telemetry import SpanReference
@@ -100,14 +100,9 @@ class Catalog:
         return Served(
             program_of(revision),
             compiled=span_of(row),
-            reviewed=span_of(approval(self._store.reviews(revision.digest))),
+            reviewed=span_of(self._store.approval(revision.digest)),
             imported=span_of(brought),
         )
-
-
-def approval(reviews: Iterable[ReviewRow]) -> ReviewRow | None:
-    """The last approval among decisions that are in order."""
-    return next((row for row in reversed(list(reviews)) if row.decision == Decision.APPROVE), None)
 
 
 def span_of(row: RevisionRow | ReviewRow | ImportRow | None) -> SpanReference | None:

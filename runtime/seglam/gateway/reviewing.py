@@ -136,9 +136,10 @@ class Reviews:
     def _decide(self, digest: str, reviewer: str, decision: Decision, reason: str) -> Change:
         row = self._store.revision(digest)
         if row is not None and decision in SERVING:
-            self._check(row)
+            revision = revision_of(row)
+            self._check(row, revision)
             if decision is Decision.APPROVE:
-                self._check_known(row)
+                self._check_known(row, revision)
         name, compiled = (row.name, span_of(row)) if row else ("", None)
         with telemetry.review(name, digest, reviewer, decision, compiled=compiled) as span:
             return self._store.decide(digest, reviewer, decision, reason, telemetry.reference(span))
@@ -156,20 +157,19 @@ class Reviews:
             if refused.code in UNFITTING:
                 self.decide(row.digest, self._auto, Decision.REJECT, f"rejected without a person: {refused}")
 
-    def _check(self, row: RevisionRow) -> None:
+    def _check(self, row: RevisionRow, revision: Revision) -> None:
         """What a pack brought needs the gate's word now as it did then. No request may match two active revisions;
         the gates have seen only what was active then."""
         if why := self._catalog.refused(row):
             raise ReviewRefused("pack-refused", f"{row.name} may not be served: {why}")
         gone = {row.replaces, row.digest}
         elders = [each for each in self._catalog.index if each.digest not in gone and each.name != row.name]
-        found = overlaps(revision_of(row), elders)
+        found = overlaps(revision, elders)
         if found:
             raise ReviewRefused("overlap", f"{row.name} overlaps with {_shown(found[0])}; reject one of the two")
 
-    def _check_known(self, row: RevisionRow) -> None:
+    def _check_known(self, row: RevisionRow, revision: Revision) -> None:
         """Code that gave a wrong answer is not served again under another digest, with more or fewer patterns."""
-        revision = revision_of(row)
         for known in self._store.counterexamples(Standing.CONFIRMED):
             other = self._store.revision(known.digest)
             if other is not None and other.digest != row.digest and _known_wrong(revision, known, other):

@@ -107,6 +107,14 @@ class Records:
             chosen = select(ReviewRow).where(ReviewRow.tenant == self.tenant, ReviewRow.digest == digest)
             return list(session.exec(chosen.order_by(col(ReviewRow.id))).all())
 
+    def approval(self, digest: str) -> ReviewRow | None:
+        """The last approval of a revision. A revision that is gone back to often has many."""
+        chosen = select(ReviewRow).where(
+            ReviewRow.tenant == self.tenant, ReviewRow.digest == digest, ReviewRow.decision == Decision.APPROVE
+        )
+        with self._database.read() as session:
+            return session.exec(chosen.order_by(col(ReviewRow.id).desc()).limit(1)).first()
+
     def decide(
         self, digest: str, reviewer: str, decision: Decision, reason: str, span: tuple[str, str] | None = None
     ) -> Change:
