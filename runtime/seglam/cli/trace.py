@@ -91,7 +91,7 @@ def _in_cluster(
     token_file: Path | None,
     root: Sequence[Path] | None,
 ) -> Walk:
-    from seglam.cli.resources import Resources
+    from seglam.cli.resources import Resources, packed
     from seglam.gateway.answers.walk import walk
 
     resources = Resources(place)
@@ -101,7 +101,7 @@ def _in_cluster(
     trust = places.trust(None, root)
     if not root:
         trust = resources.trust(trust, out.note)
-    return walk(found, behind.known, lambda row: behind.packed(places, trust, row), list(trust.roots.values()),
+    return walk(found, behind.known, lambda row: packed(behind, places, trust, row), list(trust.roots.values()),
                 behind.checks)  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seglam.cluster.errors import ConfigurationError
@@ -65,6 +65,10 @@ class Connection:
     server_name: str | None = None
     insecure: bool = False
     impersonate: Mapping[str, str] = field(default_factory=dict)
+
+    def bearing(self, token: str) -> Connection:
+        """The same API server, called by whoever a token names: nothing of these credentials is left."""
+        return replace(self, certificate=None, key=None, credential=lambda _fresh: token, impersonate={})
 
     def tls(self) -> ssl.SSLContext | None:
         """A context that checks the server and shows the client's certificate; None for plain HTTP."""

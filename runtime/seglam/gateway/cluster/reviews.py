@@ -77,16 +77,19 @@ class Proposed:
     """A revision with its review.
 
     Attributes:
-        active: digest of the revision that is served, another one.
-        served: that revision; None if there is none, or it is not kept.
-        written: whether its procedure's spec has this text.
+        procedure: None if it is not there any more.
+        served: the revision that is served, if it is another one; None if there is none, or it is not kept.
     """
 
     review: ProcedureReview
     revision: ProcedureRevision
-    active: str | None
+    procedure: ReasoningProcedure | None
     served: ProcedureRevision | None
-    written: bool
+
+    @property
+    def extends(self) -> bool:
+        """Whether its procedure has another text, which this one would replace."""
+        return self.procedure is not None and digest_of(self.procedure.spec) != self.review.spec.digest
 
 
 class Reviews:
@@ -123,14 +126,12 @@ class Reviews:
     async def proposed(self, review: ProcedureReview) -> Proposed:
         """A review with all that its reader compares. `Refused` if its revision is not there."""
         revision, procedure = await self.revision(review), await self._procedure(review)
-        if procedure is None:
-            return Proposed(review, revision, None, None, False)
-        active, old = procedure.status.active_digest, None
+        active = procedure.status.active_digest if procedure is not None else None
+        old = None
         if active is not None and active != review.spec.digest:
             old = await self._found(revision_name(review.spec.procedure, active), review.metadata.namespace)
         served = old if old is not None and old.spec.digest == active else None
-        written = digest_of(procedure.spec) == review.spec.digest
-        return Proposed(review, revision, None if active == review.spec.digest else active, served, written)
+        return Proposed(review, revision, procedure, served)
 
     async def _procedure(self, review: ProcedureReview) -> ReasoningProcedure | None:
         found = await self._client.find(REASONING_PROCEDURE, review.spec.procedure, review.metadata.namespace)
@@ -274,7 +275,7 @@ def shown(found: Proposed) -> Json:
     review, revision, name = found.review, found.revision, found.review.spec.procedure
     return {
         **brief(review),
-        "replaces": found.active if found.served is not None else None,
+        "replaces": found.served.spec.digest if found.served is not None else None,
         "document": document_of(name, revision),
         "evidence": evidence_of(revision),
         "engines": list(revision.status.engines or ()),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from seglam.gateway.ledger.prices import PriceBook
 from seglam.gateway.openai.upstream.settings import UpstreamSettings
@@ -39,6 +40,19 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """The pages.
+
+    Attributes:
+        url: where browsers reach this gateway.
+        key_file: at least 32 random bytes, for sessions; the same on all replicas.
+    """
+
+    url: str
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of the gateway.
 
@@ -52,6 +66,7 @@ class Settings:
         tenants_file: which identities belong to which tenant. `SEGLAM_TENANTS_FILE`; it need not exist.
         anonymous_tenant: tenant of requests without a token; None refuses them. `SEGLAM_ANONYMOUS_TENANT`.
         audience: of users' tokens. `SEGLAM_AUDIENCE`.
+        console: the pages; None for none. `SEGLAM_CONSOLE_KEY_FILE`, `SEGLAM_PUBLIC_URL`.
         compile_namespace, compile_account: where Jobs run, and as whom. `SEGLAM_COMPILE_NAMESPACE`,
             `SEGLAM_COMPILE_ACCOUNT`.
         verification_namespace: where code is run that nobody has approved. `SEGLAM_VERIFICATION_NAMESPACE`.
@@ -79,6 +94,7 @@ class Settings:
     tenants_file: Path = Path("/etc/seglam/tenants/tenants.yaml")
     anonymous_tenant: str | None = None
     audience: str = AUDIENCE
+    console: ConsoleSettings | None = None
     compile_namespace: str = "seglam-compile"
     compile_account: str = "seglam-compile"
     verification_namespace: str = "seglam-verification"
@@ -109,6 +125,7 @@ class Settings:
             tenants_file=given.path("TENANTS_FILE") or known.tenants_file,
             anonymous_tenant=given.text("ANONYMOUS_TENANT") or None,
             audience=given.text("AUDIENCE", known.audience),
+            console=_console(given),
             compile_namespace=given.text("COMPILE_NAMESPACE", known.compile_namespace),
             compile_account=given.text("COMPILE_ACCOUNT", known.compile_account),
             verification_namespace=given.text("VERIFICATION_NAMESPACE", known.verification_namespace),
@@ -125,6 +142,19 @@ class Settings:
                 given.given, passes=given.switch("PASS_THROUGH") and not given.switch("STRICT"), auth="configured"
             ),
         )
+
+
+def _console(given: Environment) -> ConsoleSettings | None:
+    key_file = given.path("CONSOLE_KEY_FILE")
+    if key_file is None:
+        return None
+    url = given.text("PUBLIC_URL").rstrip("/")
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if not (local or parts.scheme == "https") or not parts.hostname or parts.path or parts.query or parts.fragment:
+        words = f"SEGLAM_PUBLIC_URL is {url!r}; with a console give the https address at which browsers reach it"
+        raise SettingsInvalid(f"{words}, or http://127.0.0.1:PORT for a port that is forwarded")
+    return ConsoleSettings(url, key_file)
 
 
 def _upstream(given: Environment) -> Upstream:

@@ -22,7 +22,8 @@ class Overview:
     Attributes:
         savings, compilations, negatives: as the API gives them.
         served: how many procedures.
-        health: the revisions against which most speaks, as `GET /v1/health` gives them.
+        health: the revisions against which most speaks, as `GET /v1/health` gives them; None where no hit is
+            checked again.
         share: of hits that are checked again.
         lacking: what this gateway does not know, in a sentence each.
     """
@@ -32,7 +33,7 @@ class Overview:
     compilations: Mapping[str, Any]
     negatives: Mapping[str, Any]
     served: int
-    health: Sequence[Mapping[str, Any]] = ()
+    health: Sequence[Mapping[str, Any]] | None = ()
     share: float = 0.0
     lacking: Sequence[str] = ()
 

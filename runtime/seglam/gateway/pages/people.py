@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from seglam.gateway.access.caller import ALL, Caller
 from seglam.gateway.access.door import Door, unauthorized
-from seglam.gateway.access.issuers import keyring
+from seglam.gateway.pages.issuers import HOME, Issuers
 from seglam.web import Problem
-from seglam.web.keyring import Keyring, KeysMissing
-from seglam.web.login.entrance import Entrance
-from seglam.web.login.flow import LASTS_S, Client, Given, Logins, exact
-from seglam.web.once import Once
 from seglam.web.pages import LocalTokens, Session, Sessions
 
-HOME = "/console"
 ENTER = HOME + "/enter"
-LOGIN = HOME + "/login"
-ANSWER = LOGIN + "/answer"
 NAME = "seglam-console"
 BY_KEY = "key"
 """The issuer of a session that began with an API key; `account` is the key's id."""
@@ -102,15 +94,6 @@ class Neighbours:
         return Caller(session.tenant, session.user, ALL)
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """Who came back from an issuer, with what their grant depends on."""
-
-    caller: Caller
-    issuer: str
-    held: Mapping[str, Any]
-
-
 class Members:
     """People with an API key, or whom an issuer of the access file knows. What is revoked or mapped to another tenant
     ends at once.
@@ -124,18 +107,14 @@ class Members:
     wanted: Wanted = "key"
 
     def __init__(self, door: Door, key: bytes, url: str) -> None:
-        secure = url.startswith("https://")
-        self.sessions = Sessions(key, secure=secure, name=NAME)
+        self.sessions = Sessions(key, secure=url.startswith("https://"), name=NAME)
         self._door = door
-        self._keyrings: dict[str, Keyring] = {}
-        first = Once(2 * LASTS_S)
-        logins = Logins(self._clients, url.rstrip("/") + ANSWER, self._verified, first)
-        self._entrance = Entrance(logins, key, secure=secure, name=NAME, home=HOME, since=first.since)
+        self._issuers = Issuers(door, key, url, name=NAME)
 
     @property
     def issuers(self) -> Sequence[str]:
         """See `People`."""
-        return self._entrance.logins.offered
+        return self._issuers.offered
 
     async def enter(self, response: Response, given: Mapping[str, str]) -> None:
         """See `People`."""
@@ -144,12 +123,14 @@ class Members:
 
     async def leave(self, issuer: str, then: str) -> Response:
         """See `People`."""
-        return await self._entrance.begin(issuer, then)
+        return await self._issuers.begin(issuer, then)
 
     async def back(self, request: Request) -> Response:
         """See `People`."""
-        who, response = await self._entrance.finish(request)
-        self.sessions.begin(response, who.caller.requester, who.caller.tenant, issuer=who.issuer, held=who.held)
+        came, response = await self._issuers.finish(request)
+        held = self._door.rules.kept(came.claims, came.issuer)
+        who = self._door.member(held, came.issuer)
+        self.sessions.begin(response, who.requester, who.tenant, issuer=came.issuer, held=held)
         return response
 
     async def caller(self, session: Session) -> Caller:
@@ -158,35 +139,16 @@ class Members:
             raise unauthorized("token-invalid", "this session is of a time when names were stated; sign in again")
         if session.issuer == BY_KEY:
             found = self._door.holder(session.account)
-        elif session.issuer not in {each.issuer for each in self._door.rules.issuers}:
-            raise unauthorized("token-issuer", "who said that it is you is believed no longer")
         else:
-            found = self._door.member(session.held, session.issuer)
+            found = self._door.member(session.held, self._issuers.known(session.issuer).issuer)
         if (found.tenant, found.requester) != (session.tenant, session.user):
-            raise unauthorized("token-invalid", "you belong to another tenant now; sign in again")
+            raise moved()
         return found
 
-    def _clients(self) -> list[Client]:
-        return [
-            Client(each.issuer, each.login.client_id, each.login.client_secret_file, each.issuer, each.ca_file)
-            for each in self._door.rules.issuers
-            if each.login is not None
-        ]
 
-    async def _verified(self, given: Given) -> _Member:
-        issuer, client_id = given.client.issuer, given.client.client_id
-        spec = next(each for each in self._door.rules.issuers if each.issuer == issuer)
-        known = self._keyrings.setdefault(issuer, keyring(spec))
-        try:
-            claims = await known.claims(given.token, client_id)
-        except KeysMissing:
-            if not await known.refresh():
-                raise
-            claims = await known.claims(given.token, client_id)
-        exact(claims, client_id)
-        given.check(claims)
-        held = self._door.rules.kept(claims, issuer)
-        return _Member(self._door.member(held, issuer), issuer, held)
+def moved() -> Problem:
+    """Who signed in as somebody else than they are now."""
+    return unauthorized("token-invalid", "you belong to another tenant now; sign in again")
 
 
 def _nobody() -> Problem:

@@ -16,7 +16,8 @@ from seglam.gateway.access import Caller, Scope
 from seglam.gateway.pages import charts
 from seglam.gateway.pages.board import Board
 from seglam.gateway.pages.desk import Desk
-from seglam.gateway.pages.people import ANSWER, ENTER, HOME, LOGIN, People
+from seglam.gateway.pages.issuers import ANSWER, HOME, LOGIN
+from seglam.gateway.pages.people import ENTER, People
 from seglam.procedures import Request
 from seglam.web import Problem
 from seglam.web.pages import Pages, Session, assets

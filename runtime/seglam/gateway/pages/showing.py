@@ -86,6 +86,11 @@ class Proposal:
     barred: str | None
     since: Sequence[tuple[str, str]]
 
+    @property
+    def at(self) -> str:
+        """The last part of the page's address: the name of the review where it has one, else the digest."""
+        return str(self.revision.get("review") or self.revision["digest"])
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

@@ -21,6 +21,8 @@ from seglam.web.once import Once
 from seglam.web.problems import Problem
 
 LASTS_S = 8 * 3600
+MOST_COOKIE = 4000
+"""Bytes of a cookie that every browser keeps, its name included."""
 KEY_BYTES = 32
 TOKEN_LASTS_S = 600
 MAX_FORM = 128 * 1024
@@ -76,14 +78,30 @@ class Sessions:
         issuer: str = "",
         account: str = "",
         held: Mapping[str, Any] | None = None,
+        lasts_s: int = LASTS_S,
     ) -> None:
-        """Sign somebody in. Every beginning has a new cookie and a new token for forms."""
+        """Sign somebody in. Every beginning has a new cookie and a new token for forms.
+
+        Args:
+            lasts_s: after which browsers forget the cookie, if that is before a session's usual end.
+
+        Raises:
+            Problem: 400 for what no browser would keep.
+        """
         csrf = secrets.token_urlsafe(24)
         content = {"user": user, "tenant": tenant, "csrf": csrf, "issuer": issuer, "account": account}
         value = self._signer.dumps({**content, "held": dict(held or {})})
+        if len(self.cookie) + len(value) > MOST_COOKIE:
+            raise Problem(400, "token-too-large", "what proves who you are is larger than a browser keeps for a site")
         # Lax: a link from elsewhere finds its reader signed in, while no other site's form carries the cookie.
         response.set_cookie(
-            self.cookie, value, max_age=LASTS_S, httponly=True, samesite="lax", secure=self._secure, path="/"
+            self.cookie,
+            value,
+            max_age=min(lasts_s, LASTS_S),
+            httponly=True,
+            samesite="lax",
+            secure=self._secure,
+            path="/",
         )
 
     def end(self, response: Response) -> None:
