@@ -7,12 +7,12 @@ by the pattern and the gates alone.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 from seglam.compiler import Missed
 
 KEPT = 256
-SHOWN = 8
+SHOWN = 16
 LONGEST = 600
 """Characters; longer texts hold data rather than words."""
 LEAST = 0.3
@@ -20,6 +20,8 @@ LEAST = 0.3
 
 _Kind = tuple[str, bool]
 """A text, and whether inputs were attached to it."""
+_Ranked = tuple[float, str, frozenset[str]]
+"""How unlike a text is, the text, and who sent it."""
 
 
 class Recent:
@@ -47,7 +49,10 @@ class Recent:
                 self._seen.popitem(last=False)
 
     def like(self, missed: Missed) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Texts like that of a miss, the likest first, and who sent them: with inputs if it has some, else without."""
+        """Texts like that of a miss, and who sent them: with inputs if it has some, else without.
+
+        The likest come first, but a wording that was shown already, with other values, only after all other wordings.
+        """
         text = missed.request.text
         if text is None or missed.request.bound:
             return (), ()
@@ -63,7 +68,7 @@ class Recent:
                 and (share >= LEAST or (near is not None and near == theirs))
             ):
                 ranked.append((-share, other, senders))
-        chosen = sorted(ranked, key=lambda each: each[:2])[:SHOWN]
+        chosen = _each_wording_first(sorted(ranked, key=lambda each: each[:2]), text)[:SHOWN]
         return tuple(other for _, other, _ in chosen), tuple(sorted(frozenset().union(*(each[2] for each in chosen))))
 
     def forget(self, text: str | None) -> None:
@@ -75,6 +80,23 @@ class Recent:
 
 def _nearest(missed: Missed) -> str | None:
     return missed.miss.near[0].revision.name if missed.miss.near else None
+
+
+def _each_wording_first(ranked: list[_Ranked], text: str) -> list[_Ranked]:
+    """The first of each wording in the order that they have, then the second of each, and so on."""
+    seen = Counter([_wording(text)])
+    turns = list[tuple[int, _Ranked]]()
+    for each in ranked:
+        wording = _wording(each[1])
+        turns.append((seen[wording], each))
+        seen[wording] += 1
+    return [each for _, each in sorted(turns, key=lambda turn: turn[0])]
+
+
+def _wording(text: str) -> str:
+    """A text's first line without what is likely a value: words with capitals in them, save the first, and digits."""
+    first, *others = text.split("\n", 1)[0].split() or [""]
+    return " ".join([first.lower(), *(word for word in others if word.islower())])
 
 
 def _words(text: str) -> frozenset[str]:

@@ -15,7 +15,7 @@ from seglam.lookup.overlap import accepts, apart, machines_of, meet, overlaps
 from seglam.lookup.product import Machine
 from seglam.lookup.results import Hit
 from seglam.procedures.document import Example, Pattern, ReasoningProcedure
-from seglam.procedures.patterns import Choice, Node, Sequence, Slot, compile_pattern, parse
+from seglam.procedures.patterns import Choice, Node, Sequence, compile_pattern, parse, slots_of
 from seglam.procedures.patterns.paths import path_of
 from seglam.procedures.patterns.rewrite import Cut, cut
 from seglam.procedures.request import Request, request_of
@@ -152,7 +152,7 @@ class _Readable:
         self.types = types
         self.tree = parse(text, rules)
         self.machine = Machine(compile_pattern(self.tree, types))
-        self.slots = frozenset(_slots(self.tree))
+        self.slots = frozenset(slots_of(self.tree))
 
 
 class _Yielding:
@@ -240,15 +240,3 @@ def _choices(node: Node) -> Iterator[Choice]:
             yield node
             for branch in branches:
                 yield from _choices(branch.node)
-
-
-def _slots(node: Node) -> Iterator[str]:
-    match node:
-        case Slot(parameter):
-            yield parameter
-        case Sequence(items):
-            for item in items:
-                yield from _slots(item)
-        case Choice(branches):
-            for branch in branches:
-                yield from _slots(branch.node)

@@ -9,16 +9,13 @@ from collections.abc import Iterator, Sequence
 from seglam.procedures.document import Example, Parameter, Spec
 from seglam.procedures.load import Loaded, Path_, Problem
 from seglam.procedures.patterns import (
-    Choice,
-    Node,
     PatternError,
-    Slot,
     State,
     compile_pattern,
     parse,
     shared_rules,
+    slots_of,
 )
-from seglam.procedures.patterns import Sequence as Parts
 from seglam.procedures.revision import slot_types
 from seglam.procedures.values import ValueProblem, ValueType, type_of_parameter, type_of_returns, value_type
 
@@ -199,19 +196,6 @@ class _Check:
                 yield self.loaded.problem((*place, "value"), str(error), f"write a canonical text of type {kind.name}")
         for name in sorted(set(self.types) - set(given)):
             yield self.loaded.problem((*path, "arguments"), f"there is no value for {name!r}", "add it")
-
-
-def slots_of(tree: Node) -> Iterator[str]:
-    """Names of the parameters that a pattern's tree has slots for."""
-    match tree:
-        case Slot(parameter):
-            yield parameter
-        case Parts(items):
-            for item in items:
-                yield from slots_of(item)
-        case Choice(branches):
-            for branch in branches:
-                yield from slots_of(branch.node)
 
 
 def swallowing(start: State) -> Iterator[tuple[str, str, str]]:

@@ -406,6 +406,20 @@ def test_rules_are_contrasted_within_a_sentence_and_cut_in_their_own_text() -> N
     assert found.passed and left.spec.rules[0].text == "at once"
 
 
+def test_a_rule_with_parameters_is_judged_once_and_its_slots_are_the_patterns_own() -> None:
+    rules = [Rule(name="both", text="({a} and {b}|{a} from {b})")]
+    found, left, asked = decided(
+        changed("sum of <both>", "total of <both>", "total (all|of <both>)", rules=rules),
+        "sum of 1 and 2",
+        judge=lambda left, right: "different" if "from" in right or left == "total all" else "same",
+    )
+    assert found.passed and [pair for pair in asked if "from" in pair[1]] == [
+        ("sum of {a} and {b}", "sum of {a} from {b}")
+    ]
+    assert left.spec.rules[0].text == "{a} and {b}"
+    assert [each.text for each in left.spec.match.patterns] == ["sum of <both>", "total of <both>"]
+
+
 def test_an_extension_loses_the_patterns_that_explain_another_meaning() -> None:
     before = changed("sum of {a} and {b}")
     after = changed("sum of {a} and {b}", "(total|difference) of {a} and {b}", "{a} plus {b}")

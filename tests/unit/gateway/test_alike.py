@@ -27,6 +27,21 @@ def test_texts_with_words_in_common_are_alike_and_the_likest_come_first() -> Non
     assert senders == ("ada",)
 
 
+def test_a_wording_comes_once_before_it_comes_again() -> None:
+    recent = Recent()
+    for text in (
+        "capital of Chad",
+        "capital of Peru",
+        "the capital of Mali",
+        "capital of Cuba",
+        "name the capital of Oman",
+    ):
+        recent.note(missed(text), "ada")
+    texts, _ = recent.like(missed("capital of Iran"))
+    assert texts[:2] == ("the capital of Mali", "name the capital of Oman")
+    assert sorted(texts[2:]) == ["capital of Chad", "capital of Cuba", "capital of Peru"]
+
+
 def test_texts_nearest_to_the_same_procedure_are_alike() -> None:
     recent = Recent()
     recent.note(missed("el doble de 4", near=True), "bob")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from seglam.compiler.assemble import with_patterns, with_spec
 from seglam.procedures.document import Pattern, ReasoningProcedure, Rule, Spec, Vocabulary
-from seglam.procedures.patterns import Choice, Node, Words, parse, shared_rules
+from seglam.procedures.patterns import Choice, Node, Words, parse, shared_rules, slots_of
 from seglam.procedures.patterns import Sequence as Parts
 from seglam.procedures.patterns.function_words import MARKS, meaning
 from seglam.procedures.patterns.paths import Taken, path_of
@@ -96,7 +96,7 @@ def questions(
     old_rules = {rule.name: rule.text for rule in (base.rules if base else None) or ()}
     for rule in document.spec.rules or ():
         if rule.name not in shared_rules():
-            path = _way_through(rule, rules, request) if own_way else None
+            path = _way_through(revision, rule, rules, request) if own_way else None
             found += _of_rule(revision, rule, old_rules.get(rule.name), path)
     found += _of_vocabularies(revision, base)
     return found
@@ -142,12 +142,12 @@ def taken_by(revision: Revision, tree: Node, request: Request) -> Taken | None:
     return path_of(tree, Text(request.text, request.region), revision.slots)
 
 
-def _way_through(rule: Rule, rules: Mapping[str, str], request: Request) -> Path | None:
+def _way_through(revision: Revision, rule: Rule, rules: Mapping[str, str], request: Request) -> Path | None:
     """The way that the longest part of a request's text takes through a rule."""
     text, tree = Text(request.text or ""), parse(rule.text, rules)
     for length in range(len(text), 0, -1):
         for start in range(len(text) - length + 1):
-            taken = path_of(tree, Text(text.slice(start, start + length)), {})
+            taken = path_of(tree, Text(text.slice(start, start + length), request.region), revision.slots)
             if taken is not None:
                 return taken.path
     return None
@@ -162,7 +162,7 @@ def _of_rule(revision: Revision, rule: Rule, old: str | None, path: Path | None)
         return  # no pattern uses the rule, so it matches nothing
     rules = {each.name: each.text for each in revision.spec.rules or ()}
     before = len(_alternatives_of(old, rules)) if old is not None else 0
-    for contrast in contrasts(parse(rule.text, rules), {}, path):
+    for contrast in contrasts(parse(rule.text, rules), masks(revision), path):
         span = contrast.choice.span
         assert span is not None
         if old is not None and span[1] <= len(old):
@@ -259,7 +259,7 @@ def without(document: ReasoningProcedure, rejected: Sequence[Question]) -> tuple
         left = reject(pattern.text, gone) if gone else pattern.text
         if left != pattern.text:
             said.append(f"pattern {pattern.text!r} became {left!r}")
-        if left is not None and _complete(document.spec, left):
+        if left is not None:
             patterns.append(pattern.model_copy(update={"text": left}))
     rules: list[Rule] = []
     for rule in document.spec.rules or ():
@@ -271,14 +271,15 @@ def without(document: ReasoningProcedure, rejected: Sequence[Question]) -> tuple
     names = {q.member for q in rejected if q.member is not None}
     said += [f"vocabulary {vocabulary}: {name!r} is no name of {value!r}" for vocabulary, value, name in sorted(names)]
     vocabularies = [_without_names(vocabulary, names) for vocabulary in document.spec.vocabularies or ()]
+    patterns = [pattern for pattern in patterns if _complete(document.spec, pattern.text, rules)]
     changed = with_spec(with_patterns(document, patterns), rules=rules or None, vocabularies=vocabularies or None)
     return changed, said
 
 
-def _complete(spec: Spec, text: str) -> bool:
-    """Whether a pattern that lost parts still has a slot for each parameter."""
-    needed = [parameter.name for parameter in spec.parameters or () if parameter.in_patterns]
-    return all("{" + name + "}" in text for name in needed)
+def _complete(spec: Spec, text: str, rules: Sequence[Rule]) -> bool:
+    """Whether a pattern that lost parts, itself or through its rules, still has a slot for each parameter."""
+    needed = {parameter.name for parameter in spec.parameters or () if parameter.in_patterns}
+    return needed <= set(slots_of(parse(text, {rule.name: rule.text for rule in rules})))
 
 
 def _without_names(vocabulary: Vocabulary, gone: set[tuple[str, str, str]]) -> Vocabulary:

@@ -23,7 +23,7 @@ from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
 
 PAIRS_AT_ONCE = 150
-MAX_PAIRS = 600
+MAX_PAIRS = 1000
 """Pairs of sentences in one question, and in all; alternatives beyond that are taken out unasked."""
 TOLD_PAIRS, MAX_TOLD = 6, 800
 """Of its own sentences, what the author of a rejected procedure learns; characters of what a known one shares."""

@@ -11,6 +11,7 @@ from seglam.procedures.patterns.grammar import (
     Words,
     escape,
     parse,
+    slots_of,
 )
 from seglam.procedures.patterns.rules import shared_rules
 
@@ -28,4 +29,5 @@ __all__ = [
     "escape",
     "parse",
     "shared_rules",
+    "slots_of",
 ]

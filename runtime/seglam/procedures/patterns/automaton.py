@@ -178,7 +178,7 @@ def _unknown(parameter: str, tree: Node, types: Mapping[str, ValueType]) -> Patt
 
 def _position(node: Node, parameter: str) -> int:
     match node:
-        case Slot(name, span) if name == parameter:
+        case Slot(name, span) if name == parameter and span is not None:
             return span[0]
         case Sequence(items):
             return max((_position(item, parameter) for item in items), default=0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
@@ -56,10 +56,10 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place for a parameter's value."""
+    """A place for a parameter's value. `span` is where it stands in the pattern; None within a rule."""
 
     parameter: str
-    span: tuple[int, int]
+    span: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,10 +270,8 @@ class _Parser:
         end = self.pattern.find("}", start)
         if end < 0:
             raise self._fail("'{' is not closed", start, "write {parameter}, or \\{ for the character itself")
-        if self.within:
-            raise self._fail("a rule cannot hold a parameter", start, "put the parameter into the pattern")
         self.at = end + 1
-        return Slot(self.pattern[start + 1 : end], (start, end + 1))
+        return Slot(self.pattern[start + 1 : end], None if self.within else (start, self.at))
 
     def _rule(self, start: int) -> Choice:
         end = self.pattern.find(">", start)
@@ -392,6 +390,19 @@ def _joined(run: list[_Raw]) -> bool:
         ends, empty = _edge(item, -1)
         before = ends | before if empty else ends
     return False
+
+
+def slots_of(node: Node) -> Iterator[str]:
+    """Names of the parameters that a tree has slots for, also within rules."""
+    match node:
+        case Slot(parameter):
+            yield parameter
+        case Sequence(items):
+            for item in items:
+                yield from slots_of(item)
+        case Choice(branches):
+            for branch in branches:
+                yield from slots_of(branch.node)
 
 
 def _edge(item: Node | _Piece, side: int) -> tuple[frozenset[str], bool]:

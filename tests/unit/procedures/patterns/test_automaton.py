@@ -81,6 +81,14 @@ def test_unknown_parameters_are_named(pattern: str, position: int) -> None:
     assert "{x}, {y}, {z}" in caught.value.remedy
 
 
+def test_rules_hold_parameters() -> None:
+    rules = {"xs": "{x} and {y}", "bad": "{no}"}
+    assert language(parse("add <xs>", rules)) == language(parse("add {x} and {y}", {}))
+    compile_pattern(parse("add <xs>", rules), TYPES)
+    with pytest.raises(PatternError, match=r"there is no parameter \{no\}"):
+        compile_pattern(parse("add <bad>", rules), TYPES)
+
+
 @pytest.mark.parametrize(
     "pattern",
     [

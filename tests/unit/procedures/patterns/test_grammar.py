@@ -126,20 +126,19 @@ def test_spans_and_sources_are_as_written() -> None:
         ("a > b", "unexpected '>'", 2, "\\>"),
         ("is {x", "'{' is not closed", 3, "{parameter}"),
         ("is <x", "'<' is not closed", 3, "<rule>"),
-        ("is <x> so", "there is no rule <x>", 3, "declared are: <again>, <bad>, <deep>, <r>, <s>, <slot>"),
+        ("is <x> so", "there is no rule <x>", 3, "declared are: <again>, <bad>, <deep>, <r>, <s>"),
         ("ends \\", "a backslash ends the pattern", 5, "\\\\"),
         ("go <r>", "rule <r> contains itself", 3, "break the circle"),
         ("go <again>", "rule <r> contains itself", 3, "break the circle"),
         ("go <bad>", "in rule <bad>: '[' is not closed", 3, "add ']'"),
         ("go <deep>", "in rule <bad>: '[' is not closed", 3, "add ']'"),
-        ("go <slot>", "in rule <slot>: a rule cannot hold a parameter", 3, "into the pattern"),
         ("day[s {x}]", "a group that touches a word holds another group", 0, "put a space"),
         ("the day[s [old]]", "a group that touches a word holds another group", 4, "put a space"),
         ("[very ]([un]|in)known", "a group that touches a word holds another group", 0, "put a space"),
     ],
 )
 def test_faults_name_position_and_remedy(pattern: str, message: str, position: int, remedy: str) -> None:
-    rules = {"r": "x <r>", "again": "<r>", "bad": "[a", "deep": "[b] <bad>", "slot": "{x}", "s": "s"}
+    rules = {"r": "x <r>", "again": "<r>", "bad": "[a", "deep": "[b] <bad>", "s": "s"}
     with pytest.raises(PatternError) as caught:
         parse(pattern, rules)
     assert message in str(caught.value)
