@@ -41,7 +41,7 @@ ClusterRoleBinding seglam-gateway seglam-operator seglam-uninstall
 ConfigMap seglam-tenants
 CustomResourceDefinition procedurecompilations.seglam.dev procedurereviews.seglam.dev procedurerevisions.seglam.dev
 CustomResourceDefinition reasoningprocedures.seglam.dev runnerpools.seglam.dev packimports.seglam.dev
-CustomResourceDefinition trustpolicies.seglam.dev trustroots.seglam.dev
+CustomResourceDefinition trustpolicies.seglam.dev trustroots.seglam.dev procedurecounterexamples.seglam.dev
 Deployment seglam-gateway seglam-operator
 Job seglam-uninstall
 MutatingAdmissionPolicy seglam-authors
@@ -55,9 +55,9 @@ RoleBinding seglam-compile seglam-operator seglam-operator seglam-uninstall
 Service seglam-gateway seglam-operator
 ServiceAccount seglam-compile seglam-gateway seglam-operator seglam-uninstall
 ValidatingAdmissionPolicy seglam-authors seglam-compilations seglam-compile-job seglam-operator-only
-ValidatingAdmissionPolicy seglam-imports seglam-operator-reach seglam-reviews
+ValidatingAdmissionPolicy seglam-imports seglam-operator-reach seglam-reviews seglam-counterexamples
 ValidatingAdmissionPolicyBinding seglam-authors seglam-compilations seglam-compile-job seglam-operator-only
-ValidatingAdmissionPolicyBinding seglam-imports seglam-operator-reach seglam-reviews
+ValidatingAdmissionPolicyBinding seglam-imports seglam-operator-reach seglam-reviews seglam-counterexamples
 """
 
 
@@ -283,7 +283,7 @@ def test_the_kinds_pass_through_helm_unharmed(keep: bool) -> None:
             rendered[each["metadata"]["name"]] = each
     files = [yaml.safe_load(path.read_text()) for path in (ROOT / "crds").glob("*.yaml")]
     assert rendered == {each["metadata"]["name"]: each for each in files}
-    assert len(rendered) == 8
+    assert len(rendered) == 9
 
 
 def test_the_kinds_can_be_left_out() -> None:
@@ -313,6 +313,7 @@ def test_authors_are_stamped_where_the_cluster_can() -> None:
 
 def test_whatever_is_left_out_the_checks_stay() -> None:
     names = {"authors", "reviews", "operator-only", "compilations", "compile-job", "imports", "operator-reach"}
+    names.add("counterexamples")
     objects = render({"admission": {"stamp": "never"}, "networkPolicies": {"enabled": False}})
     for each in objects:
         if each["kind"] == "ValidatingAdmissionPolicyBinding":

@@ -21,6 +21,7 @@ from seglam.operator.owned import Owner
 from seglam.operator.reconcile import (
     certificates,
     compilations,
+    counterexamples,
     imports,
     procedures,
     reviews,
@@ -115,6 +116,7 @@ def assemble(client: Client, settings: Settings, metrics: Metrics) -> Operator:
         procedures.controller(procedures.Procedures(context, known, documents, neighbours, runners)),
         revisions.controller(revisions.Revisions(context, known, documents, examinations)),
         reviews.controller(reviews.Reviews(context, known)),
+        counterexamples.controller(counterexamples.Counterexamples(context, known, documents, examinations)),
         compilations.controller(compiling),
     ]
     registries = Registries(settings.imports.directory, timeout=settings.imports.timeout_s)

@@ -152,6 +152,25 @@ class Review:
     status: StatusSeen
 
 
+class Judgement(NamedTuple):
+    """One person's decision about a counterexample."""
+
+    reviewer: str
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A ProcedureCounterexample without what was asked and answered."""
+
+    meta: Meta
+    procedure: str
+    digest: str
+    sender: str
+    judgements: tuple[Judgement, ...]
+    status: StatusSeen
+
+
 @dataclass(frozen=True, slots=True)
 class PackImport:
     """A PackImport, as far as what is served depends on it.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from seglam.compiler import Bench, Evidence
+from seglam.compiler import Bench, Case, Evidence, gates
 from seglam.compiler.jobresult import JobResult, bounded
 from seglam.compiler.verification import reverify_differential, verify
 from seglam.procedures import ReasoningProcedure, Revision
@@ -38,7 +38,9 @@ class Findings:
         return {"evidence": evidence, "engines": list(self.engines)}
 
 
-def examine(revision: Revision, result: JobResult | None, base: Revision | None, bench: Bench) -> Findings:
+def examine(
+    revision: Revision, result: JobResult | None, base: Revision | None, known: Sequence[Case], bench: Bench
+) -> Findings:
     """Run the gates. Blocks as long as the sandbox does.
 
     Overlap with what is served is asked when a revision is to become active, since it changes while this does not.
@@ -47,6 +49,7 @@ def examine(revision: Revision, result: JobResult | None, base: Revision | None,
         result: of the compilation that proposed the revision, if one did; its evidence is shown, and its verifier's
             implementation runs again.
         base: the revision that an extension is made from.
+        known: the tenant's confirmed counterexamples, none of which may be contradicted.
 
     Raises:
         RunnersUnavailable: nothing is known of the outcome.
@@ -54,6 +57,8 @@ def examine(revision: Revision, result: JobResult | None, base: Revision | None,
     document = document_of(revision)
     verified = verify(document, (), bench, base=base)
     own = list(verified.evidence)
+    if known and verified.passed:
+        own.append(gates.cases(document, known, bench))
     if result is not None and verified.passed:
         own.append(reverify_differential(document, result.verification, bench, base=base))
     shown = [*_records(own, "operator")]

@@ -75,6 +75,27 @@ class MissRecord(_Part):
     revision: Digest | None = None
 
 
+class Withdrawn(_Part):
+    """A revision that was stopped and would have answered the request: what is compiled takes its name and place.
+
+    `implementation` is its verifier's, where it is kept and its answers still hold.
+    """
+
+    procedure: ResourceName
+    digest: Digest
+    document: Spec
+    implementation: str | None = None
+
+
+class Correction(_Part):
+    """A confirmed counterexample of the tenant; `own` ones are about the withdrawn revision."""
+
+    request: dict[str, Any]
+    expected: str | None = None
+    given: str | None = None
+    own: bool = False
+
+
 class Work(_Part):
     """What the gateway gives to a Job, `GET /internal/v1/compilations/{name}`."""
 
@@ -84,6 +105,8 @@ class Work(_Part):
     request: dict[str, Any] = Field(description="As `subjects.request_as_json` writes it; numbers of `value` exact.")
     revisions: list[ActiveRevision]
     miss: MissRecord | None = Field(default=None, description="What the gateway found; the Job looks for itself too.")
+    withdrawn: Withdrawn | None = None
+    corrections: list[Correction] = Field(default_factory=list)
 
     @classmethod
     def read(cls, content: str | bytes) -> Self:

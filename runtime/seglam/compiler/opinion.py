@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seglam.compiler.gates.differential import verifier_program
+from seglam.compiler.results import Finding
 from seglam.compiler.running import Answer, Bench, answers, program_of, tagged_of
+from seglam.lookup import Binding, Hit, Index
+from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
 
 
@@ -30,6 +33,31 @@ class Opinion:
     asked: bool
     steady: bool
     agrees: bool
+
+
+def weigh(revision: Revision, expected: str | None, seen: Opinion) -> Finding:
+    """What an opinion says of an answer that is not the expected one.
+
+    Args:
+        expected: canonical text; None if no answer should be given.
+    """
+    if seen.steady and same(revision, seen.given, expected):
+        return Finding.REFUTED
+    if not seen.asked:
+        return Finding.UNASKED
+    if not seen.steady:
+        return Finding.UNSTEADY
+    if seen.agrees:
+        return Finding.AGREED
+    return Finding.CONFIRMED if same(revision, seen.verified, expected) else Finding.DOUBTFUL
+
+
+def bound(revision: Revision, request: Request) -> Binding | None:
+    """What a revision alone binds of a request; None if it is none of its requests. `TextError` if it is no text."""
+    alone = Index(explains=False)
+    alone.add(revision)
+    found = alone.find(request)
+    return found.binding if isinstance(found, Hit) else None
 
 
 def opinion(revision: Revision, code: str | None, arguments: Mapping[str, str], bench: Bench) -> Opinion:

@@ -83,6 +83,23 @@ class Negative:
     parameters: tuple[Mapping[str, str], ...] = ()  # {"name", "type"} each
 
 
+class Finding(StrEnum):
+    """What two implementations say to somebody who expects another answer."""
+
+    REFUTED = "refuted"
+    """The code does give the expected answer."""
+    UNASKED = "unasked"
+    """There is no second implementation."""
+    UNSTEADY = "unsteady"
+    """One of them ran into a limit, or differs each time."""
+    AGREED = "agreed"
+    """Both say the same, and it is not what is expected."""
+    CONFIRMED = "confirmed"
+    """The second implementation gives the expected answer, the code does not."""
+    DOUBTFUL = "doubtful"
+    """Code, second implementation and sender say three different things."""
+
+
 class Must(StrEnum):
     """What a new document must do with a request whose right outcome is known."""
 

@@ -68,7 +68,7 @@ class Rule(Model):
     """A part that several patterns share; `<name>` in a pattern stands for it."""
 
     name: RuleName = Field(description="Name by which patterns refer to the rule.")
-    text: Line = Field(description="The part, in the notation of patterns, without parameters.")
+    text: Line = Field(description="The part, in the notation of patterns; it may hold parameters.")
 
 
 class Parameter(Model):
@@ -176,8 +176,8 @@ class Match(Model):
     )
 
 
-class Example(Model):
-    """A request with its arguments and answer; run at every verification."""
+class Asked(Model):
+    """A request as a document states it: a text or a structured value."""
 
     request: Annotated[str, StringConstraints(max_length=65536)] | None = Field(
         default=None, description="The request's text."
@@ -189,6 +189,11 @@ class Example(Model):
     context: list[NamedValue] | None = Field(
         default=None, max_length=16, description="The request's context, such as now and locale."
     )
+
+
+class Example(Asked):
+    """A request with its arguments and answer; run at every verification."""
+
     arguments: list[NamedValue] = Field(
         max_length=32, description="The arguments that the request binds, as canonical texts."
     )

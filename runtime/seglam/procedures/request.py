@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from seglam.procedures.document import Example
+from seglam.procedures.document import Asked
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 BINDING = ("system", "response_format")
@@ -55,12 +55,12 @@ class Request:
         return bool(self.context) and any(key in self.context for key in BINDING)
 
 
-def request_of(example: Example) -> Request:
-    """The request that an example states."""
+def request_of(asked: Asked) -> Request:
+    """The request that an example, or anything like it, states. `ValueError` if its value is no JSON."""
 
     return Request(
-        text=example.request,
-        value=None if example.value is None else json.loads(example.value, parse_float=Decimal),
-        inputs={item.name: Attachment(item.media_type, item.text) for item in example.inputs or ()},
-        context={item.name: item.value for item in example.context or ()},
+        text=asked.request,
+        value=None if asked.value is None else json.loads(asked.value, parse_float=Decimal),
+        inputs={item.name: Attachment(item.media_type, item.text) for item in asked.inputs or ()},
+        context={item.name: item.value for item in asked.context or ()},
     )

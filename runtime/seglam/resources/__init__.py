@@ -11,6 +11,12 @@ from seglam.resources.compilation import (
     Reference,
 )
 from seglam.resources.conditions import ConditionType, Reason, timestamp, with_condition
+from seglam.resources.counterexample import (
+    Judgement,
+    ProcedureCounterexample,
+    ProcedureCounterexampleSpec,
+    ProcedureCounterexampleStatus,
+)
 from seglam.resources.imports import (
     AcceptedRelease,
     DecisionStep,
@@ -43,6 +49,7 @@ __all__ = [
     "GateEvidence",
     "ImportSummary",
     "ImportedProcedure",
+    "Judgement",
     "NegativeEntry",
     "NegativeParameter",
     "ObjectMeta",
@@ -53,6 +60,9 @@ __all__ = [
     "ProcedureCompilation",
     "ProcedureCompilationSpec",
     "ProcedureCompilationStatus",
+    "ProcedureCounterexample",
+    "ProcedureCounterexampleSpec",
+    "ProcedureCounterexampleStatus",
     "ProcedureReview",
     "ProcedureReviewSpec",
     "ProcedureReviewStatus",

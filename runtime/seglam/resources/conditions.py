@@ -54,6 +54,12 @@ class Reason(StrEnum):
     COMPILING = "Compiling"
     FINISHED = "Finished"
     FAILED = "Failed"
+    # ProcedureCounterexample
+    OPEN = "Open"
+    CONFIRMED = "Confirmed"
+    DOUBTFUL = "Doubtful"
+    REFUTED = "Refuted"
+    DISMISSED = "Dismissed"
     # RunnerPool
     AVAILABLE = "Available"
     EGRESS_NOT_BLOCKED = "EgressNotBlocked"

@@ -7,12 +7,14 @@ from typing import Any
 
 from seglam.resources.base import Resource
 from seglam.resources.compilation import ProcedureCompilation
+from seglam.resources.counterexample import ProcedureCounterexample
 from seglam.resources.imports import PackImport
 from seglam.resources.names import (
     CATEGORY,
     KINDS,
     PACK_IMPORT,
     PROCEDURE_COMPILATION,
+    PROCEDURE_COUNTEREXAMPLE,
     PROCEDURE_REVIEW,
     PROCEDURE_REVISION,
     REASONING_PROCEDURE,
@@ -181,6 +183,18 @@ DEFINITIONS = (
             Column("Procedure", ".status.procedure", "What was proposed."),
             Column("Attempt", ".spec.attempt", "Number of the attempt.", "integer", wide=True),
             Column("Message", ".status.message", "How it ended, for people.", wide=True),
+        ),
+        (_NAME_RULE,),
+    ),
+    Definition(
+        PROCEDURE_COUNTEREXAMPLE,
+        ProcedureCounterexample,
+        (
+            Column("Procedure", ".spec.procedure", "The procedure."),
+            Column("State", ".status.state", "What was found out."),
+            Column("Expected", ".spec.expected", "The right answer; empty if there should be none."),
+            Column("Given", ".status.given", "What the revision answers."),
+            Column("Sender", ".spec.sender", "Who stated it.", wide=True),
         ),
         (_NAME_RULE,),
     ),

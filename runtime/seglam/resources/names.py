@@ -47,6 +47,7 @@ REASONING_PROCEDURE = Kind("ReasoningProcedure", "reasoningprocedures", ("rp",))
 PROCEDURE_REVISION = Kind("ProcedureRevision", "procedurerevisions", ("rprev",))
 PROCEDURE_REVIEW = Kind("ProcedureReview", "procedurereviews", ("rpr",))
 PROCEDURE_COMPILATION = Kind("ProcedureCompilation", "procedurecompilations", ("rpc",))
+PROCEDURE_COUNTEREXAMPLE = Kind("ProcedureCounterexample", "procedurecounterexamples", ("rpx",))
 RUNNER_POOL = Kind("RunnerPool", "runnerpools", ("rpool",))
 PACK_IMPORT = Kind("PackImport", "packimports", ("pki",))
 TRUST_POLICY = Kind("TrustPolicy", "trustpolicies", ("tp",), namespaced=False)
@@ -56,6 +57,7 @@ KINDS = (
     PROCEDURE_REVISION,
     PROCEDURE_REVIEW,
     PROCEDURE_COMPILATION,
+    PROCEDURE_COUNTEREXAMPLE,
     RUNNER_POOL,
     PACK_IMPORT,
     TRUST_POLICY,
@@ -132,6 +134,15 @@ def revision_name(procedure: str, digest: str) -> str:
     and `spec.procedure` before trusting it.
     """
     return f"{shortened(procedure, 40)}-{hexadecimal(digest)}"
+
+
+def counterexample_name(procedure: str, digest: str, stated: str) -> str:
+    """Name of a ProcedureCounterexample that is made for somebody: stated twice, it is one.
+
+    Args:
+        stated: the request with the right answer, as JSON text.
+    """
+    return f"{shortened(procedure, 40)}-{hashlib.sha256(f'{digest}/{stated}'.encode()).hexdigest()[:12]}"
 
 
 def compilation_name(namespace: str, fingerprint: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -65,6 +66,21 @@ class ProcedureRevisionStatus(Status):
     engines: list[Short] | None = Field(
         default=None, max_length=4, description="Digests of the engine builds that the gates ran on."
     )
+
+    def implementation(self) -> tuple[str | None, str | None]:
+        """The verifier's implementation, if the evidence holds all of it, and the digest of the revision whose
+        implementation holds for this one too, where an extension left code and values as they were.
+        """
+        code = base = None
+        for each in self.evidence or ():
+            if each.gate != "differential" or not each.passed or each.detail is None:
+                continue
+            detail = json.loads(each.detail)
+            found, elder = detail.get("implementation"), detail.get("base")
+            if isinstance(found, str) and "implementation" not in detail.get("cut", ()):
+                code = found
+            base = elder if isinstance(elder, str) else base
+        return code, base
 
 
 class ProcedureRevision(Resource):

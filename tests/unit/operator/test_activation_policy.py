@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -18,6 +20,11 @@ NEWEST, PIN_A = Activation(), Activation("Pinned", "a")
 
 def one(name: str, state: State = A, *, active: bool = False, verified: bool | None = True, at: int = 0) -> Candidate:
     return Candidate(name, name, f"2026-11-21T12:00:{at:02}Z", active, verified, state)
+
+
+def old(name: str, *, active: bool = False) -> Candidate:
+    """A revision that is older than a counterexample to its procedure."""
+    return replace(one(name, active=active), spare=False)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,11 @@ def one(name: str, state: State = A, *, active: bool = False, verified: bool | N
             "c", NEWEST, [one("a", active=True), one("b", at=5), one("c", P, at=9)], "a", id="what is served stays"
         ),
         pytest.param("c", NEWEST, [one("a"), one("b", at=5), one("c", Q, active=True)], "b", id="else the youngest"),
+        pytest.param(
+            "b", NEWEST, [old("a"), one("b", Q, active=True)], None, id="not what may be wrong in the same way"
+        ),
+        pytest.param("a", NEWEST, [old("a"), one("b", Q, active=True)], "a", id="unless somebody asks for it"),
+        pytest.param("b", NEWEST, [old("a", active=True), one("b", P)], "a", id="or it is served"),
         pytest.param("x", NEWEST, [one("a", active=True, verified=None)], "a", id="restored without its status"),
         pytest.param(None, NEWEST, [one("a", active=True), one("b", at=3)], "a", id="an invalid edit changes nothing"),
         pytest.param("b", PIN_A, [one("a"), one("b", active=True, at=1)], "a", id="pinned"),

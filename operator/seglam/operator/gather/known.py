@@ -1,4 +1,4 @@
-"""What is known of procedures, revisions and reviews: the memory that watches keep fresh and reconciles read."""
+"""What is known of procedures, revisions, reviews and counterexamples: kept fresh by watches, read by reconciles."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from seglam.cluster import Change, Client, Selection, Watch
 from seglam.cluster.changes import Key as ObjectKey
-from seglam.operator.gather.wire import review_of, revision_of
+from seglam.operator.gather.wire import counterexample_of, review_of, revision_of
 from seglam.operator.keys import Key
 from seglam.operator.metrics import Metrics
 from seglam.operator.policies.activation import Origin
 from seglam.operator.queue import Mark
-from seglam.operator.seen import Name, PackImport, Procedure, Review, Revision
+from seglam.operator.seen import Counterexample, Name, PackImport, Procedure, Review, Revision
 from seglam.resources.names import (
     PROCEDURE_COMPILATION,
+    PROCEDURE_COUNTEREXAMPLE,
     PROCEDURE_REVIEW,
     PROCEDURE_REVISION,
     REASONING_PROCEDURE,
@@ -31,9 +32,9 @@ Deactivated = Callable[[str], None]
 
 
 class Known:
-    """Procedures, which their watch puts here, and revisions and reviews, which are followed here.
+    """Procedures, which their watch puts here, and revisions, reviews and counterexamples, which are followed here.
 
-    Revisions and reviews are followed by the cluster client's own watches rather than by kopf's: there are as many of
+    These are followed by the cluster client's own watches rather than by kopf's: there are as many of
     them as of procedures and more, nearly all made by the operator itself, and each costs kopf some milliseconds.
     """
 
@@ -45,9 +46,11 @@ class Known:
         self._named: dict[Name, Revision] = {}
         self._active: defaultdict[str, dict[str, Revision]] = defaultdict(dict)
         self._reviews: dict[Name, Review] = {}
+        self._counterexamples: defaultdict[Name, dict[str, Counterexample]] = defaultdict(dict)
+        self._stated: dict[Name, Counterexample] = {}
         self._imports: dict[Name, PackImport] = {}
         self._deactivated: list[Deactivated] = []
-        self._watches: list[Watch[Revision] | Watch[Review]] = []
+        self._watches: list[Watch[Revision] | Watch[Review] | Watch[Counterexample]] = []
         for namespace in namespaces or (None,):
             selection = Selection(namespace)
             self._watches += [
@@ -60,8 +63,16 @@ class Known:
                     limit=PAGE,
                 ),
                 Watch(client, PROCEDURE_REVIEW, review_of, selection=selection, handler=self._reviews_changed),
+                Watch(
+                    client,
+                    PROCEDURE_COUNTEREXAMPLE,
+                    counterexample_of,
+                    selection=selection,
+                    handler=self._counterexamples_changed,
+                    limit=PAGE,
+                ),
             ]
-        for kind in (PROCEDURE_REVISION, PROCEDURE_REVIEW):
+        for kind in (PROCEDURE_REVISION, PROCEDURE_REVIEW, PROCEDURE_COUNTEREXAMPLE):
             metrics.watch_age.labels(kind.plural).set_function(self._age_of(kind))
 
     def _age_of(self, kind: Kind) -> Callable[[], float]:
@@ -79,7 +90,7 @@ class Known:
                 group.create_task(watch.run())
 
     async def synced(self) -> None:
-        """Wait until all revisions and reviews are known."""
+        """Wait until all revisions, reviews and counterexamples are known."""
         for watch in self._watches:
             await watch.synced.wait()
 
@@ -198,11 +209,52 @@ class Known:
             if (of := change.new or change.old) is not None:
                 self._dirty(change.key, of)
 
-    def _dirty(self, key: ObjectKey, of: Revision | Review) -> None:
-        mark = self._mark if all(watch.synced.is_set() for watch in self._watches) else self._look_at
+    # Counterexamples
+
+    def counterexamples(self, namespace: str, procedure: str, digest: str | None = None) -> Sequence[Counterexample]:
+        """What is stated against a procedure, or against one revision of it, by name."""
+        found = self._counterexamples.get((namespace, procedure), {})
+        return [found[name] for name in sorted(found) if digest in (None, found[name].digest)]
+
+    def counterexample(self, namespace: str, name: str) -> Counterexample | None:
+        """The counterexample of a name, if there is one."""
+        return self._stated.get((namespace, name))
+
+    def all_counterexamples(self, namespace: str | None = None) -> Iterable[Counterexample]:
+        """All counterexamples, or those of a namespace."""
+        return [each for each in self._stated.values() if namespace in (None, each.meta.namespace)]
+
+    def _counterexamples_changed(self, changes: Sequence[Change[Counterexample]]) -> None:
+        for change in changes:
+            old, new = change.old, change.new
+            if old is not None:
+                self._stated.pop(old.meta.key, None)
+                of = (old.meta.namespace, old.procedure)
+                self._counterexamples[of].pop(old.meta.name, None)
+                if not self._counterexamples[of]:
+                    del self._counterexamples[of]
+            if new is not None:
+                self._stated[new.meta.key] = new
+                self._counterexamples[new.meta.namespace, new.procedure][new.meta.name] = new
+            if (about := new or old) is not None:
+                self._marker(Key(PROCEDURE_COUNTEREXAMPLE.kind, change.key.namespace, change.key.name))
+                revision = ObjectKey(change.key.namespace, revision_name(about.procedure, about.digest))
+                self._dirty(revision, about)
+
+    @property
+    def _marker(self) -> Mark:
+        return self._mark if all(watch.synced.is_set() for watch in self._watches) else self._look_at
+
+    def _dirty(self, key: ObjectKey, of: Revision | Review | Counterexample) -> None:
+        """Mark all that depends on a revision or on what is said of it."""
+        mark = self._marker
         mark(Key(REASONING_PROCEDURE.kind, key.namespace, of.procedure))
         mark(Key(PROCEDURE_REVISION.kind, key.namespace, key.name))
         mark(Key(PROCEDURE_REVIEW.kind, key.namespace, key.name))
+        if isinstance(of, Revision):  # those that wait for it
+            for each in self.counterexamples(key.namespace, of.procedure, of.digest):
+                if each.status.field("examined") is None:
+                    mark(Key(PROCEDURE_COUNTEREXAMPLE.kind, key.namespace, each.meta.name))
         revision = of if isinstance(of, Revision) else self._named.get(key)
         if revision is not None and revision.compilation is not None:
             mark(Key(PROCEDURE_COMPILATION.kind, key.namespace, revision.compilation))

@@ -11,8 +11,10 @@ import msgspec
 from seglam.operator.seen import (
     Activation,
     ConditionSeen,
+    Counterexample,
     Decision,
     Gate,
+    Judgement,
     Meta,
     Procedure,
     Review,
@@ -239,9 +241,45 @@ class _ReviewWire(_Wire):
         )
 
 
+class _CounterexampleSpec(_Wire):
+    procedure: str = ""
+    digest: str = ""
+    sender: str = ""
+    decisions: list[_DecisionWire] = []
+
+
+class _CounterexampleStatus(_Status):
+    state: str | None = None
+    examined: str | None = None
+    found: str | None = None
+    given: str | None = None
+    verified: str | None = None
+
+
+class _CounterexampleWire(_Wire):
+    metadata: _Meta
+    spec: _CounterexampleSpec
+    status: _CounterexampleStatus = msgspec.field(default_factory=_CounterexampleStatus)
+
+    def seen(self) -> Counterexample:
+        """What is remembered of it."""
+        said = self.status
+        return Counterexample(
+            meta=self.metadata.seen(),
+            procedure=intern(self.spec.procedure),
+            digest=self.spec.digest,
+            sender=intern(self.spec.sender),
+            judgements=tuple(Judgement(intern(d.reviewer), intern(d.decision)) for d in self.spec.decisions),
+            status=said.seen(
+                state=said.state, examined=said.examined, found=said.found, given=said.given, verified=said.verified
+            ),
+        )
+
+
 _PROCEDURE = msgspec.json.Decoder(ProcedureWire)
 _REVISION = msgspec.json.Decoder(_RevisionWire)
 _REVIEW = msgspec.json.Decoder(_ReviewWire)
+_COUNTEREXAMPLE = msgspec.json.Decoder(_CounterexampleWire)
 
 
 def procedure_of(raw: bytes) -> Procedure:
@@ -262,3 +300,8 @@ def revision_of(raw: bytes) -> Revision:
 def review_of(raw: bytes) -> Review:
     """A ProcedureReview. `msgspec.ValidationError` if it is none."""
     return _REVIEW.decode(raw).seen()
+
+
+def counterexample_of(raw: bytes) -> Counterexample:
+    """A ProcedureCounterexample. `msgspec.ValidationError` if it is none."""
+    return _COUNTEREXAMPLE.decode(raw).seen()

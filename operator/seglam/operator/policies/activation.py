@@ -33,6 +33,8 @@ class Candidate:
         created: RFC 3339.
         active: its label, which backups keep.
         verified: whether it passed the gates; None where that is not known (yet, or since a backup lost its status).
+        spare: whether it may be served in the place of a later one though nobody asks for it. What is older than a
+            counterexample to its procedure may be wrong in the same way.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Candidate:
     verified: bool | None
     state: State
     origin: Origin = Origin.HERE
+    spare: bool = True
 
     @property
     def eligible(self) -> bool:
@@ -71,7 +74,7 @@ def choose(digest: str | None, activation: Activation, candidates: Sequence[Cand
     """The revision to serve, or None.
 
     Newest: the current spec's (`digest`) if it is eligible; else the one that is served, if it still is; else the
-    youngest that is. Pinned: the pinned one; else the one that is served; never one that nobody chose.
+    youngest that is and may be spare. Pinned: the pinned one; else the one that is served; never one that nobody chose.
     """
     eligible = [candidate for candidate in candidates if candidate.eligible]
     wanted = activation.digest if activation.mode == "Pinned" else digest
@@ -83,7 +86,7 @@ def choose(digest: str | None, activation: Activation, candidates: Sequence[Cand
         return served[-1]
     if activation.mode == "Pinned":
         return None
-    return max(eligible, key=_age, default=None)
+    return max((each for each in eligible if each.spare), key=_age, default=None)
 
 
 def _age(candidate: Candidate) -> tuple[str, str]:

@@ -9,11 +9,12 @@ from seglam.operator.context import Context
 from seglam.operator.desired.common import Object
 from seglam.operator.gather.known import Known, review_for
 from seglam.operator.gather.pools import meta_from, status_from
+from seglam.operator.gather.standings import standing_of
 from seglam.operator.gather.wire import procedure_from
 from seglam.operator.keys import DONE, Result
 from seglam.operator.policies.chain import Verdict
 from seglam.operator.policies.compilation import PROPOSING, collected_at, pause_before
-from seglam.operator.policies.review import State, standing
+from seglam.operator.policies.review import State
 from seglam.operator.status import ready
 from seglam.resources import timestamp
 from seglam.resources.conditions import Reason
@@ -75,8 +76,7 @@ class Afterwards:
         if review is None:  # about to be opened, if the revision is there or on its way
             other = self._known.review(namespace, revision_name(procedure, digest))
             return other is None
-        settings = self._context.settings.reviews
-        stands = standing(review.authors, review.decisions, settings.approvals, settings.gitops_authors)
+        stands = standing_of(self._known, self._context.settings.reviews, namespace, procedure, digest)
         return stands.state is State.PENDING
 
     async def _free(self, found: Object) -> Result:

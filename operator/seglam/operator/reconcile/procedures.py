@@ -15,14 +15,16 @@ from seglam.operator.controllers import Controller, Object, Watch
 from seglam.operator.gather.documents import Documents
 from seglam.operator.gather.known import Known, origin_of, review_for
 from seglam.operator.gather.neighbours import Neighbours
+from seglam.operator.gather.standings import held, standing_of
 from seglam.operator.gather.wire import procedure_from, procedure_of
 from seglam.operator.keys import DONE, Key, Result
 from seglam.operator.policies.activation import Candidate, Origin, choose
 from seglam.operator.policies.authorship import starts_anew
 from seglam.operator.policies.chain import Verdict, decide
+from seglam.operator.policies.counterexample import STOPPING, state_of
 from seglam.operator.policies.history import superfluous
 from seglam.operator.policies.procedure import Situation, chain_of, serving
-from seglam.operator.policies.review import Standing, State, standing
+from seglam.operator.policies.review import Standing, State
 from seglam.operator.reconcile.openings import Current, OnItsWay, Openings, ours
 from seglam.operator.runners import Runners
 from seglam.operator.seen import Procedure, Revision, StatusSeen
@@ -126,6 +128,8 @@ class Procedures:
     def _candidates(self, procedure: Procedure) -> dict[str, Candidate]:
         """The procedure's own revisions, by name, as far as the choice depends on them."""
         meta = procedure.meta
+        stated = self._known.counterexamples(meta.namespace, meta.name)
+        stopped = max((each.meta.created for each in stated if state_of(each) in STOPPING), default="")
         return {
             revision.meta.name: Candidate(
                 revision.meta.name,
@@ -133,19 +137,23 @@ class Procedures:
                 revision.meta.created,
                 revision.active,
                 revision.verified,
-                self._standing(meta.namespace, meta.name, revision.digest).state,
+                self._state(revision),
                 origin_of(self._known, procedure, revision.digest),
+                spare=revision.meta.created > stopped,
             )
             for revision in self._known.revisions(meta.namespace, meta.name)
             if ours(revision, procedure, revision.digest) and not revision.meta.deleting
         }
 
     def _standing(self, namespace: str, procedure: str, digest: str) -> Standing:
-        review = review_for(self._known, namespace, procedure, digest)
-        settings = self._context.settings.reviews
-        if review is None or not review.managed:
-            return Standing(State.PENDING, (), settings.approvals)
-        return standing(review.authors, review.decisions, settings.approvals, settings.gitops_authors)
+        return standing_of(self._known, self._context.settings.reviews, namespace, procedure, digest)
+
+    def _state(self, revision: Revision) -> State:
+        """Where a revision stands; one that is not served waits until what is stated against it was examined."""
+        namespace, of, digest = revision.meta.namespace, revision.procedure, revision.digest
+        state = self._standing(namespace, of, digest).state
+        waits = state is State.APPROVED and not revision.active and held(self._known, namespace, of, digest)
+        return State.PENDING if waits else state
 
     async def _activate(self, procedure: Procedure, current: Current) -> _Served:
         """Label the chosen revision, then take the label from the others."""

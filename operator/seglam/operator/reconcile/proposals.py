@@ -11,9 +11,11 @@ from seglam.compiler.jobresult import JobOutcome, JobResult
 from seglam.operator.desired import proposal
 from seglam.operator.desired import revision as desired
 from seglam.operator.examinations import Examinations
+from seglam.operator.gather.corrections import corrections
 from seglam.operator.gather.documents import Documents, NotTheDocument, Parsed, parsed
 from seglam.operator.gather.known import Known
 from seglam.operator.gather.wire import procedure_from
+from seglam.operator.policies.counterexample import stopping
 from seglam.operator.seen import Meta, Procedure
 from seglam.operator.seen import Revision as RevisionSeen
 from seglam.procedures import Revision
@@ -78,7 +80,13 @@ class Proposals:
     async def _propose(
         self, compilation: Meta, document: Revision, result: JobResult, authors: tuple[str, ...]
     ) -> Made:
-        """A procedure of its own, under the name that its author gave it or, where that is taken, a longer one."""
+        """A procedure of its own, under the name that its author gave it or, where that is taken, a longer one. Where a
+        counterexample has stopped the procedure of that name, it is a revision that takes its place."""
+        stopped = await self._stopped(compilation.namespace, document.name)
+        if stopped is not None:
+            await self._examine(compilation.namespace, document, result, None)
+            await self._revise(compilation, stopped, document, authors, result.trace)
+            return Made(document.name, document.digest)
         names = proposal.names(document.name, document.digest)
         for name in names:
             found = await self._digest_at(compilation, name)
@@ -94,6 +102,15 @@ class Proposals:
             if await self._create(REASONING_PROCEDURE, body):
                 return Made(name, document.digest)
         raise Refused(JobOutcome.FAILED, f"procedures called {' and '.join(names)} exist already")
+
+    async def _stopped(self, namespace: str, name: str) -> Procedure | None:
+        """The procedure of a name, if a counterexample stopped its current text and nothing of it is served."""
+        procedure = await self._procedure(namespace, name)
+        if procedure is None or procedure.meta.deleting or procedure.digest is None:
+            return None
+        served = any(revision.active for revision in self._known.revisions(namespace, name))
+        stopped = stopping(self._known.counterexamples(namespace, name, procedure.digest))
+        return procedure if stopped and not served else None
 
     async def _digest_at(self, compilation: Meta, name: str) -> str | None:
         """What stands at a name: None if nothing; the digest of what this compilation put there; else no digest."""
@@ -157,7 +174,8 @@ class Proposals:
     async def _examine(self, namespace: str, document: Revision, result: JobResult, base: Revision | None) -> None:
         compiled = SpanReference.parse(result.trace)
         with telemetry.verification(document.name, document.digest, namespace, compiled=compiled) as span:
-            findings = await self._examinations.findings(document, result, base)
+            known = await corrections(self._client, self._known, namespace)
+            findings = await self._examinations.findings(document, result, base, known)
             span.set_attribute(telemetry.names.PASSED, findings.passed)
         if not findings.passed:
             raise Refused(JobOutcome.REJECTED, f"the operator's own verification: {findings.summary}")

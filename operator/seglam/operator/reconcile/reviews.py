@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from seglam.operator.context import Context
 from seglam.operator.controllers import Controller
 from seglam.operator.gather.known import Known
+from seglam.operator.gather.standings import standing_of
 from seglam.operator.keys import DONE, Key, Result
 from seglam.operator.policies.chain import Verdict
-from seglam.operator.policies.review import Standing, State, standing
+from seglam.operator.policies.review import Standing, State
 from seglam.operator.seen import Review
 from seglam.operator.status import ready
 from seglam.resources.conditions import Reason
@@ -38,8 +39,8 @@ class Reviews:
         if review is None or review.meta.deleting:
             self._context.status.forget(PROCEDURE_REVIEW, key.namespace, key.name)
             return DONE
-        settings = self._context.settings.reviews
-        stands = standing(review.authors, review.decisions, settings.approvals, settings.gitops_authors)
+        settings, namespace = self._context.settings.reviews, review.meta.namespace
+        stands = standing_of(self._known, settings, namespace, review.procedure, review.digest)
         fields = {"state": stands.state.value, "gates": self._gates(review)}
         await self._context.status.write(
             PROCEDURE_REVIEW, review.meta, review.status, fields, [ready(verdict(review, stands))], warnings=WARNINGS

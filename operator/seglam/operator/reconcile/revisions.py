@@ -10,11 +10,13 @@ from seglam.operator.context import Context
 from seglam.operator.controllers import Controller
 from seglam.operator.examinations import Examinations
 from seglam.operator.gather.compilations import result_of
+from seglam.operator.gather.corrections import corrections
 from seglam.operator.gather.documents import Documents, NotTheDocument
-from seglam.operator.gather.known import Known, review_for
+from seglam.operator.gather.known import Known
+from seglam.operator.gather.standings import standing_of
 from seglam.operator.keys import DONE, Key, Result
 from seglam.operator.policies.chain import Verdict
-from seglam.operator.policies.review import State, standing
+from seglam.operator.policies.review import State
 from seglam.operator.seen import ConditionSeen, Revision
 from seglam.operator.status import condition
 from seglam.operator.verifying import Findings
@@ -99,7 +101,8 @@ class Revisions:
         base: Document | None = None
         if result is not None and result.replaces is not None:
             base = await self._replaced(revision, result.replaces)
-        return await self._examinations.findings(document, result, base)
+        known = await corrections(self._context.client, self._known, revision.meta.namespace)
+        return await self._examinations.findings(document, result, base, known)
 
     async def _replaced(self, revision: Revision, digest: str) -> Document | None:
         """The revision that an extension is made from."""
@@ -116,14 +119,8 @@ class Revisions:
         """The condition Active: whether the revision is served, else why not."""
         if revision.active:
             return Verdict(Reason.ACTIVE, "requests are served by this revision", ready=True)
-        review = review_for(self._known, revision.meta.namespace, revision.procedure, revision.digest)
         settings = self._context.settings.reviews
-        stands = standing(
-            review.authors if review else (),
-            review.decisions if review else (),
-            settings.approvals,
-            settings.gitops_authors,
-        )
+        stands = standing_of(self._known, settings, revision.meta.namespace, revision.procedure, revision.digest)
         match stands.state:
             case State.QUARANTINED:
                 return Verdict(Reason.QUARANTINED, stands.message)

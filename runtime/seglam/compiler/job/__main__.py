@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import FrameType
 
@@ -20,7 +21,17 @@ from seglam.compiler.job.calls import CallFailed, runners, work_of
 from seglam.compiler.job.keeping import Keeper
 from seglam.compiler.job.settings import JobSettings, SettingsInvalid
 from seglam.compiler.job.tracing import traced
-from seglam.compiler.jobresult import MAX_MESSAGE, JobOutcome, JobResult, Work, shortened
+from seglam.compiler.jobresult import (
+    MAX_MESSAGE,
+    ActiveRevision,
+    JobOutcome,
+    JobResult,
+    Withdrawn,
+    Work,
+    shortened,
+)
+from seglam.compiler.lessons import correction, tests_of
+from seglam.compiler.opinion import bound
 from seglam.compiler.subjects import request_from_json
 from seglam.compiler.tracing import TracedModel
 from seglam.lookup import Hit, Index, Miss
@@ -121,7 +132,7 @@ def compile_work(settings: JobSettings, work: Work) -> JobResult:
         choices=choices,
     )
     with telemetry.compilation(settings.compilation, work.fingerprint) as span:
-        made = compiler.compile(Missed(request, found, work.tenant), index, progress)
+        made = compiler.compile(taught(Missed(request, found, work.tenant), work, bench), index, progress)
         span.set_attribute(telemetry.names.COMPILATION_OUTCOME, made.outcome)
         if made.document is None and made.negative is None:
             telemetry.failed(span, made.outcome, "")
@@ -130,21 +141,38 @@ def compile_work(settings: JobSettings, work: Work) -> JobResult:
     return result if where is None else result.model_copy(update={"trace": where.traceparent})
 
 
+def taught(missed: Missed, work: Work, bench: Bench) -> Missed:
+    """The miss with what is known of its type: what was corrected, and the tests of what was withdrawn."""
+    corrections = [(request_from_json(each.request), each) for each in work.corrections]
+    cases = [correction(request, each.expected, each.given, own=each.own) for request, each in corrections]
+    if work.withdrawn is None:
+        return replace(missed, cases=tuple(cases))
+    revision = _revision(work.withdrawn)
+    own = [bound(revision, request) for request, each in corrections if each.own]
+    contradicted = [dict(binding.arguments) for binding in own if binding is not None]
+    tests = tests_of(revision, work.withdrawn.implementation, contradicted, bench)
+    return replace(missed, withdrawn=revision, cases=(*cases, *tests))
+
+
 def index_of(work: Work) -> Index:
     """The tenant's active revisions; `CallFailed` if one is not what its digest says."""
     index = Index()
     for each in work.revisions:
-        document = ReasoningProcedure(
-            api_version=API_VERSION, kind=KIND, metadata=Metadata(name=each.procedure), spec=each.document
-        )
-        revision = Revision.of(document)
-        if revision.digest != each.digest:
-            raise CallFailed(f"the gateway's document of {each.procedure} has not the digest {each.digest}")
         try:
-            index.add(revision)
+            index.add(_revision(each))
         except (PatternError, ValueProblem) as problem:
             raise CallFailed(f"the gateway's document of {each.procedure} cannot be read: {problem}") from problem
     return index
+
+
+def _revision(stated: ActiveRevision | Withdrawn) -> Revision:
+    document = ReasoningProcedure(
+        api_version=API_VERSION, kind=KIND, metadata=Metadata(name=stated.procedure), spec=stated.document
+    )
+    revision = Revision.of(document)
+    if revision.digest != stated.digest:
+        raise CallFailed(f"the gateway's document of {stated.procedure} has not the digest {stated.digest}")
+    return revision
 
 
 def progress(words: str) -> None:

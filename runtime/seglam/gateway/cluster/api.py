@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,12 +16,14 @@ from seglam.gateway.access import Scope
 from seglam.gateway.access.api import add_keys
 from seglam.gateway.access.keys import Keys
 from seglam.gateway.access.routes import Allowed, allowed, period
-from seglam.gateway.answers.api import add_answers
+from seglam.gateway.answers.api import add_answers, recorded
 from seglam.gateway.cluster.compilations import Compilations, ended
+from seglam.gateway.cluster.counterexamples import Counterexamples, as_json
 from seglam.gateway.cluster.health import Readiness
 from seglam.gateway.cluster.metrics import Metrics
 from seglam.gateway.cluster.service import ClusterService
 from seglam.gateway.faults import StoreError
+from seglam.gateway.feedback import FEEDBACK_BODY, read_feedback
 from seglam.gateway.mcp.http import add_mcp
 from seglam.gateway.openai import UpstreamSettings, add_openai
 from seglam.gateway.refusals import of_store
@@ -29,6 +32,7 @@ from seglam.gateway.web import add_requests, new_app, threads
 from seglam.resources import ProcedureCompilation
 from seglam.web import Problem
 
+NAME = re.compile(r"[a-z0-9][-a-z0-9]{0,62}")
 LEDGER_THREADS = 4
 """For what asks the ledger's database: savings and keys."""
 
@@ -36,6 +40,7 @@ LEDGER_THREADS = 4
 def create_app(
     service: ClusterService,
     compilations: Compilations,
+    counterexamples: Counterexamples,
     identify: Identify,
     readiness: Readiness,
     metrics: Metrics,
@@ -56,6 +61,7 @@ def create_app(
     add_mcp(app, service, service.revisions, identify)
     _add_errors(app)
     _add_reading(app, service, compilations, allowed(identify))
+    _add_counterexamples(app, service, counterexamples, allowed(identify))
     if keys is not None:
         add_keys(app, keys, identify, threads(LEDGER_THREADS))
     _add_operations(app, readiness, metrics)
@@ -114,6 +120,35 @@ def _add_reading(
         caller = await caller_of(http, Scope.READ)
         first, last = period(since, until)
         return JSONResponse(await blocking(service.savings, caller.tenant, first, last))
+
+
+def _add_counterexamples(
+    app: FastAPI, service: ClusterService, counterexamples: Counterexamples, caller_of: Allowed
+) -> None:
+    """What users say of answers. Deciding on that is for people, with their own credentials: kubectl's."""
+    blocking = threads(LEDGER_THREADS)
+
+    @app.post("/v1/answers/{identity}/feedback", summary="Say that an answer is wrong", openapi_extra=FEEDBACK_BODY)
+    async def feedback(identity: str, http: HttpRequest) -> Response:
+        caller = await caller_of(http, Scope.FEEDBACK)
+        said = await read_feedback(http)
+        with caller.turn():
+            answer = await blocking(recorded, service.answers, identity, caller.tenant)
+            found = await counterexamples.state(answer, said.request, said.expected, said.why, caller.requester)
+        return JSONResponse(as_json(found), 201, {"Location": f"/v1/counterexamples/{found.metadata.name}"})
+
+    @app.get("/v1/counterexamples", summary="What is said against procedures, newest first")
+    async def listed(http: HttpRequest) -> Response:
+        caller = await caller_of(http, Scope.READ)
+        return JSONResponse({"counterexamples": [as_json(each) for each in await counterexamples.all(caller.tenant)]})
+
+    @app.get("/v1/counterexamples/{name}", summary="One counterexample")
+    async def one(name: str, http: HttpRequest) -> Response:
+        caller = await caller_of(http, Scope.READ)
+        found = await counterexamples.one(caller.tenant, name) if NAME.fullmatch(name) else None
+        if found is None:
+            raise Problem(404, "unknown-counterexample", f"there is no counterexample {name[:100]}")
+        return JSONResponse(as_json(found))
 
 
 def _add_operations(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import uvicorn
 from prometheus_client.core import Metric
+from starlette.types import ASGIApp
 
 from seglam.cluster import Change, Client
 from seglam.cluster.kinds import ENDPOINT_SLICE
@@ -25,6 +26,7 @@ from seglam.gateway.cluster import certificates, compilations
 from seglam.gateway.cluster.api import Parting, create_app
 from seglam.gateway.cluster.catalog import Catalog
 from seglam.gateway.cluster.compilations import Compilations, ended
+from seglam.gateway.cluster.counterexamples import Counterexamples
 from seglam.gateway.cluster.decoding import announced, endpoint_slice
 from seglam.gateway.cluster.feeds import Feed
 from seglam.gateway.cluster.health import Readiness
@@ -83,6 +85,7 @@ class Gateway:
 
     def __init__(self, settings: Settings, client: Client) -> None:
         self.settings = settings
+        self._api = client.connection
         self.metrics = Metrics()
         self.catalog = Catalog()
         self.endpoints = Endpoints()
@@ -98,6 +101,7 @@ class Gateway:
         self._texts = Texts(settings.data_dir / "texts.sqlite3", ttl_s=settings.miss_ttl_s, limit=settings.miss_bytes)
         self._runners = Runners(self.catalog, self.endpoints, settings.tls_dir, self.metrics.runner_failures.inc)
         self._beside = threads(MISS_THREADS)
+        self._counterexamples = Counterexamples(client, self.catalog)
         self.revisions = Feed(
             client,
             PROCEDURE_REVISION,
@@ -237,10 +241,34 @@ class Gateway:
             prices=self._prices,
         )
         app = create_app(
-            service, self.compilations, identify, self.readiness, self.metrics, settings.openai, self._api_keys
+            service,
+            self.compilations,
+            self._counterexamples,
+            identify,
+            self.readiness,
+            self.metrics,
+            settings.openai,
+            self._api_keys,
         )
         self._ending.extend(app.state.ending)
-        return server(Parting(Dispatch(app.state.hot, app), self.readiness), settings.grace_s)
+        shown = self._with_pages(app, identify, service)
+        return server(Parting(Dispatch(app.state.hot, shown), self.readiness), settings.grace_s)
+
+    def _with_pages(self, api: ASGIApp, door: Door, service: ClusterService) -> ASGIApp:
+        """The API, with the console beside it if there is one."""
+        settings = self.settings
+        if settings.console is None:
+            return api
+        from seglam.gateway.cluster.console.mounting import console_of  # with all that renders pages
+        from seglam.gateway.cluster.console.trials import Verifiers
+
+        verifiers = Verifiers(
+            lambda: self.endpoints.addresses(settings.verification_namespace, VERIFICATION), settings.tls_dir
+        )
+        self._ending.append(partial(asyncio.to_thread, verifiers.close))
+        alone = self._ledger is None
+        console = console_of(settings.console, self._api, door, service, verifiers, self._runners, alone=alone)
+        return console.beside(api)
 
     def _internal_server(self, session: aiohttp.ClientSession) -> uvicorn.Server:
         settings = self.settings
@@ -254,7 +282,15 @@ class Gateway:
         model = Model(settings.upstream, self._texts, self._beside, session, self._count_call)
         spans = Spans(exported_to(), self.compilations.traceparent, session)
         app = create_internal_app(
-            jobs, self._texts, self.catalog, verification, model, self.metrics, self._beside, spans
+            jobs,
+            self._texts,
+            self.catalog,
+            verification,
+            model,
+            self.metrics,
+            self._beside,
+            spans,
+            self._counterexamples,
         )
         return server(app, settings.grace_s, certificates.for_server(settings.tls_dir))
 

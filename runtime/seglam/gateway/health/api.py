@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
@@ -12,16 +9,15 @@ from fastapi.responses import JSONResponse, Response
 from seglam.gateway.access import Scope
 from seglam.gateway.access.routes import Allowed
 from seglam.gateway.answers.api import recorded
-from seglam.gateway.bodies import read_json, request_of, text_member
+from seglam.gateway.bodies import read_json, text_member
 from seglam.gateway.deciding import reviewer_of
+from seglam.gateway.feedback import FEEDBACK_BODY, read_feedback
 from seglam.gateway.health.counterexamples import as_json
 from seglam.gateway.health.report import health
 from seglam.gateway.service import Service
 from seglam.gateway.store import Standing
 from seglam.gateway.web import TEXT, Blocking, body_of
 from seglam.web import Problem
-
-_ASKED = ("text", "value", "inputs", "context")
 
 
 def add_health(app: FastAPI, service: Service, blocking: Blocking, caller: Allowed, *, proved: bool) -> None:
@@ -31,16 +27,16 @@ def add_health(app: FastAPI, service: Service, blocking: Blocking, caller: Allow
         proved: whether callers prove who they are; else a body says who sends or decides.
     """
 
-    @app.post("/v1/answers/{identity}/feedback", summary="Say that an answer is wrong", openapi_extra=_FEEDBACK_BODY)
+    @app.post("/v1/answers/{identity}/feedback", summary="Say that an answer is wrong", openapi_extra=FEEDBACK_BODY)
     async def feedback(identity: str, http: HttpRequest) -> Response:
         who = await caller(http, Scope.FEEDBACK)
-        content = await read_json(http)
-        request = request_of({name: content[name] for name in _ASKED if name in content})
-        expected, why = _expected(content), text_member(content, "why") if content.get("why") is not None else ""
+        said = await read_feedback(http)
         with who.turn():
             found = await blocking(recorded, service.answers, identity, who.tenant)
             part = service.tenant(who.tenant)
-            row = await blocking(part.counterexamples.state, found, request, expected, why, who.requester)
+            row = await blocking(
+                part.counterexamples.state, found, said.request, said.expected, said.why, who.requester
+            )
         return JSONResponse(as_json(row), 201, {"Location": f"/v1/counterexamples/{row.id}"})
 
     @app.get("/v1/counterexamples", summary="What is said against procedures, newest first")
@@ -81,24 +77,6 @@ def add_health(app: FastAPI, service: Service, blocking: Blocking, caller: Allow
         return JSONResponse({"procedures": found, "share": policy.share, "dropped": service.rechecks.dropped})
 
 
-def _expected(content: Mapping[str, Any]) -> str | None:
-    """The right answer; null says that there should have been none."""
-    if "expected" not in content:
-        raise Problem(400, "bad-request", "expected is missing: the right answer, or null if none should be given")
-    return None if content["expected"] is None else text_member(content, "expected", 1 << 20)
-
-
-_FEEDBACK_BODY = body_of(
-    {
-        "expected": {"type": ["string", "null"], "description": "The right answer; null if there should be none."},
-        "why": TEXT,
-        "text": {**TEXT, "description": "What was asked, which the record of answers does not hold; or value."},
-        "value": {"type": "object"},
-        "inputs": {"type": "object"},
-        "context": {"type": "object"},
-    },
-    ["expected"],
-)
 _DECISION_BODY = body_of(
     {
         "decision": {"enum": ["confirm", "dismiss"]},

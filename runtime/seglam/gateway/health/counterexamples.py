@@ -14,7 +14,8 @@ from typing import Any
 
 from seglam.compiler import Bench, Missed
 from seglam.compiler.assemble import as_canonical
-from seglam.compiler.opinion import Opinion, opinion, same
+from seglam.compiler.opinion import Opinion, bound, opinion, weigh
+from seglam.compiler.results import Finding
 from seglam.gateway.answering import Declined
 from seglam.gateway.answers import Recorded
 from seglam.gateway.catalog import Catalog
@@ -33,7 +34,7 @@ from seglam.gateway.store import (
 from seglam.gateway.store.revisions import same_person
 from seglam.gateway.store.tables import stamp
 from seglam.gateway.wire import dump_request, load_request, loads
-from seglam.lookup import Binding, Hit, Index, Miss, MissReason
+from seglam.lookup import Binding, Hit, Miss, MissReason
 from seglam.procedures import Request, Revision, TextError
 from seglam.procedures.values import ValueProblem
 
@@ -151,19 +152,24 @@ class Counterexamples:
             return self._said(kept, "it waits for a reviewer: nothing here can run it once more")
         seen = opinion(revision, implementation_of(self._store, row), binding.arguments, bench)
         kept = self._store.change_counterexample(kept.id, given=seen.given, verified=seen.verified)
-        if seen.steady and same(revision, seen.given, kept.expected):
-            words = f"the procedure does answer {seen.given!r} to this request"
-            self._store.settle_counterexample(kept.id, Standing.REFUTED, VERIFIER, words)
-            return self._again(kept)
-        if not seen.asked:
-            return self._said(kept, "it waits for a reviewer: no verifier's implementation of this revision is kept")
-        if not seen.steady:
-            return self._said(kept, "it waits for a reviewer: the implementations ran into limits or differ each time")
-        if seen.agrees:
-            return self._said(kept, "it waits for a reviewer: the verifier's implementation answers as the code does")
-        if same(revision, seen.verified, kept.expected):
-            self._confirm(kept, VERIFIER, f"the verifier's implementation answers {seen.verified!r} as expected")
-            return self._again(kept)
+        match weigh(revision, kept.expected, seen):
+            case Finding.REFUTED:
+                words = f"the procedure does answer {seen.given!r} to this request"
+                self._store.settle_counterexample(kept.id, Standing.REFUTED, VERIFIER, words)
+                return self._again(kept)
+            case Finding.UNASKED:
+                words = "no verifier's implementation of this revision is kept"
+                return self._said(kept, f"it waits for a reviewer: {words}")
+            case Finding.UNSTEADY:
+                words = "the implementations ran into limits or differ each time"
+                return self._said(kept, f"it waits for a reviewer: {words}")
+            case Finding.AGREED:
+                words = "the verifier's implementation answers as the code does"
+                return self._said(kept, f"it waits for a reviewer: {words}")
+            case Finding.CONFIRMED:
+                words = f"the verifier's implementation answers {seen.verified!r} as expected"
+                self._confirm(kept, VERIFIER, words)
+                return self._again(kept)
         self.found(row.digest, load_request(kept.request), kept.arguments, seen, quarantines=True)
         words = (
             f"both are doubtful: the verifier's implementation answers {seen.verified!r}, and the revision is stopped"
@@ -246,13 +252,11 @@ def _stated(row: RevisionRow, binding: Binding, request: Request, source: str, s
 
 def _bound(revision: Revision, request: Request) -> Binding:
     """What a revision alone binds of a request."""
-    alone = Index(explains=False)
-    alone.add(revision)
     try:
-        found = alone.find(request)
+        found = bound(revision, request)
     except TextError as error:
         raise ReviewRefused("not-its-request", str(error)) from error
-    if not isinstance(found, Hit):
+    if found is None:
         words = f"this is no request that {revision.name} answers; give text, inputs and context as they were asked"
         raise ReviewRefused("not-its-request", words)
-    return found.binding
+    return found

@@ -11,6 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from seglam import telemetry
 from seglam.gateway.cluster.catalog import Catalog
+from seglam.gateway.cluster.counterexamples import Counterexamples
 from seglam.gateway.cluster.internal.forwarding import DEADLINE, MAX_BODY, Forwarded, Verification
 from seglam.gateway.cluster.internal.jobs import Jobs
 from seglam.gateway.cluster.internal.model import Model
@@ -18,6 +19,7 @@ from seglam.gateway.cluster.internal.spans import Spans
 from seglam.gateway.cluster.metrics import Metrics
 from seglam.gateway.cluster.texts import Kept, Texts
 from seglam.gateway.web import Blocking, new_app
+from seglam.gateway.wire import dumps, load_request
 from seglam.procedures import Revision
 from seglam.procedures.canonical import canonical
 from seglam.web import Problem
@@ -34,6 +36,7 @@ def create_app(
     metrics: Metrics,
     blocking: Blocking,
     spans: Spans,
+    counterexamples: Counterexamples,
 ) -> FastAPI:
     """The application: each call must come from the Job of the compilation that it names, and be for one that waits."""
     app = new_app("SEGLAM for compile Jobs")
@@ -52,8 +55,9 @@ def create_app(
     @app.get(PREFIX, summary="What is to be compiled")
     async def work(name: str, http: HttpRequest) -> Response:
         kept = await admitted(http, name)
+        lessons = await counterexamples.lessons(kept.tenant, await blocking(load_request, kept.request))
         revisions = list(catalog.index(kept.tenant))
-        return StreamingResponse(_work(kept, revisions), media_type="application/json")
+        return StreamingResponse(_work(kept, dumps(lessons), revisions), media_type="application/json")
 
     @app.get(PREFIX + "/sandbox/engines", summary="Engines of the verification runners")
     async def engines(name: str, http: HttpRequest) -> Response:
@@ -92,10 +96,11 @@ def create_app(
     return app
 
 
-def _work(kept: Kept, revisions: list[Revision]) -> Iterator[bytes]:
+def _work(kept: Kept, lessons: str, revisions: list[Revision]) -> Iterator[bytes]:
     """`seglam.compiler.jobresult.Work` as JSON, in pieces: thousands of documents are never one text."""
     head = {"tenant": kept.tenant, "fingerprint": kept.fingerprint, "requester": kept.requester}
-    yield f'{json.dumps(head)[:-1]}, "request": {kept.request}, "miss": {kept.miss}, "revisions": ['.encode()
+    said = f'"request": {kept.request}, "miss": {kept.miss}, {lessons[1:-1]}'
+    yield f'{json.dumps(head)[:-1]}, {said}, "revisions": ['.encode()
     for number, revision in enumerate(revisions):
         named = json.dumps({"procedure": revision.name, "digest": revision.digest})[:-1].encode()
         yield (b"," if number else b"") + named + b', "document": ' + canonical(revision.spec) + b"}"
