@@ -20,6 +20,8 @@ CHART = frozenset(
     {
         "test_chart",
         "test_compilations",
+        "test_console",
+        "test_counterexamples",
         "test_end_to_end",
         "test_faults",
         "test_imports",  # an operator of its own, before one is installed

@@ -39,7 +39,12 @@ def values_of(images: Images, extra: Mapping[str, Any] | None = None) -> dict[st
     for part, name in (("platform", images.platform), ("runner", images.runner)):
         repository, _, tag = name.rpartition(":")
         named[part] = {"repository": repository, "tag": tag}
-    values: dict[str, Any] = {"images": named, "operator": {"leaseSeconds": LEASE_S}, "gateway": {"drainSeconds": 2}}
+    values: dict[str, Any] = {
+        "images": named,
+        "operator": {"leaseSeconds": LEASE_S},
+        "gateway": {"drainSeconds": 2},
+        "console": {"enabled": True, "publicUrl": "http://127.0.0.1"},  # whatever port is forwarded
+    }
     for part, stated in (extra or {}).items():
         values[part] = {**values.get(part, {}), **stated}
     return values

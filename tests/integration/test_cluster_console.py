@@ -111,8 +111,10 @@ def test_the_queue_and_a_proposal_are_read_in_ones_own_name(api: ApiServer, brow
     assert answer.status_code == 303 and answer.headers["location"] == f"/console/revisions/{NAME}"
     queue = browser.get("/console").text
     assert f'href="/console/revisions/{NAME}"' in queue and "static passed" in queue and ALICE in queue
+    said = {"procedure": "twice", "digest": Revision.of(TWICE).digest, "sender": "eve", "asked": {"request": "twice 0"}}
+    api.put(names.PROCEDURE_COUNTEREXAMPLE, TENANT, "twice-1", {**said, "expected": "0"}, {"state": "Refuted"})
     shown = browser.get(f"/console/revisions/{NAME}").text
-    assert "return str(2 * n)" in shown and "run by" in shown and "Not kept" in shown
+    assert "return str(2 * n)" in shown and "run by" in shown and "Not kept" in shown and "1 refuted" in shown
     by_digest = browser.get(f"/console/revisions/{quote(Revision.of(TWICE).digest)}")
     assert by_digest.status_code == 200 and NAME in by_digest.text
     assert {user for user, _, _ in api.calls} == {BOB}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from seglam.cluster import Client, NotFound
+from seglam.cluster import Client, Forbidden, NotFound, Selection
 from seglam.gateway.cluster import reviews
 from seglam.gateway.cluster.console.asking import AGENT, Asking, Person
 from seglam.gateway.cluster.reviews import VERDICTS, Proposed, Refused, Reviews, Why, may_approve, waits
@@ -16,10 +17,12 @@ from seglam.gateway.trying import Trial
 from seglam.gateway.web import Blocking
 from seglam.procedures import Request, Revision, Spec
 from seglam.procedures import digest as digest_of
+from seglam.resources import ProcedureCounterexample
 from seglam.resources.names import (
     ANNOTATION_TRACEPARENT,
     LABEL_COMPILATION,
     LABEL_PACK_IMPORT,
+    PROCEDURE_COUNTEREXAMPLE,
     PROCEDURE_REVIEW,
     REASONING_PROCEDURE,
 )
@@ -82,7 +85,8 @@ class ReviewDesk:
         """See `Desk`. A review is also meant by its name, which its page has, since one text may be of two
         procedures."""
         async with self._asking.by(who.token) as client:
-            return _shown(await self._proposed(client, who, digest), who.requester)
+            found = await self._proposed(client, who, digest)
+            return _shown(found, await _against(client, who, found.review), who.requester)
 
     async def decide(self, who: Person, digest: str, decision: str, reason: str) -> None:
         """See `Desk`."""
@@ -159,7 +163,20 @@ async def _in_queue(
     return {**reviews.brief(review), "replaces": replaces, "summary": summary, "evidence": evidence}
 
 
-def _shown(found: Proposed, reader: str) -> Proposal:
+async def _against(client: Client, who: Person, review: ProcedureReview) -> str:
+    """How many counterexamples are stated against a revision, in words."""
+    try:
+        found = await client.list(PROCEDURE_COUNTEREXAMPLE, Selection(who.tenant))
+    except Forbidden:
+        return "you may not read counterexamples"
+    read = [ProcedureCounterexample.model_validate(each) for each in found.items]
+    about = (review.spec.procedure, review.spec.digest)
+    own = [each for each in read if (each.spec.procedure, each.spec.digest) == about]
+    standing = Counter((each.status.state or "Open").lower() for each in own)
+    return ", ".join(f"{count} {state}" for state, count in sorted(standing.items())) or "nothing"
+
+
+def _shown(found: Proposed, against: str, reader: str) -> Proposal:
     shown, revision = reviews.shown(found), found.revision
     span = SpanReference.parse(revision.metadata.annotations.get(ANNOTATION_TRACEPARENT))
     about = {
@@ -175,6 +192,7 @@ def _shown(found: Proposed, reader: str) -> Proposal:
     since = (
         ("Gates that it passed", gates),
         ("Its procedure", _procedure(found)),
+        ("Said against it", against),
         ("Hits checked again", "not in a cluster; nothing runs in shadow either"),
     )
     barred = f"{reader} is one of its authors" if own else None
