@@ -6,8 +6,10 @@ by the pattern and the gates alone.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter, OrderedDict
+from dataclasses import dataclass
 
 from seglam.compiler import Missed
 
@@ -15,13 +17,21 @@ KEPT = 256
 SHOWN = 16
 LONGEST = 600
 """Characters; longer texts hold data rather than words."""
-LEAST = 0.3
+LEAST = 0.25
 """Share of words in common from which a text is shown though another procedure is nearest to it."""
 
 _Kind = tuple[str, bool]
 """A text, and whether inputs were attached to it."""
-_Ranked = tuple[float, str, frozenset[str]]
-"""How unlike a text is, the text, and who sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """A text like that of a miss, who sent it, its words, and their share that is the miss's too."""
+
+    text: str
+    senders: frozenset[str]
+    words: frozenset[str]
+    share: float
 
 
 class Recent:
@@ -51,7 +61,7 @@ class Recent:
     def like(self, missed: Missed) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Texts like that of a miss, and who sent them: with inputs if it has some, else without.
 
-        The likest come first, but a wording that was shown already, with other values, only after all other wordings.
+        The likest comes first, then what is like the request and unlike those before it; see `_varied`.
         """
         text = missed.request.text
         if text is None or missed.request.bound:
@@ -59,17 +69,14 @@ class Recent:
         near, words, attached = _nearest(missed), _words(text), bool(missed.request.inputs)
         with self._lock:
             seen = list(self._seen.items())
-        ranked = []
-        for (other, theirs_attached), (senders, theirs, held) in seen:
-            share = len(words & held) / max(len(words | held), 1)
-            if (
-                other != text
-                and theirs_attached is attached
-                and (share >= LEAST or (near is not None and near == theirs))
-            ):
-                ranked.append((-share, other, senders))
-        chosen = _each_wording_first(sorted(ranked, key=lambda each: each[:2]), text)[:SHOWN]
-        return tuple(other for _, other, _ in chosen), tuple(sorted(frozenset().union(*(each[2] for each in chosen))))
+        found = [
+            _Other(other, senders, held, share)
+            for (other, theirs_attached), (senders, theirs, held) in seen
+            if other != text and theirs_attached is attached
+            if (share := _share(words, held)) >= LEAST or (near is not None and near == theirs)
+        ]
+        chosen = _varied(found, text)
+        return tuple(each.text for each in chosen), tuple(sorted(frozenset().union(*(e.senders for e in chosen))))
 
     def forget(self, text: str | None) -> None:
         """A request that hits by now."""
@@ -82,15 +89,17 @@ def _nearest(missed: Missed) -> str | None:
     return missed.miss.near[0].revision.name if missed.miss.near else None
 
 
-def _each_wording_first(ranked: list[_Ranked], text: str) -> list[_Ranked]:
-    """The first of each wording in the order that they have, then the second of each, and so on."""
-    seen = Counter([_wording(text)])
-    turns = list[tuple[int, _Ranked]]()
-    for each in ranked:
-        wording = _wording(each[1])
-        turns.append((seen[wording], each))
-        seen[wording] += 1
-    return [each for _, each in sorted(turns, key=lambda turn: turn[0])]
+def _varied(found: list[_Other], text: str) -> list[_Other]:
+    """A few that are like the request and unlike each other, a wording once before any comes again."""
+    shown = Counter([_wording(text)])
+    nearest = dict.fromkeys(found, 0.0)  # the share of words with what was chosen, the greatest
+    chosen: list[_Other] = []
+    while nearest and len(chosen) < SHOWN:
+        best = min(nearest, key=lambda each: (shown[_wording(each.text)], nearest[each] - each.share, each.text))
+        chosen.append(best)
+        shown[_wording(best.text)] += 1
+        nearest = {each: max(s, _share(each.words, best.words)) for each, s in nearest.items() if each != best}
+    return chosen
 
 
 def _wording(text: str) -> str:
@@ -100,4 +109,8 @@ def _wording(text: str) -> str:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(word.lower() for word in text.split())
+    return frozenset(re.findall(r"\w+", text.lower()))
+
+
+def _share(left: frozenset[str], right: frozenset[str]) -> float:
+    return len(left & right) / max(len(left | right), 1)

@@ -49,7 +49,7 @@ def test_bad_patterns_have_witnesses_that_are_served_by_nobody() -> None:
     for name in ("count-primes-in-range", "capital-of-country"):
         (loaded,), _ = load_file(EXAMPLES / f"{name}.yaml")
         # Good patterns are what a procedure lacks, so these lack all that they learned.
-        first = (loaded.document.spec.match.patterns or [])[:1]
+        first = (loaded.document.spec.match.patterns or [])[:2]
         index.add(Revision.of(with_patterns(loaded.document, first)))
     found = cases(index, 3)
     assert {case.procedure for case in found} == {"count-primes-in-range", "capital-of-country"}
