@@ -19,8 +19,11 @@ import jwt
 
 from seglam.resources import names
 from tests.issuer import Issuer
+from tests.login import CLIENT
 
 AUDIENCE = "https://kubernetes.default.svc"
+AUDIENCES = {AUDIENCE, CLIENT}
+"""Also that of the issuer's client, as an API server is configured that knows an issuer."""
 TIME = "2026-11-21T12:00:00Z"
 Json = dict[str, Any]
 
@@ -40,6 +43,7 @@ class ApiServer(Issuer):
     Attributes:
         objects: by their paths.
         approvers: who has the verb `approve`.
+        members: namespaces of those who are no service accounts.
         revoked: tokens that are accepted no more.
         calls: who asked what, in order.
     """
@@ -48,6 +52,7 @@ class ApiServer(Issuer):
         super().__init__()
         self.objects: dict[str, Json] = {}
         self.approvers: set[str] = set()
+        self.members: dict[str, str] = {}
         self.revoked: set[str] = set()
         self.calls: list[tuple[str, str, str]] = []
 
@@ -80,7 +85,8 @@ class ApiServer(Issuer):
         if path.endswith("/selfsubjectaccessreviews"):
             assert body["spec"]["resourceAttributes"]["verb"] == "approve"
             return {"status": {"allowed": user in self.approvers}}
-        if f"/namespaces/{user.split(':')[2]}/" not in path:
+        own = self.members.get(user) or user.removeprefix("system:serviceaccount:").partition(":")[0]
+        if f"/namespaces/{own}/" not in path:
             raise Denied(403, "Forbidden", f'User "{user}" cannot {method.lower()} {path}')
         if method == "GET":
             return self._read(path)
@@ -167,7 +173,8 @@ def _user(bearer: str) -> str:
         claims = jwt.decode(bearer, options={"verify_signature": False, "verify_exp": True, "verify_aud": False})
     except jwt.PyJWTError:
         claims = {}
-    if AUDIENCE not in claims.get("aud", ()):
+    stated = claims.get("aud", ())
+    if not AUDIENCES & set([stated] if isinstance(stated, str) else stated):
         raise Denied(401, "Unauthorized", "Unauthorized")
     return str(claims["sub"])
 

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx2
 import pytest
@@ -25,6 +25,7 @@ from tests.api_server import ApiServer, api_server
 from tests.certificates import Authority
 from tests.documents import document, revision
 from tests.gateway_thread import Running, gateway
+from tests.login import CLIENT, Provider, providing
 from tests.runners import eventually, runner
 
 TENANT = "tests"
@@ -41,8 +42,17 @@ def api() -> Iterator[ApiServer]:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, api: ApiServer) -> Iterator[Running]:
+def provider() -> Iterator[Provider]:
+    with providing() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, api: ApiServer, provider: Provider) -> Iterator[Running]:
     directory, authority = tmp_path_factory.mktemp("console"), Authority.new()
+    issuer = {"issuer": provider.url, "audience": "seglam", "login": {"clientId": CLIENT}}
+    member = {"issuer": provider.url, "claims": {"groups": "reviewers"}, "tenant": TENANT, "scopes": ["read"]}
+    (directory / "tenants.yaml").write_text(json.dumps({"issuers": [issuer], "identities": [member]}))
     (directory / "session.key").write_bytes(KEY)
     console = ConsoleSettings("http://127.0.0.1", directory / "session.key")
     with (
@@ -224,6 +234,33 @@ def test_another_namespace_is_not_seen(api: ApiServer, browser: Browser) -> None
     browser.sign_in(api.person("other", "bob"))
     assert "Nothing waits" in browser.get("/console").text
     assert browser.get(f"/console/revisions/{NAME}").status_code == 404
+
+
+def by_issuer(browser: Browser, provider: Provider) -> httpx2.Response:
+    """Sign in at the issuer."""
+    sent = browser.http.get("/console/login", params={"issuer": provider.url, "then": f"/console/revisions/{NAME}"})
+    assert sent.status_code == 303, sent.text
+    with httpx2.Client(verify=False) as outside:
+        back = urlsplit(outside.get(sent.headers["location"]).headers["location"])
+    return browser.get(f"{back.path}?{back.query}")
+
+
+def test_whom_an_issuer_names_decides_as_the_api_server_knows_them(
+    api: ApiServer, provider: Provider, browser: Browser
+) -> None:
+    ada = "id-of-ada@acme.example"
+    api.members[ada] = TENANT
+    provider.forge = lambda claims: {**claims, "groups": ["reviewers"]}
+    assert provider.url in browser.get("/console/enter").text
+    signed_in = by_issuer(browser, provider)
+    assert (signed_in.status_code, signed_in.headers["location"]) == (303, f"/console/revisions/{NAME}")
+    assert browser.decide("approve").status_code == 403  # no verb
+    api.approvers.add(ada)
+    assert browser.decide("approve").status_code == 303
+    assert api.got(names.PROCEDURE_REVIEW, TENANT, NAME)["spec"]["decisions"][0]["reviewer"] == ada
+    browser.http.cookies.clear()
+    provider.forge = dict
+    assert by_issuer(browser, provider).status_code == 403 and browser.get("/console").status_code == 401
 
 
 @pytest.mark.parametrize(
