@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 from seglam.compiler import Bench, Budget, Compilation, Compiler, Endpoint, Gate, Missed, OpenAIModel
+from seglam.compiler.controls import CLAUSES
 from seglam.lookup import Hit, Index
 from seglam.procedures import ReasoningProcedure, Request, Revision
 from tests.openai_server import Reply, Server, completion, pairs_of, prompt_of, serving
@@ -45,7 +46,7 @@ def implementation(base: dict[str, Any] = SUM_IMPLEMENTATION, **changes: Any) ->
 
 
 def all_same(left: str, right: str) -> str:
-    """A verifier that agrees with everything."""
+    """A verifier that agrees with everything, controls left aside."""
     return "same"
 
 
@@ -59,8 +60,11 @@ def scripted(
     judge: Callable[[str, str], str] = all_same,
     host: str = "127.0.0.1",
     alias: object = NO_ALIAS,
+    careful: bool = True,
 ) -> Iterator[Server]:
-    """An endpoint that answers as author (each reply in turn, the last for ever) and as verifier."""
+    """An endpoint that answers as author (each reply in turn, the last for ever) and as verifier, which tells controls
+    apart if it is `careful`.
+    """
     left = list(authors)
 
     def answer(request: dict[str, Any]) -> Reply:
@@ -72,7 +76,8 @@ def scripted(
         if prompt.startswith("You verify procedures"):
             return completion(verifier)
         assert prompt.startswith("You compare sentences")
-        verdicts = [judge(left, right) for left, right in pairs_of(prompt)]
+        pairs = pairs_of(prompt)
+        verdicts = ["different" if careful and right.endswith(CLAUSES) else judge(left, right) for left, right in pairs]
         return completion({"judgements": [{"pair": n, "verdict": v} for n, v in enumerate(verdicts, 1)]})
 
     with serving(answer, host) as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -30,6 +31,8 @@ PER_PARAPHRASE = 3
 """How often each paraphrase is asked, with other values each time."""
 
 _TRIES = 20
+_GROUPED = re.compile(r"-?\d{1,3}[.,]\d{3}")
+"""A number that one region reads with a fraction and another with a group of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +218,8 @@ def _elsewhere(question: Question, ask: Wording, source: Random) -> _Made | None
         if not formats:
             continue
         written = source.choice(formats)
+        if any(_GROUPED.fullmatch(drawn.text) for other, drawn in values.items() if other != name):
+            continue  # 34.661 is another number there
         after = with_text(values, name, written.text, written.value)
         expected = None
         if written.value is not None and (isinstance(written.value, int | date) or ask.answer == "product_of"):

@@ -150,7 +150,7 @@ def test_another_wording_takes_the_smallest_question(bench: Bench) -> None:
     assert purposes(made) == ["author alias", "verifier contrasts"]
     assert made.document is not None and made.document.spec.code == old.document.spec.code
     rules = {each.name: each.text for each in made.document.spec.rules or ()}
-    assert rules.keys() == {"soon", "opening", "closing", "only-number"} and rules["soon"] == rule["text"]
+    assert rules.keys() == {"soon", "opening", "wish", "closing", "only-number"} and rules["soon"] == rule["text"]
     index = index_of(made.document)
     assert isinstance(index.find(Request(text="Hey, could you add 20 and 30 at once? Just the number, please.")), Hit)
 
@@ -226,6 +226,16 @@ def test_an_alternative_that_is_not_the_same_is_taken_out(bench: Bench) -> None:
     assert made.outcome is Outcome.EXTENDED
     assert made.document is not None
     assert [pattern.text for pattern in made.document.spec.match.patterns or ()][1] == "add {a} and {b}"
+
+
+def test_a_verifier_that_approves_everything_is_not_believed(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+    index = index_of(old.document)
+    with scripted([EXTENSION], careful=False) as server:
+        made = compiler_for(server, bench).compile(missed("add 5 and 6", index), index)
+    assert made.outcome is Outcome.MODEL_FAILED
+    assert "known to differ" in made.message and made.document is None
 
 
 def test_an_extension_of_an_unknown_procedure_is_rejected(bench: Bench) -> None:

@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
+from seglam.compiler.controls import CLAUSES
 from seglam.gateway import Decision, Flight, Outcome, ReviewRefused, Service, State, StoreError, StoreFault
 from seglam.gateway.store import Progress, Store
 from seglam.procedures import Revision
 from seglam.sandbox import Engine, Sandbox
 from tests.compilations import NO_ALIAS, SUM, implementation, procedure, scripted
 from tests.documents import document
-from tests.openai_server import Reply, completion, problem, prompt_of, serving
+from tests.openai_server import Reply, completion, pairs_of, problem, prompt_of, serving
 from tests.services import running, text
 
 ROOT = Path(__file__).parents[2]
@@ -127,8 +128,8 @@ def holding(gate: threading.Event, *authors: object) -> Callable[[dict[str, Any]
             return completion(NO_ALIAS)
         if prompt.startswith("You verify procedures"):
             return completion(implementation())
-        numbers = range(1, prompt.count("Sentence A") + 1)
-        return completion({"judgements": [{"pair": number, "verdict": "same"} for number in numbers]})
+        verdicts = ["different" if right.endswith(CLAUSES) else "same" for _, right in pairs_of(prompt)]
+        return completion({"judgements": [{"pair": n, "verdict": v} for n, v in enumerate(verdicts, 1)]})
 
     return answer
 

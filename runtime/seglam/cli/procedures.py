@@ -1,9 +1,9 @@
-"""`seglam procedures`: list, show, validate, test, export, promote, hygiene, and what `life` adds."""
+"""`seglam procedures`: list, show, validate, test, export, promote, hygiene, merge, and what `life` adds."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from seglam.cli.opening import DataDir, Procedures, Server, Tenant, bench, store
 from seglam.cli.output import Json, Output, one_line, visible
 from seglam.cli.review import short
 from seglam.cli.tables import rows, table
+
+if TYPE_CHECKING:
+    from seglam.procedures import Revision
 
 app = typer.Typer(
     help="Look at procedures, or check documents.",
@@ -230,18 +233,13 @@ def hygiene(
       seglam procedures hygiene --procedures examples/procedures --json
     """
     from seglam.compiler.hygiene import duplicates, least_hits, uses
-    from seglam.gateway.store import document_of
-    from seglam.procedures import Revision
 
     out = Output(as_json)
+    revisions = _library(procedures, tenant, data_dir)
     hits: dict[str, int] = {}
-    if procedures is not None:
-        revisions = [Revision.of(each.document) for each in documents.faultless(procedures)]
-    else:
+    if procedures is None:
         with store(data_dir) as opened:
-            own = opened.of(tenant or opened.tenant)
-            revisions = [Revision.of(document_of(row)) for row in own.active()]
-            for (_, procedure, name), count in own.counters.totals().items():
+            for (_, procedure, name), count in opened.of(tenant or opened.tenant).counters.totals().items():
                 if name == "hits":
                     hits[procedure] = hits.get(procedure, 0) + count
     with bench() as running:
@@ -278,6 +276,66 @@ def hygiene(
             ],
         }
     )
+
+
+@app.command("merge")
+def merge(
+    keep: Annotated[str, typer.Argument(help="The procedure whose code stays.", show_default=False)],
+    other: Annotated[str, typer.Argument(help="The one that it takes the place of.", show_default=False)],
+    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where KEEP.yaml is written.")] = Path(),
+    procedures: Procedures = None,
+    tenant: Tenant = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Write one document for two procedures that compute the same: the code of KEEP with the patterns of both.
+
+    They are compared as `hygiene` compares them, and the gates that need no model run on what is made. It is written
+    even if a gate fails, for a person to correct. Nothing is changed: propose the file, and retire OTHER.
+
+    \b
+    Example:
+      seglam procedures merge day-of-nth-weekday-in-month nth-weekday-of-month --procedures examples/procedures
+    """
+    from seglam.compiler.hygiene import duplicates
+    from seglam.compiler.merging import merged
+    from seglam.compiler.verification import verify
+    from seglam.procedures import dump
+
+    out = Output(as_json)
+    revisions = {each.name: each for each in _library(procedures, tenant, data_dir)}
+    for name in (keep, other):
+        if name not in revisions:
+            raise CliError(f"there is no procedure {name!r}", "see `seglam procedures list`", Exit.DATA)
+    with bench() as running:
+        left, right = revisions.pop(keep), revisions.pop(other)
+        pair = next(duplicates([left, right], running.first), None)
+        if pair is None or not pair.covers or pair.keep != keep:
+            why = pair.proposal if pair else f"{keep} and {other} do not compute the same"
+            raise CliError(f"the code of {keep} does not cover {other}", why, Exit.NEGATIVE)
+        made = merged(left, right, pair, running)
+        verified = verify(made.document, revisions.values(), running)
+    path = out_dir / f"{keep}.yaml"
+    with atomic(path) as file:
+        file.write(dump(made.document).encode())
+    for evidence in verified.evidence:
+        out.say(f"{evidence.gate}: {'passed' if evidence.passed else 'FAILED'}: {evidence.summary}")
+    for text in made.refused_no_more:
+        out.say(f"refused no more: {text}")
+    out.say(f"{path}: {keep} with the patterns of {other}")
+    out.json({"file": str(path), "passed": verified.passed, "refusedNoMore": list(made.refused_no_more)})
+    raise typer.Exit(Exit.OK if verified.passed else Exit.NEGATIVE)
+
+
+def _library(procedures: Path | None, tenant: str | None, data_dir: Path | None) -> list[Revision]:
+    """The procedures of a directory, or those that a store serves."""
+    from seglam.gateway.store import document_of
+    from seglam.procedures import Revision
+
+    if procedures is not None:
+        return [Revision.of(each.document) for each in documents.faultless(procedures)]
+    with store(data_dir) as opened:
+        return [Revision.of(document_of(row)) for row in opened.of(tenant or opened.tenant).active()]
 
 
 app.command("quarantine")(life.quarantine)

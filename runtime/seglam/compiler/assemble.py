@@ -44,6 +44,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 _PATTERN_FIELD = re.compile(r"spec\.match\.patterns\[(\d+)\]")
 _SLOTS = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_SIGNS = re.compile(r"\\.|<[a-z][a-z0-9-]*>|([<>])", re.DOTALL)
 _RULE_NAMES = re.compile(r"(?<!\\)<([a-z][a-z0-9-]*)>")
 
 
@@ -73,12 +74,42 @@ def document_of(reply: ProcedureReply, taken: Iterable[str] = ()) -> ReasoningPr
     return ReasoningProcedure(api_version=API_VERSION, kind=KIND, metadata=Metadata(name=name), spec=spec)
 
 
+def mended(reply: ExtensionReply, base: Revision) -> ExtensionReply:
+    """An extension whose arrows and comparisons are literal, as they can mean nothing else, without rules that cannot
+    be read; patterns that name one of these are faulty then, each by itself.
+    """
+    rules = [rule.model_copy(update={"text": _literal_signs(rule.text)}) for rule in reply.rules]
+    known = {rule.name: rule.text for rule in (*(base.spec.rules or ()), *rules)} | shared_rules()
+    while faulty := {rule.name for rule in rules if not _can_be_read(rule.text, known)}:
+        rules = [rule for rule in rules if rule.name not in faulty]
+        known = {name: text for name, text in known.items() if name not in faulty}
+    patterns = [
+        _literal_signs(each) if isinstance(each, str) else each.model_copy(update={"text": _literal_signs(each.text)})
+        for each in reply.patterns
+    ]
+    return reply.model_copy(update={"patterns": patterns, "rules": rules})
+
+
+def _literal_signs(text: str) -> str:
+    """A pattern's text with a backslash before each `<` and `>` that is no part of a rule's name."""
+    return _SIGNS.sub(lambda match: "\\" + match[1] if match[1] else match[0], text)
+
+
+def _can_be_read(text: str, rules: Mapping[str, str]) -> bool:
+    try:
+        parse(text, rules)
+    except PatternError:
+        return False
+    return True
+
+
 def extended(base: Revision, reply: ExtensionReply) -> ReasoningProcedure:
     """The document of a known procedure with what an extension adds.
 
     Raises:
         ValueError: if the extension names a vocabulary that the procedure does not have, or a shared rule to grow.
     """
+    reply = mended(reply, base)
     spec = base.spec
     old = list(spec.match.patterns or ())
     texts = {pattern.text for pattern in old}

@@ -23,6 +23,7 @@ from seglam.compiler.assemble import (
     without_members,
 )
 from seglam.compiler.budget import Budget, BudgetExceeded, Spending
+from seglam.compiler.controls import controlled
 from seglam.compiler.framing import framed
 from seglam.compiler.gates.differential import answer_name, exemplars_of
 from seglam.compiler.model import Failure, Model, ModelFailed, NoRecording, Prompt, Question, R
@@ -350,18 +351,21 @@ class Compiler:
         return gates.differential(revision, signature, reply, exemplars_of(document.spec, bound), self._bench)
 
     def _judge(self, work: _Work, summary: str, pairs: Sequence[tuple[str, str]]) -> list[str]:
-        prompt = contrasts_prompt(summary, pairs, self._choices)
-        subject = ContrastsSubject(summary, tuple(pairs))
+        asked = controlled(pairs)
+        prompt = contrasts_prompt(summary, asked.pairs, self._choices)
+        subject = ContrastsSubject(summary, asked.pairs)
         reply = self._ask(self._verifier, work, Question("contrasts", prompt, ContrastsReply, subject))
-        verdicts = ["unsure"] * len(pairs)
+        verdicts = ["unsure"] * len(asked.pairs)
         said: set[int] = set()
         for judgement in reply.judgements:
             number = int(judgement.pair) - 1 if judgement.pair.isdecimal() else -1
-            if 0 <= number < len(pairs):
+            if 0 <= number < len(verdicts):
                 # Judging a pair twice is no clear judgement.
                 verdicts[number] = "unsure" if number in said else judgement.verdict
                 said.add(number)
-        return verdicts
+        if not asked.passed(verdicts):
+            raise ModelFailed(Failure.GARBAGE, "the verifier called sentences the same that are known to differ")
+        return asked.own(verdicts)
 
     def _finish(
         self,

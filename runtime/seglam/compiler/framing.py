@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 
+from seglam.compiler.assemble import mended
 from seglam.compiler.replies import ExtensionReply, PatternReply
 from seglam.procedures.patterns import Choice, Node, PatternError, Slot, Words, compile_pattern, parse, shared_rules
 from seglam.procedures.patterns import Sequence as Parts
@@ -29,6 +30,7 @@ BY_RULE = {"as-yes-or-no": "only-yes-or-no", "as-true-or-false": "only-true-or-f
 
 def framed(reply: ExtensionReply, base: Revision) -> ExtensionReply:
     """An extension whose patterns in English have a frame each, where it cannot be taken for a value beside it."""
+    reply = mended(reply, base)
     rules = {rule.name: rule.text for rule in (*(base.spec.rules or ()), *reply.rules)} | shared_rules()
     return reply.model_copy(update={"patterns": [_framed(each, base, rules) for each in reply.patterns]})
 

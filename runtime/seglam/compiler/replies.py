@@ -135,7 +135,7 @@ class AliasReply(_Reply):
 
     procedure: ResourceName | None = None
     patterns: list[Line | PatternReply] = Field(default_factory=list, max_length=64)
-    rules: list[Rule] = Field(default_factory=list, max_length=16)
+    rules: list[Rule] = Field(default_factory=list, max_length=32)
     why: str = ""
 
     @model_validator(mode="after")

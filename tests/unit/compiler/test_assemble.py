@@ -163,3 +163,12 @@ def test_what_cannot_be_extended_is_an_error() -> None:
 def test_new_code_is_another_core() -> None:
     found = extension(patterns=["x {country}"], code="def solve(country):\n    return 'x'\n")
     assert core_digest(found.spec) != core_digest(CAPITAL.spec)
+
+
+def test_arrows_are_literal_and_a_rule_that_cannot_be_read_goes() -> None:
+    base = Revision.of(made(patterns=["sum {a} and {b}"], rules=[], refuse=[]))
+    rules = [{"name": "to", "text": "(to|->)"}, {"name": "bad", "text": "(x"}, {"name": "worse", "text": "<bad> y"}]
+    extension = {"procedure": "sum-of-two", "patterns": ["{a} <to> {b} <= s", "{a} <worse> {b}"], "rules": rules}
+    document = extended(base, ExtensionReply.model_validate(extension))
+    assert rules_of(document) == {"to": r"(to|-\>)"}
+    assert [pattern.text for pattern in document.spec.match.patterns or ()][1] == r"{a} <to> {b} \<= s"
