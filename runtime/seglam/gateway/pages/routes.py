@@ -106,7 +106,7 @@ class Console(Generic[Who]):
             None,
             status,
             wanted=people.wanted,
-            issuers=people.issuers,
+            offered=people.issuers,
             login=LOGIN,
             token=token,
             then=then,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -30,6 +31,7 @@ from seglam.resources.review import ProcedureReview
 from seglam.telemetry import SpanReference
 from seglam.web import Problem
 
+NAME = re.compile(r"[a-z0-9][-.a-z0-9]{0,252}")
 AT_ONCE = 10
 """Revisions of a page of the queue that are read at one time."""
 WRITE = "approve-and-write"
@@ -122,6 +124,8 @@ class ReviewDesk:
 async def _review(opened: Reviews, client: Client, who: Person, wanted: str) -> ProcedureReview:
     """The review of a name or of a digest."""
     if not wanted.startswith("sha256:"):
+        if not NAME.fullmatch(wanted):
+            raise _unknown(wanted)
         try:
             return ProcedureReview.model_validate(await client.get(PROCEDURE_REVIEW, wanted, who.tenant))
         except NotFound as error:
