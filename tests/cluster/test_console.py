@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
 from seglam.resources import names
-from tests.browser.conftest import browser, page  # noqa: F401
+from tests.browser.conftest import accessibility, browser, page  # noqa: F401
+from tests.browser.faults import faults
+from tests.cluster import release
 from tests.cluster.choosing import Cluster
 from tests.cluster.forwarding import forwarded
 from tests.cluster.images import Images
@@ -79,7 +83,7 @@ def decide(shown: Page, world: World, choice: str) -> None:
     shown.get_by_role("button", name=choice, exact=True).click()
 
 
-def test_from_the_queue_to_an_answer(world: World, page: Page) -> None:  # noqa: F811
+def test_from_the_queue_to_an_answer(world: World, page: Page, accessibility: Path) -> None:  # noqa: F811
     """Refused as an author and as a visitor, tried, approved by somebody else; the next request hits."""
     sign_in(page, world, "writer")
     page.goto(f"{world.url}/console/revisions/{world.review}")
@@ -102,6 +106,7 @@ def test_from_the_queue_to_an_answer(world: World, page: Page) -> None:  # noqa:
     page.get_by_role("button", name="Ask this revision and what is active").click()
     expect(page.get_by_role("region", name="This revision alone")).to_contain_text("Answer: 12")
     expect(page.get_by_role("region", name="What is active")).to_contain_text("miss")
+    assert faults(page, accessibility) == []
     decide(page, world, "Approve")
     expect(page.get_by_text("Approved", exact=True)).to_be_visible()
     entry = {"reviewer": world.account("reviewer"), "decision": "Approve", "reason": "code and patterns read, tried"}
@@ -112,3 +117,12 @@ def test_from_the_queue_to_an_answer(world: World, page: Page) -> None:  # noqa:
     assert answer["answer"] == "12"
     page.goto(f"{world.url}/console/operations")
     expect(page.get_by_text("1 procedures are served.")).to_be_visible()
+    assert faults(page, accessibility) == []
+
+    cookies = {each["name"]: each["value"] for each in page.context.cookies()}
+    gateways = ("get", "pods", "-n", release.SYSTEM, "-l", "app.kubernetes.io/component=gateway")
+    pods = [each["metadata"]["name"] for each in world.tenant.admin.json(*gateways)["items"]]
+    assert len(pods) > 1
+    for pod in pods:  # every replica knows the session
+        with forwarded(world.tenant.admin, "seglam-gateway", pod=pod) as url:
+            assert httpx2.get(f"{url}/console/operations", cookies=cookies).status_code == 200
