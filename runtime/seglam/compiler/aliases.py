@@ -22,13 +22,17 @@ ASKED_ABOUT = 4
 
 OPERATIONS = frozenset("+*/×÷=")
 """Signs that may be all that says what is to be done; a minus is no such sign, since dates and names have it."""
+ANY_WORD = "zzholezz"
+"""Whatever reads this reads any word, so that a reading says nothing."""
 
 
 def candidates(missed: Missed, known: Sequence[Revision]) -> tuple[Revision, ...]:
     """Procedures whose values can be read somewhere in a request's text, all but one at most, and that take what came.
 
-    Those that share the rarest words with the text, in their summary or patterns, come first. A request that misses for
-    a value, an ambiguity or a guard lacks no wording, and one in a context that binds is of another type.
+    Where no value tells them apart, since they have none or one that any word may be, they must have half of the
+    text's words. Those that share the rarest words with the text, in their summary or patterns, come first. A request
+    that misses for a value, an ambiguity or a guard lacks no wording, and one in a context that binds is of another
+    type.
     """
     request = missed.request
     if request.text is None or request.bound or missed.miss.reason is not MissReason.UNKNOWN:
@@ -39,8 +43,15 @@ def candidates(missed: Missed, known: Sequence[Revision]) -> tuple[Revision, ...
     having = Counter(word for words in shared.values() for word in words)
     rank = {digest: sum(1 / having[word] for word in words) for digest, words in shared.items()}
     likely = sorted((each for each in known if rank[each.digest]), key=lambda each: (-rank[each.digest], each.name))
-    found = (each for each in likely if _could_be(each, text, bool(request.inputs)))
+    most = {each.digest for each in likely if 2 * len(shared[each.digest]) >= len(asked)}
+    found = (e for e in likely if (e.digest in most or _tells(e)) and _could_be(e, text, bool(request.inputs)))
     return tuple(islice(found, ASKED_ABOUT))
+
+
+def _tells(revision: Revision) -> bool:
+    """Whether some value in the text is of a type that not just any word is."""
+    kinds = [revision.types[each.name] for each in revision.spec.parameters or () if each.in_patterns]
+    return any(not kind.readings(ANY_WORD) for kind in kinds)
 
 
 def _could_be(revision: Revision, text: Text, with_inputs: bool) -> bool:

@@ -37,3 +37,10 @@ def test_words_that_few_know_say_more_and_all_values_but_one_must_be_there() -> 
     ]
     assert asked_about("what would the half of 7 be", *known)[0] == "half"
     assert asked_about("what would the half be", *known) == []
+
+
+def test_where_no_value_tells_it_half_of_the_words_are_known() -> None:
+    text = [{"name": "text", "type": "word"}]
+    known = [revision("quote", patterns=['shout the word "{text}" out loud'], parameters=text, summary="Upper case.")]
+    assert asked_about('shout the quoted word "yes" loud please', *known) == ["quote"]
+    assert asked_about('how many vowels are there in the word "yes"', *known) == []
