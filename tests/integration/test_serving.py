@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,6 +20,7 @@ from seglam.gateway.server import bind, server
 from seglam.gateway.serving import ClientGone, Headers, read_body, watched
 from seglam.gateway.serving.embedded import EmbeddedAnswers
 from seglam.gateway.serving.places import Places
+from seglam.gateway.serving.swift import Swift
 from seglam.procedures import Request
 from seglam.web import Problem
 from tests.documents import document
@@ -166,6 +167,43 @@ def test_what_is_answered_where_its_last_byte_is_read_is_answered_as_everything_
         assert connection.recv(1) == b""
     with socket.create_connection(address, timeout=60) as connection:
         connection.sendall(chunked + b"zz\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 400"
+
+
+def test_a_head_that_came_before_is_not_read_again_and_means_the_same(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only whole requests with it are answered so; what else has it goes the usual way, and all in their order."""
+    for n in range(6):
+        asked(client, f"echo {n}")
+    heads: list[object] = []
+    head = Swift.head
+
+    def counted(self: Swift, raw: Sequence[tuple[bytes, bytes]]) -> Headers | None:
+        heads.append(raw)
+        return head(self, raw)
+
+    monkeypatch.setattr(Swift, "head", counted)
+    hits = [_message(b'{"text": "echo %d"}' % n) for n in range(9)]
+    miss = _message(b'{"text": "nope 9"}')
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=60) as connection:
+
+        def sent(*pieces: bytes) -> None:
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(0.02)
+
+        for each in hits[:4]:
+            sent(each)
+            assert _answers(connection, 1)[0][2]["answer"] == each[-3:-2].decode()
+        assert len(heads) == 1
+        sent(miss)
+        status, _, content = _answers(connection, 1)[0]
+        assert (status, content["answer"], len(heads)) == (504, None, 1)
+        sent(hits[4], hits[5][:-3], hits[5][-3:] + hits[6][:20], hits[6][20:] + hits[7] + miss, hits[8])
+        found = _answers(connection, 6)
+        assert [content["answer"] for _, _, content in found] == ["4", "5", "6", "7", None, "8"]
+        sent(hits[1].replace(b"Length: 18", b"Length: 17"))  # ends a byte early, which begins another request
         assert connection.recv(12) == b"HTTP/1.1 400"
 
 

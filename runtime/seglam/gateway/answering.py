@@ -155,9 +155,12 @@ class Answering:
         self._counters.add({"misses": 1, f"misses:{answer.reason}": 1}, answer.procedure or "")
 
     def _count_hit(self, request: Request, answer: Answer) -> None:
+        characters = len(request.text or "")
+        if request.inputs:
+            characters += sum(len(item.text) for item in request.inputs.values())
         counts = {
             "hits": 1,
-            "request_characters": len(request.text or "") + sum(len(item.text) for item in request.inputs.values()),
+            "request_characters": characters,
             "answer_characters": len(answer.answer or ""),
             "hit_us": round(answer.timings.lookup_us + answer.timings.run_us),
         }

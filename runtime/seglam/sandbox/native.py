@@ -28,7 +28,6 @@ _call = ffi.dll.wasmtime_component_func_call
 _delete = ffi.dll.wasmtime_component_val_delete
 _set_fuel = ffi.dll.wasmtime_context_set_fuel
 _get_fuel = ffi.dll.wasmtime_context_get_fuel
-_BUFFER_BYTES = 4096
 
 EXPORTS = ("describe", "prepare", "call", "inspect")
 
@@ -99,6 +98,12 @@ class _Characters(ctypes.Structure):
     _fields_ = (("size", ctypes.c_size_t), ("data", ctypes.POINTER(ctypes.c_char)))
 
 
+class _Given(ctypes.Structure):
+    """A `wasm_byte_vec_t` of bytes that Python holds."""
+
+    _fields_ = (("size", ctypes.c_size_t), ("data", ctypes.c_char_p))
+
+
 class Instance:
     """One interpreter. One thread at a time may use it.
 
@@ -107,7 +112,6 @@ class Instance:
     """
 
     __slots__ = (
-        "_buffer",
         "_context",
         "_fuel",
         "_functions",
@@ -116,7 +120,6 @@ class Instance:
         "_result",
         "_store",
         "_text",
-        "_text_out",
     )
 
     def __init__(self, loaded: Loaded, memory_mib: int) -> None:
@@ -135,15 +138,9 @@ class Instance:
         parameter, result = ffi.wasmtime_component_val_t(), ffi.wasmtime_component_val_t()
         parameter.kind = ffi.WASMTIME_COMPONENT_STRING
         self._parameter, self._result = byref(parameter), byref(result)
-        self._text, self._text_out = parameter.of.string, result.of.string
+        self._text = _Given.from_buffer(parameter.of.string)
         self._reply = _Characters.from_buffer(result.of.string)
         self._fuel = ctypes.c_uint64()
-        self._reserve(_BUFFER_BYTES)
-
-    def _reserve(self, size: int) -> None:
-        buffer = ctypes.create_string_buffer(size)
-        self._text.data = ctypes.cast(buffer, ctypes.POINTER(ctypes.c_uint8))
-        self._buffer = memoryview(buffer).cast("B")  # keeps it
 
     def limit_memory(self, memory_mib: int) -> None:
         """Set the limit of linear memory, in MiB."""
@@ -151,11 +148,9 @@ class Instance:
 
     def call(self, name: str, fuel: int, text: str | None = None) -> tuple[str, int]:
         """The export's result, and the fuel that it used; `Trap` if the instance ended. `text` is ASCII."""
-        data = b"" if text is None else text.encode("ascii")
-        if len(data) > len(self._buffer):
-            self._reserve(len(data))
-        self._buffer[: len(data)] = data
-        self._text.size = len(data)
+        given = self._text
+        given.data = data = b"" if text is None else text.encode("ascii")
+        given.size = len(data)
         _set_fuel(self._context, fuel)
         problem = _call(
             self._functions[name], self._context, self._parameter, 0 if text is None else 1, self._result, 1
@@ -163,7 +158,7 @@ class Instance:
         if problem:
             raise Trap(_fault_of(str(wasmtime.WasmtimeError._from_ptr(problem))), fuel - self._store.get_fuel())
         try:
-            reply = self._reply.data[: self._text_out.size]
+            reply = self._reply.data[: self._reply.size]
         finally:
             _delete(self._result)
         _get_fuel(self._context, byref(self._fuel))

@@ -88,9 +88,10 @@ class WarmPool:
             found = None if share is None else share.idle.get(program.digest)
             if share is None or not found:
                 return None
-            for position, warm in enumerate(reversed(found), 1):
+            for place in range(len(found) - 1, -1, -1):
+                warm = found[place]
                 if (warm.program is program or warm.program == program) and (steps is None or warm.swift(steps)):
-                    del found[-position]
+                    del found[place]
                     break
             else:
                 return None

@@ -24,6 +24,9 @@ _SCAN: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(parse_constant=_
 _WRITE: Callable[[object, int], tuple[str, ...]] = c_make_encoder(
     None, _ENCODER.default, encode_basestring_ascii, None, ":", ",", False, False, False
 )
+_PLAIN = frozenset((bool, int, str, type(None)))
+"""Types of values that no tag stands for. Arguments that are all of them go as one object, which the guest reads
+faster."""
 _UNREADABLE = Fault(FaultKind.TRAP, "the engine's reply cannot be read; the procedure may have changed the engine")
 
 
@@ -46,7 +49,8 @@ def settings_of(program: Program) -> str:
 def encode_arguments(arguments: Mapping[str, object]) -> str | Fault:
     """Tagged arguments as the guest reads them, or the fault that says why they cannot be written."""
     try:
-        return "".join(_WRITE(list(arguments.items()), 0))
+        plain = _PLAIN.issuperset(map(type, arguments.values()))
+        return "".join(_WRITE(dict(arguments) if plain else list(arguments.items()), 0))
     except (TypeError, ValueError, RecursionError) as problem:
         return Fault(FaultKind.ARGUMENTS, f"the arguments are not tagged JSON: {problem}")
 

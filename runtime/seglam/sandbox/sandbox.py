@@ -71,7 +71,10 @@ class Sandbox:
         than it had: then nothing is known of its outcome. Code has no effects, so the same call may be made again.
         """
         self._check_open()
-        if (tenant, program.digest) in self._slow or (held := self._warm.take(tenant, program, steps)) is None:
+        if self._slow and (tenant, program.digest) in self._slow:
+            return None
+        held = self._warm.take(tenant, program, steps)
+        if held is None:
             return None
         started = perf_counter()
         reply, fuel = self._call(held, arguments, min(steps, program.fuel))

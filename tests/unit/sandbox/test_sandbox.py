@@ -150,7 +150,7 @@ def test_an_interrupted_call_keeps_no_instance(sandbox: Sandbox, monkeypatch: py
         pass
 
     class Stopping(dict[str, object]):
-        def items(self):  # type: ignore[no-untyped-def]
+        def values(self):  # type: ignore[no-untyped-def]
             raise Stop
 
     sandbox.run(DOUBLE, {"n": 1})

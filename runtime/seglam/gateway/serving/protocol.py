@@ -6,17 +6,31 @@ every request that is not answered at once, which then goes the usual way, from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-AtOnce = Callable[[Sequence[tuple[bytes, bytes]], bytes], bytes | None]
-"""From the headers of a request, names in lower case, and its body to what follows the status line and the server's own
-headers of a 200; None if the request must go the usual way."""
+from seglam.gateway.serving.headers import Headers
+
+
+class AtOnce(Protocol):
+    """Answers requests at once. Never waits, and never raises."""
+
+    def head(self, raw: Sequence[tuple[bytes, bytes]]) -> Headers | None:
+        """The headers of a request, given with names in lower case; None if it must go the usual way because of
+        them."""
+
+    def answer(self, headers: Headers, body: bytes) -> bytes | None:
+        """What follows the status line and the server's own headers of a 200; None if the request must go the usual
+        way."""
+
 
 MOST = 16 << 10
 """Bytes of a body that is looked at."""
+MOST_HEADS = 4
+"""Heads that a connection remembers: a client that keeps one sends the same again, but for the length of the body."""
+_END = b"\r\n\r\n"
 
 
 def protocol_of(path: bytes, at_once: AtOnce) -> type[HttpToolsProtocol]:
@@ -24,9 +38,9 @@ def protocol_of(path: bytes, at_once: AtOnce) -> type[HttpToolsProtocol]:
 
     Args:
         path: to which requests are posted that may be answered at once.
-        at_once: answers them; never waits, and never raises.
+        at_once: answers them.
     """
-    return type("Swift", (_Swift,), {"path": path, "at_once": staticmethod(at_once)})
+    return type("Swift", (_Swift,), {"path": path, "at_once": at_once})
 
 
 class _Swift(HttpToolsProtocol):
@@ -35,12 +49,58 @@ class _Swift(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._headers: Headers | None = None  # of a request that may be answered at once
+        self._stayed: Headers | None = None  # of the last one that was
         self._body: bytes | None = None  # of a request that may be answered at once, as far as it has come
         self._stated: tuple[object, bytes] = (None, b"")
         self._until = 0.0  # the connection is kept, while it rests
         self._answered = False
+        self._begun = 0  # messages of which the parser has seen the beginning, and those of which it has seen the end
+        self._ended = 0
+        self._tried = False  # the request at hand must go the usual way
+        self._heads: dict[bytes, tuple[Headers, int]] = {}  # of requests answered at once, with the length of the body
 
     def data_received(self, data: bytes) -> None:
+        if self._again(data):
+            return
+        begun, whole = self._begun, self._begun == self._ended
+        self._parsed(data)
+        self._tried = False
+        if whole and self._begun == self._ended == begun + 1 and self._stayed is not None:
+            self._remember(data, self._stayed)
+        self._stayed = None
+
+    def _again(self, data: bytes) -> bool:
+        """Answer a whole request with a head that is known, without parsing it, since it means what it meant before."""
+        if not self._heads or self._begun != self._ended:
+            return False
+        body = data.find(_END) + len(_END)
+        known = self._heads.get(data[:body])
+        if known is None or known[1] != len(data) - body or not self._free:
+            return False
+        rest = self.at_once.answer(known[0], data[body:])
+        if rest is None or self.transport.is_closing():
+            self._tried = True
+            return False
+        self.server_state.total_requests += 1
+        self.transport.write(self._head() + rest)
+        self._until = self.loop.time() + self.timeout_keep_alive
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        return True
+
+    def _remember(self, data: bytes, headers: Headers) -> None:
+        """Keep the head of the one request that these bytes are."""
+        body = data.find(_END) + len(_END)
+        if headers.get("content-length") != str(len(data) - body) or headers.get("transfer-encoding") is not None:
+            return
+        if len(self._heads) >= MOST_HEADS:
+            self._heads.clear()
+        self._heads[data[:body]] = (headers, len(data) - body)
+
+    def _parsed(self, data: bytes) -> None:
         timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
         super().data_received(data)
         if self._body is not None:  # its end is on the way
@@ -73,7 +133,13 @@ class _Swift(HttpToolsProtocol):
     def _idle(self) -> bool:
         return (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing()
 
+    @property
+    def _free(self) -> bool:
+        """Whether an answer may be written now."""
+        return not self.flow.write_paused and self.limit_concurrency is None and self._idle
+
     def on_message_begin(self) -> None:
+        self._begun += 1
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -86,11 +152,11 @@ class _Swift(HttpToolsProtocol):
             and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()
             and not self.expect_100_continue
-            and not self.flow.write_paused
-            and self._idle
-            and self.limit_concurrency is None
+            and not self._tried
+            and self._free
+            and (headers := self.at_once.head(self.headers)) is not None
         ):
-            self._body = b""
+            self._headers, self._body = headers, b""
         else:
             self._begin()
 
@@ -104,10 +170,11 @@ class _Swift(HttpToolsProtocol):
             self._body += body
 
     def on_message_complete(self) -> None:
-        if self._body is not None:
-            rest = self.at_once(self.headers, self._body)
+        self._ended += 1
+        if self._body is not None and self._headers is not None:
+            rest = self.at_once.answer(self._headers, self._body)
             if rest is not None and not self.transport.is_closing():
-                self._body = None
+                self._body, self._stayed = None, self._headers
                 self._answered = True
                 self.server_state.total_requests += 1
                 self.transport.write(self._head() + rest)

@@ -48,10 +48,17 @@ class Swift:
         self._known = known
         self._hosts = hosts
 
-    def __call__(self, raw: Sequence[tuple[bytes, bytes]], body: bytes) -> bytes | None:
+    def head(self, raw: Sequence[tuple[bytes, bytes]]) -> Headers | None:
+        """The headers, if nothing in them asks for the usual way; so it is for every request that has the same ones."""
+        headers = Headers(raw)
+        if not headers.without(MEANT) or headers.get("content-type") != "application/json":
+            return None
+        return headers if self._hosts is None or headers.host in self._hosts else None
+
+    def answer(self, headers: Headers, body: bytes) -> bytes | None:
         """Answer a request, if that is done at once."""
         try:
-            answer = self._answer(raw, body)
+            answer = self._answer(headers, body)
         except Problem:
             return None
         except Exception:  # noqa: BLE001  the usual way meets it again, and answers it
@@ -66,12 +73,7 @@ class Swift:
             content,
         )
 
-    def _answer(self, raw: Sequence[tuple[bytes, bytes]], body: bytes) -> Answer | None:
-        headers = Headers(raw)
-        if not headers.without(MEANT) or headers.get("content-type") != "application/json":
-            return None
-        if self._hosts is not None and headers.host not in self._hosts:
-            return None
+    def _answer(self, headers: Headers, body: bytes) -> Answer | None:
         caller = self._known(headers)
         if caller is None or Scope.ASK not in caller.scopes:
             return None

@@ -41,6 +41,7 @@ class WitWorld:
         return WitWorld.procedure.run(arguments)
 
     def inspect(self, request: str) -> str:
+        WitWorld.procedure = None  # whose streams are replaced
         settings = _begin(request)
         return json.dumps(inspection.inspect(settings["code"], settings["examples"], modules.IMPORTABLE))
 
@@ -60,6 +61,9 @@ def _build() -> None:
     world.prepare(json.dumps({"code": _WARM_UP, "answer_bytes": 100, "stdout_bytes": 10}))
     for number in range(20):
         world.call(json.dumps([["n", number]]))
+    world.prepare(json.dumps({"code": "def solve(n): return n", "answer_bytes": 100, "stdout_bytes": 10}))
+    for number in range(20):
+        world.call(json.dumps({"n": number}))
     world.inspect(json.dumps({"code": _WARM_UP, "examples": []}))
     WitWorld.procedure = None
     sys.path[:], sys.path_hooks[:], sys.meta_path[:] = paths  # componentize-py still imports after this module

@@ -15,7 +15,6 @@ from seglam.sandbox.guest import codec, modules
 from seglam.sandbox.guest.values import PREDEFINED
 
 FILE = modules.unreadable("procedure")
-MODULE = "procedure"
 MESSAGE_LIMIT = 2_000  # characters of an exception's message
 CUT = "\n[output cut]"
 
@@ -75,44 +74,54 @@ def compile_procedure(code: str) -> types.CodeType | Reply:
         return fault("syntax", f"the code cannot be compiled: {problem}")
 
 
-class Procedure:
-    """One revision's code, compiled."""
+_NAMES: dict[str, Any] = {**vars(types.ModuleType(modules.MODULE)), **PREDEFINED, "refuse": refuse}
 
-    __slots__ = ("answer_bytes", "code", "reaching", "stdout_bytes")
+
+class Procedure:
+    """One revision's code, compiled.
+
+    Each call has a namespace of its own. What a call did not touch serves the next one too: an output to which nothing
+    was printed, an importer that imported nothing, and the builtins and streams of code that cannot reach them.
+    """
+
+    __slots__ = ("answer_bytes", "code", "importer", "names", "output", "reaching", "stdout_bytes")
 
     def __init__(self, code: types.CodeType, answer_bytes: int, stdout_bytes: int) -> None:
         self.code = code
         self.reaching = modules.reaches(code)
         self.answer_bytes = answer_bytes
         self.stdout_bytes = stdout_bytes
+        self._renew()
+
+    def _renew(self) -> None:
+        """Make again what a call may have changed."""
+        self.output = sys.stdout = sys.stderr = Output(self.stdout_bytes)
+        self.importer = modules.Importer()
+        self.names = {**_NAMES, "__builtins__": modules.builtins_for(self.importer, self.reaching)}
 
     def run(self, text: str) -> str:
         """The reply to one call as JSON: `answer` or `fault`, `stdout` if anything was printed, `spoiled` if the call
         changed what later calls would see."""
-        output = Output(self.stdout_bytes)
-        sys.stdout = sys.stderr = output
-        importer = modules.Importer()
-        module = types.ModuleType(MODULE)
+        output, importer, namespace = self.output, self.importer, self.names.copy()
+        importer.namespace = namespace
         try:
-            answer = self._answer(text, module, importer)
+            answer = self._answer(text, namespace, importer)
         except BaseException as raised:  # noqa: BLE001 - whatever a procedure raises is its result
             answer = json.dumps(describe(raised))
+        namespace.clear()  # functions and their globals are cycles; do not leave them to the collector
+        if not (importer.loaded or output.parts or self.reaching):
+            return answer
         importer.restore()
-        vars(module).clear()  # functions and their globals are cycles; do not leave them to the collector
         rest = ""
         if output.parts:
             rest += ',"stdout":' + json.dumps(output.text())
         if self.reaching and importer.patched():
             rest += ',"spoiled":true'
+        self._renew()
         return answer[:-1] + rest + "}" if rest else answer
 
-    def _answer(self, text: str, module: types.ModuleType, importer: modules.Importer) -> str:
+    def _answer(self, text: str, namespace: dict[str, Any], importer: modules.Importer) -> str:
         arguments = codec.decode(text)
-        namespace = vars(module)
-        namespace.update(PREDEFINED)
-        namespace["refuse"] = refuse
-        namespace["__builtins__"] = modules.builtins_for(importer, self.reaching)
-        sys.modules[MODULE] = module  # dataclasses and typing look a class's module up here
         exec(self.code, namespace)  # noqa: S102 - inside the engine, which exists for it
         solve = namespace.get("solve")
         if not callable(solve):
@@ -123,10 +132,8 @@ class Procedure:
             if procedure_line(problem) is None:  # raised by the call itself, before any line of the procedure
                 return json.dumps(fault("arguments", str(problem)))
             raise
-        importer.restore()  # a decimal context may write numbers in another way
-        return self._bounded(answer)
-
-    def _bounded(self, answer: object) -> str:
+        if importer.loaded:
+            importer.restore()  # a decimal context may write numbers in another way
         text = codec.encode(answer)
         if len(text) > self.answer_bytes:
             return json.dumps(

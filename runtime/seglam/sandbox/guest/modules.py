@@ -128,13 +128,30 @@ _CHILDREN = {
 }
 
 
-class Importer:
-    """`__import__` of one call, and the modules that it made."""
+MODULE = "procedure"
 
-    __slots__ = ("loaded",)
+
+class _Module:
+    """What `sys.modules` holds for a procedure. Its dictionary is the namespace of a call, which no other module's can
+    be made."""
+
+
+_PROCEDURE: Any = _Module()
+
+
+class Importer:
+    """`__import__` of one call, and the modules that it made.
+
+    Attributes:
+        namespace: the call's, where `dataclasses` and `typing` look for a class by way of `sys.modules`. Nothing does
+            that before something is imported.
+    """
+
+    __slots__ = ("loaded", "namespace")
 
     def __init__(self) -> None:
         self.loaded: dict[str, types.ModuleType] = {}
+        self.namespace: dict[str, Any] = {}
 
     def __call__(
         self,
@@ -158,6 +175,8 @@ class Importer:
     def _load(self, name: str) -> types.ModuleType:
         found = self.loaded.get(name)
         if found is None:
+            _PROCEDURE.__dict__ = self.namespace
+            sys.modules[MODULE] = _PROCEDURE
             found = self.loaded[name] = types.ModuleType(name)
             vars(found).update(_PUBLIC[name])
             for key, value in _MUTABLE.get(name, ()):
