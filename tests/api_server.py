@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
 
@@ -74,8 +74,8 @@ class ApiServer(Issuer):
         """An object."""
         return self.objects[f"{_where(kind, namespace)}/{name}"]
 
-    def answer(self, method: str, path: str, bearer: str, body: Any) -> object:
-        """What is answered; `Denied` if it is refused."""
+    def answer(self, method: str, path: str, bearer: str, body: Any, labels: str = "") -> object:
+        """What is answered; `Denied` if it is refused. `labels` is a selector: `name in (value,...)`, or none."""
         if method == "GET" and (open_to_all := self.reply(path)) is not None:
             return open_to_all
         user = _user("" if bearer in self.revoked else bearer)
@@ -89,7 +89,7 @@ class ApiServer(Issuer):
         if f"/namespaces/{own}/" not in path:
             raise Denied(403, "Forbidden", f'User "{user}" cannot {method.lower()} {path}')
         if method == "GET":
-            return self._read(path)
+            return self._read(path, labels)
         if path not in self.objects:
             raise Denied(404, "NotFound", f"{path} not found")
         if method == "PATCH":
@@ -97,10 +97,12 @@ class ApiServer(Issuer):
         self.objects[path] = body
         return body
 
-    def _read(self, path: str) -> object:
+    def _read(self, path: str, labels: str) -> object:
         if path in self.objects:
             return self.objects[path]
-        items = [each for where, each in self.objects.items() if where.rpartition("/")[0] == path]
+        items = [
+            each for where, each in self.objects.items() if where.rpartition("/")[0] == path and _chosen(each, labels)
+        ]
         if not items and path.count("/") > 6:
             raise Denied(404, "NotFound", f"{path} not found")
         return {"kind": "List", "metadata": {"resourceVersion": "1"}, "items": items}
@@ -144,7 +146,9 @@ def api_server() -> Iterator[ApiServer]:
             bearer = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
             status, found = 200, None  # type: int, object
             try:
-                found = made.answer(self.command, urlsplit(self.path).path, bearer, body)
+                asked = urlsplit(self.path)
+                labels = parse_qs(asked.query).get("labelSelector", [""])[0]
+                found = made.answer(self.command, asked.path, bearer, body, labels)
             except Denied as denied:
                 status, found = denied.status, denied.body
             content = json.dumps(found).encode()
@@ -177,6 +181,13 @@ def _user(bearer: str) -> str:
     if not AUDIENCES & set([stated] if isinstance(stated, str) else stated):
         raise Denied(401, "Unauthorized", "Unauthorized")
     return str(claims["sub"])
+
+
+def _chosen(found: Json, labels: str) -> bool:
+    if not labels:
+        return True
+    name, _, values = labels.partition(" in ")
+    return (found["metadata"].get("labels") or {}).get(name) in values.strip("()").split(",")
 
 
 def _where(kind: names.Kind, namespace: str) -> str:

@@ -20,6 +20,7 @@ from tests.cluster.forwarding import forwarded
 from tests.cluster.images import Images
 from tests.cluster.tenant import Tenant, digest, example, tenant_in
 
+GATEWAY = f"system:serviceaccount:{release.SYSTEM}:seglam-gateway"
 GCD = "greatest-common-divisor"
 QUESTION = (
     "Find the Greatest Common Divisor (GCD) of these numbers: 84, 36, 60. Give only the GCD as your final answer."
@@ -126,3 +127,13 @@ def test_from_the_queue_to_an_answer(world: World, page: Page, accessibility: Pa
     for pod in pods:  # every replica knows the session
         with forwarded(world.tenant.admin, "seglam-gateway", pod=pod) as url:
             assert httpx2.get(f"{url}/console/operations", cookies=cookies).status_code == 200
+
+
+def test_the_gateways_own_account_has_no_part_in_it(installed: Cluster, world: World) -> None:
+    """By the API server's own log: people asked it about reviews through the gateway, whose account did not."""
+    if installed.node is None:
+        pytest.skip("needs the API server's audit log, which only the real node keeps")
+    events = [json.loads(line) for line in installed.node.audit.read_text().splitlines() if "procedurereviews" in line]
+    by_page = [each for each in events if each["userAgent"] == "seglam-console"]
+    assert {each["user"]["username"] for each in by_page} >= {world.account("writer"), world.account("reviewer")}
+    assert not [each for each in events if each["user"]["username"] == GATEWAY]

@@ -79,13 +79,12 @@ def propose(api: ApiServer, name: str, made: Revision, **labels: str) -> str:
     content = Content.of(made.spec).model_dump(mode="json", by_alias=True, exclude_none=True)
     about = {"procedure": name, "digest": made.digest, "authors": [ALICE]}
     gates = [{"gate": "static", "passed": True, "summary": "keeps all rules", "by": "operator"}]
-    api.put(
-        names.PROCEDURE_REVISION, TENANT, called, {**about, "document": content}, {"evidence": gates}, labels=labels
-    )
+    marked = {names.LABEL_PROCEDURE: name, **labels}
+    spec, status = {**about, "document": content}, {"evidence": gates}
+    api.put(names.PROCEDURE_REVISION, TENANT, called, spec, status, labels=marked)
     api.put(names.PROCEDURE_REVIEW, TENANT, called, about, {"state": "Pending", "gates": "1/1"})
     if not labels:
-        status = {"digest": made.digest}
-        api.put(names.REASONING_PROCEDURE, TENANT, name, content, status)
+        api.put(names.REASONING_PROCEDURE, TENANT, name, content, {"digest": made.digest})
     return called
 
 

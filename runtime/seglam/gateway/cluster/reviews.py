@@ -32,6 +32,7 @@ from seglam.procedures.document import DEPLOYMENT_FIELDS
 from seglam.resources.names import (
     API_VERSION,
     GROUP,
+    LABEL_PROCEDURE,
     PROCEDURE_REVIEW,
     PROCEDURE_REVISION,
     REASONING_PROCEDURE,
@@ -123,9 +124,26 @@ class Reviews:
             raise Refused(what, "it is made again once its procedure has that text again", Why.UNKNOWN, name)
         return found
 
+    async def found_by(self, reviews: Sequence[ProcedureReview]) -> dict[str, Json]:
+        """What revisions of reviews in one namespace say of themselves, by name, in one call: their `summary`, and
+        what the gates found as `evidence`, without its detail. A revision that is not there any more is left out.
+        """
+        known = {each.metadata.name: each.spec.digest for each in reviews}
+        labels = sorted({each.spec.procedure for each in reviews})
+        if not labels:
+            return {}
+        found = await self._client.list(
+            PROCEDURE_REVISION, Selection(self._namespace, labels=f"{LABEL_PROCEDURE} in ({','.join(labels)})")
+        )
+        return {
+            each["metadata"]["name"]: _said(each)
+            for each in found.items
+            if known.get(each["metadata"]["name"]) == each["spec"]["digest"]
+        }
+
     async def proposed(self, review: ProcedureReview) -> Proposed:
         """A review with all that its reader compares. `Refused` if its revision is not there."""
-        revision, procedure = await self.revision(review), await self._procedure(review)
+        revision, procedure = await asyncio.gather(self.revision(review), self._procedure(review))
         active = procedure.status.active_digest if procedure is not None else None
         old = None
         if active is not None and active != review.spec.digest:
@@ -249,6 +267,14 @@ def refused(error: ClusterError) -> Refused:
         case Unauthorized():
             return Refused("the cluster does not accept your credentials", "log in again", Why.STRANGER)
     return Refused(f"the API server cannot be asked: {message}", "see `kubectl cluster-info`", Why.MISSING)
+
+
+def _said(revision: Json) -> Json:
+    evidence = (revision.get("status") or {}).get("evidence") or ()
+    return {
+        "summary": revision["spec"]["document"]["summary"],
+        "evidence": [{name: each[name] for name in ("gate", "passed", "summary")} for each in evidence],
+    }
 
 
 def waits(review: ProcedureReview) -> bool:

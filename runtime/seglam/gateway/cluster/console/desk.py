@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 from seglam.cluster import Client, Forbidden, NotFound, Selection
 from seglam.gateway.cluster import reviews
 from seglam.gateway.cluster.console.asking import AGENT, Asking, Person
-from seglam.gateway.cluster.reviews import VERDICTS, Proposed, Refused, Reviews, Why, may_approve, waits
+from seglam.gateway.cluster.reviews import VERDICTS, Proposed, Reviews, may_approve, waits
 from seglam.gateway.pages import desk
 from seglam.gateway.pages.showing import Choice, Proposal, Standing, proposal
 from seglam.gateway.trying import Trial
@@ -32,8 +31,6 @@ from seglam.telemetry import SpanReference
 from seglam.web import Problem
 
 NAME = re.compile(r"[a-z0-9][-.a-z0-9]{0,252}")
-AT_ONCE = 10
-"""Revisions of a page of the queue that are read at one time."""
 WRITE = "approve-and-write"
 """The decision to approve an extension and to write it into its procedure, as `review approve --apply` does."""
 UNASKED = (
@@ -74,11 +71,10 @@ class ReviewDesk:
                     raise Problem(400, "bad-request", "after is no review that waits; begin without it")
                 first = known.index(after) + 1
             chosen = queue[first : first + desk.SHOWN]
-            turns, served = asyncio.Semaphore(AT_ONCE), self._serves(who.tenant)
-            listed = [_in_queue(opened, each, turns, served) for each in chosen]
+            said, served = await opened.found_by(chosen), self._serves(who.tenant)
             more = first + len(chosen) < len(queue)
             return {
-                "reviews": await asyncio.gather(*listed),
+                "reviews": [_in_queue(each, said.get(each.metadata.name), served) for each in chosen],
                 "waiting": len(queue),
                 "next": chosen[-1].metadata.name if more else None,
             }
@@ -145,26 +141,11 @@ def _unknown(wanted: str) -> Problem:
     return Problem(404, "unknown-revision", f"there is no review of {wanted[:100]} in your namespace")
 
 
-async def _in_queue(
-    opened: Reviews, review: ProcedureReview, turns: asyncio.Semaphore, served: Mapping[str, str]
-) -> Mapping[str, Any]:
-    evidence: list[dict[str, Any]] = []
-    async with turns:
-        try:
-            revision = await opened.revision(review)
-        except Refused as refused:
-            if refused.why is not Why.UNKNOWN:
-                raise
-            summary = str(refused)
-        else:
-            summary = revision.spec.document.summary
-            evidence = [
-                {"gate": each.gate, "passed": each.passed, "summary": each.summary}
-                for each in revision.status.evidence or ()
-            ]
+def _in_queue(review: ProcedureReview, said: Mapping[str, Any] | None, served: Mapping[str, str]) -> Mapping[str, Any]:
     active = served.get(review.spec.procedure)
     replaces = active if active != review.spec.digest else None
-    return {**reviews.brief(review), "replaces": replaces, "summary": summary, "evidence": evidence}
+    gone = {"summary": "Its revision is not there any more.", "evidence": ()}
+    return {**reviews.brief(review), "replaces": replaces, **(gone if said is None else said)}
 
 
 async def _against(client: Client, who: Person, review: ProcedureReview) -> str:
