@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import sys
@@ -92,6 +93,7 @@ def serve(
             described = (*described, f"registry: {_url(listening)}/api/v1, packs of localhost/")
             described = (*described, f"marketplace: {_url(listening)}/marketplace")
         _announce(out, listening, described)
+        gc.freeze()  # what stays for good is not looked through again and again
         at_work.run(sockets=[listening])
 
 
