@@ -29,7 +29,7 @@ end
 if conditions.Ready ~= nil and conditions.Verified ~= nil and conditions.Verified.status == "False" then
   return {status = "Degraded", message = message}
 end
-local waits_for_a_person = {AwaitingReview = true, Pending = true}
+local waits_for_a_person = {AwaitingReview = true, Pending = true, Open = true, Doubtful = true}
 if waits_for_a_person[ready.reason] then
   return {status = "Suspended", message = message}
 end

@@ -70,6 +70,7 @@ def test_every_kind_has_the_script() -> None:
         (status(("Ready", "False", "Verifying")), "Progressing"),
         (status(("Ready", "False", "AwaitingReview"), ("Serving", "True", "Serving")), "Suspended"),
         (status(("Ready", "False", "Pending")), "Suspended"),
+        (status(("Ready", "False", "Doubtful")), "Suspended"),
         (status(("Ready", "False", "RunnersNotReady")), "Progressing"),
         (status(("Ready", "False", "Overlaps")), "Degraded"),
         (status(("Stalled", "True", "Rejected"), ("Ready", "False", "Rejected")), "Degraded"),
