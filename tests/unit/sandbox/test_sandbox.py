@@ -28,6 +28,43 @@ def test_none_is_an_answer(sandbox: Sandbox) -> None:
     assert (run.ok, run.answer) == (True, None)
 
 
+def test_plain_and_tagged_arguments_arrive_as_they_are(sandbox: Sandbox) -> None:
+    same = Program("sha256:same", "def solve(**given): return [[name, given[name]] for name in sorted(given)]")
+    plain = {"a": '{"$decimal": "1"}', "b": None, "c": True, "d": -(10**60), "e": 'é"\\\n', "f": 10**36}
+    for arguments in ({}, plain, {**plain, "g": {"$decimal": "1.10"}}, {**plain, "h": [1, [True, None]]}):
+        run = sandbox.run(same, arguments)
+        # As texts, in which True and 1 differ.
+        assert (run.fault, repr(run.answer)) == (None, repr([list(each) for each in sorted(arguments.items())]))
+
+
+def test_what_a_call_imported_or_printed_the_next_does_not_see(sandbox: Sandbox) -> None:
+    code = """
+def solve(n):
+    if n == 1:
+        import contextlib, io, decimal
+        print("first")
+        contextlib.ExitStack().enter_context(contextlib.redirect_stdout(io.StringIO()))
+        decimal.setcontext(decimal.Context(prec=3))
+    if n == 2:
+        print("second")
+    if n == 3:
+        global seen
+        seen = 1
+    if n == 4:
+        from dataclasses import make_dataclass
+        return make_dataclass("Point", ["x", ("y", "int")])(1, 2).y
+    try:
+        return seen == 1
+    except NameError:
+        return False
+"""
+    program = Program("sha256:sees", code)
+    runs = [sandbox.run(program, {"n": n}) for n in (0, 1, 2, 3, 0, 4, 2, 0)]
+    assert [run.fault for run in runs] == [None] * 8
+    assert [run.answer for run in runs] == [False, False, False, True, False, 2, False, False]
+    assert [run.stdout for run in runs] == ["", "first\n", "second\n", "", "", "", "second\n", ""]
+
+
 def test_warm_calls_share_an_instance_and_others_do_not(sandbox: Sandbox) -> None:
     for _ in range(3):
         sandbox.run(DOUBLE, {"n": 1})
