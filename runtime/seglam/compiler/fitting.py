@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from seglam.compiler.assemble import core_digest, document_of, extended, with_patterns
+from seglam.compiler.assemble import core_digest, document_of, extended, with_patterns, without_faulty_patterns
+from seglam.compiler.framing import framed
 from seglam.compiler.negative import compile_all, matches, readable
 from seglam.compiler.replies import AuthorReply, ExtensionReply, NotCompilableReply
 from seglam.compiler.subjects import AuthorSubject
@@ -24,7 +25,9 @@ class Fitting:
         self._indexes: dict[str, tuple[str, Index | None]] = {}
         self._states: dict[str, Sequence[State]] = {}
 
-    def fit(self, name: str, reply: AuthorReply, base: str | None, subject: AuthorSubject) -> AuthorReply | None:
+    def fit(
+        self, name: str, reply: AuthorReply, base: str | None, subject: AuthorSubject, *, frame: bool = False
+    ) -> AuthorReply | None:
         """The reply if it fits; an extension then names its base as it is named now.
 
         Args:
@@ -32,10 +35,11 @@ class Fitting:
             reply: what the author wrote; a faulty document fits nothing.
             base: core digest of the code that an extension was made for.
             subject: the request that missed and the active revisions.
+            frame: whether the patterns of an extension will get their frame.
         """
         request = subject.missed.request
         if reply.extend is not None:
-            return self._extension(name, reply, reply.extend, base, subject)
+            return self._extension(name, reply, reply.extend, base, subject, frame)
         if reply.not_compilable is not None:
             return reply if matches(self._refused(name, reply.not_compilable), request) else None
         assert reply.procedure is not None
@@ -50,13 +54,20 @@ class Fitting:
         return None if self._core(own) in map(self._core, useless) else reply
 
     def _extension(
-        self, name: str, reply: AuthorReply, extension: ExtensionReply, base: str | None, subject: AuthorSubject
+        self,
+        name: str,
+        reply: AuthorReply,
+        extension: ExtensionReply,
+        base: str | None,
+        subject: AuthorSubject,
+        frame: bool,
     ) -> AuthorReply | None:
         known = next((revision for revision in subject.known if self._core(revision) == base), None)
         request = subject.missed.request
         if known is None or request.text is None or not _may_matter(extension, request.text):
             return None
-        index = self._index(name, known.digest, lambda: _own_part(known, extension))
+        added = framed(extension, known) if frame else extension
+        index = self._index(name, known.digest, lambda: _own_part(known, added))
         if index is None or not _hits(index, request):
             return None
         return reply.model_copy(update={"extend": extension.model_copy(update={"procedure": known.name})})
@@ -96,8 +107,8 @@ def _may_matter(extension: ExtensionReply, text: str) -> bool:
 
 
 def _own_part(known: Revision, extension: ExtensionReply) -> ReasoningProcedure:
-    """The extended procedure, with the new patterns only where nothing else is new."""
-    document = extended(known, extension)
+    """The extended procedure without faulty patterns, with the new ones only where nothing else is new."""
+    document, _ = without_faulty_patterns(extended(known, extension), known.spec)
     if extension.rules or extension.vocabularies:
         return document
     old = {pattern.text for pattern in known.spec.match.patterns or ()}

@@ -185,7 +185,7 @@ class RecordedModel:
         asked = AuthorSubject(subject.missed, subject.near)
         for name, recording in self._aliases.items():
             reply = recording.reply.extension
-            fitting = reply and self._fitting.fit(name, reply, recording.base, asked)
+            fitting = reply and self._fitting.fit(name, reply, recording.base, asked, frame=True)
             if fitting and fitting.extend is not None:
                 return name, recording, recording.reply.model_copy(update={"procedure": fitting.extend.procedure})
         raise NoRecording("no recorded wording binds the request")
