@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
+from seglam.lookup.backwards import disjoint
 from seglam.lookup.index import templates_of
 from seglam.lookup.product import (
     BREAK,
     JOIN,
     LETTER,
     LETTERS,
+    MAX_STEPS,
     SIGN,
     Machine,
     Step,
@@ -37,6 +39,8 @@ from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
 
+SOON = 20_000
+"""Steps after which it is first asked whether two patterns can be told apart from their ends."""
 MAX_WITNESSES = 6
 """Common sentences that are tried before an overlap is reported without a confirmed one."""
 
@@ -117,16 +121,30 @@ def meet(left: Machine, right: Machine) -> Witness | None:
     """A request that both patterns describe, confirmed if one of the first few can be; None if there is none."""
     if not may_meet(left, right):
         return None
+    try:
+        return _witness(left, right, SOON)
+    except Undecided:
+        if disjoint(left, right):
+            return None
+    try:
+        return _witness(left, right, MAX_STEPS)
+    except Undecided:
+        return Witness("", confirmed=False, decided=False)
+
+
+def _witness(left: Machine, right: Machine, max_steps: int) -> Witness | None:
+    """A common request, or None if there is none. `Undecided` if none was found within so many steps."""
     unconfirmed: str | None = None
     try:
-        for steps in islice(common(left, right), MAX_WITNESSES):
+        for steps in islice(common(left, right, max_steps), MAX_WITNESSES):
             for text in _renderings(steps):
                 cut = Text(text)
                 if accepts(left, cut) and accepts(right, cut):
                     return Witness(text, confirmed=True, decided=True)
                 unconfirmed = unconfirmed or text
     except Undecided:
-        return Witness(unconfirmed or "", confirmed=False, decided=unconfirmed is not None)
+        if unconfirmed is None:
+            raise
     return None if unconfirmed is None else Witness(unconfirmed, confirmed=False, decided=True)
 
 

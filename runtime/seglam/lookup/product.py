@@ -189,11 +189,11 @@ class Machine:
 
     def __init__(self, start: State) -> None:
         self.start = start
-        kinds = {kind.key: kind for state in self._states for kind, _, _ in state.slots}
+        kinds = {kind.key: kind for state in self.states for kind, _, _ in state.slots}
         self.shapes = {key: _shape_of(kind) for key, kind in kinds.items()}
 
     @cached_property
-    def _states(self) -> list[State]:
+    def states(self) -> list[State]:
         """All states, each after those that it leads to."""
         done: list[State] = []
         seen: set[int] = set()
@@ -213,7 +213,7 @@ class Machine:
     def needs(self) -> frozenset[str]:
         """Tokens that every sentence holds outside values."""
         needs: dict[int, frozenset[str]] = {}
-        for state in self._states:
+        for state in self.states:
             ways = [needs[id(after)] | {token} for token, after in state.literals.items()]
             ways += [needs[id(after)] for _, _, after in state.slots]
             needs[id(state)] = frozenset() if state.accepts or not ways else frozenset.intersection(*ways)
@@ -223,7 +223,7 @@ class Machine:
     def forms(self) -> int:
         """Number of sentence forms, values and final marks aside."""
         forms: dict[int, int] = {}
-        for state in self._states:
+        for state in self.states:
             after = [*state.literals.values(), *(after for _, _, after in state.slots)]
             forms[id(state)] = state.accepts + sum(forms[id(one)] for one in after)
         return forms[id(self.start)]
@@ -231,7 +231,7 @@ class Machine:
     @cached_property
     def tokens(self) -> tuple[frozenset[str], ...]:
         """Sets of the tokens that a sentence may hold, save those that `kinds` names."""
-        own = frozenset(token for state in self._states for token in state.literals) | FINAL_MARKS
+        own = frozenset(token for state in self.states for token in state.literals) | FINAL_MARKS
         return (own, *(shape.literals for shape in self.shapes.values() if shape.literals))
 
     @cached_property

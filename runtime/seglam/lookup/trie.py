@@ -18,6 +18,8 @@ BUCKET = 8
 MAX_DEPTH = 64
 MAX_PLACES = 512
 """Places of one pattern in the trie; a pattern with more sentence forms stays unsplit where it is."""
+UNFINISHED = frozenset({",", ";"})
+"""No sentence ends in one of these, whatever a pattern says."""
 MAX_STEPS = 50_000
 MAX_PARSES = 64
 
@@ -232,13 +234,22 @@ class _Reader:
         if self.steps > self.most or len(self.found) > MAX_PARSES:
             raise TooComplex
 
+    def _finished(self, at: int, values: tuple[Slotted, ...]) -> bool:
+        """Whether a sentence may end here: not after a comma of its own, also where a final mark follows that, since
+        more was to come, or a number was cut.
+        """
+        behind = values[-1][2] if values else 0  # where the last value ended; what it holds is its own
+        if at > behind and self.tokens[at - 1] in FINAL_MARKS:
+            at -= 1
+        return at == behind or self.tokens[at - 1] not in UNFINISHED
+
     def _walk(self, node: _Node, at: int, values: tuple[Slotted, ...]) -> None:
         """Follow literal edges in a loop and slots by recursion, which is as deep as a pattern has slots."""
         tokens, length = self.tokens, self.length
         while True:
             for template, state, names in node.entries:
                 if state is _END:
-                    if at >= self.last:
+                    if at >= self.last and self._finished(at, values):
                         self.found.append(Parse(template, names, values))
                 elif at >= length or state.slots or tokens[at] in state.literals or state.accepts:
                     self._follow(template, state, names, at, values)
@@ -265,7 +276,7 @@ class _Reader:
         """Follow one unsplit pattern to its end."""
         tokens, length = self.tokens, self.length
         while True:
-            if state.accepts and at >= self.last:
+            if state.accepts and at >= self.last and self._finished(at, values):
                 self.found.append(Parse(template, names, values))
             if at >= length:
                 return

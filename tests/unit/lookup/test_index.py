@@ -99,6 +99,39 @@ def test_other_operations_factorials_and_uncertain_numbers_miss(text: str) -> No
     assert isinstance(find(index(TIMES), text), Miss)
 
 
+COMMAS = revision(
+    "commas",
+    patterns=["multiply {a}[,] by {b}[,|;] [.] [(quickly|please)]"],
+    parameters=[{"name": "a", "type": "integer"}, {"name": "b", "type": "integer"}],
+    code="def solve(a, b):\n    return str(a * b)\n",
+)
+QUOTING = revision(
+    "quoting",
+    patterns=["quote {words}[,]"],
+    parameters=[{"name": "words", "type": "quoted"}],
+    code="def solve(words):\n    return words\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "hit"),
+    [
+        ("multiply 3, by 4", True),
+        ("multiply 3 by 4, please", True),
+        ("multiply 3 by 4,", False),  # more was to come
+        ("multiply 79 by 10,209,.", False),  # a number that was cut
+        ("multiply 3 by 4;?", False),
+        ("multiply 3 by 4,.", False),
+        ("multiply 3 by 4. please", True),
+        ('quote "a,"', True),  # the value's own
+        ('quote "a,".', True),
+        ('quote "a",', False),
+    ],
+)
+def test_no_sentence_ends_in_a_comma_of_its_own(text: str, hit: bool) -> None:
+    assert isinstance(find(index(COMMAS, QUOTING), text), Hit) is hit
+
+
 def test_two_revisions_that_match_are_ambiguous_and_both_are_named() -> None:
     other = revision(
         "product",

@@ -191,9 +191,11 @@ def test_past_the_bound_a_question_is_undecided(monkeypatch: pytest.MonkeyPatch)
     assert list(common(left, right)) == []
     with pytest.raises(Undecided):
         list(common(left, right, max_steps=10))
-    limited = lambda one, other: common(one, other, max_steps=10)  # noqa: E731
+    limited = lambda one, other, _: common(one, other, max_steps=10)  # noqa: E731
     monkeypatch.setattr(overlap_module, "common", limited)
     monkeypatch.setattr(overlap_module, "may_meet", lambda one, other: True)
+    assert meet(left, right) is None, "from their ends it is seen at once"
+    monkeypatch.setattr(overlap_module, "disjoint", lambda one, other: False)
     assert meet(left, right) == Witness("", confirmed=False, decided=False)
 
 
