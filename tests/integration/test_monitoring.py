@@ -22,8 +22,9 @@ from seglam.operator.health import HealthServer
 from seglam.operator.metrics import Metrics as OperatorMetrics
 from tests.certificates import Authority
 from tests.charts import CHART, ROOT, render
+from tests.gateway_thread import Running, gateway
 from tests.gateways import free_port
-from tests.integration.test_cluster_gateway import DOUBLE, RUNNERS, Running, gateway
+from tests.integration.test_cluster_gateway import DOUBLE, RUNNERS
 from tests.issuer import issuing
 from tests.registry_http import serving as registry
 from tests.runners import eventually, runner

@@ -12,7 +12,7 @@ from seglam.procedures import Request, Revision
 from seglam.sandbox import Engine, Sandbox
 from tests.documents import revision
 
-SECONDS = [{"value": "hours"}, {"value": "minutes", "names": ["min"]}]
+SECONDS: list[dict[str, object]] = [{"value": "hours"}, {"value": "minutes", "names": ["min"]}]
 CODE = "def solve(n, {unit}):\n    return str(n * {{'hours': 3600, 'minutes': 60, 'days': 86400}}[{unit}])\n"
 
 
