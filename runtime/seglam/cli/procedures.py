@@ -303,6 +303,8 @@ def merge(
     from seglam.procedures import dump
 
     out = Output(as_json)
+    if not out_dir.is_dir():
+        raise CliError(f"{out_dir} is no directory", "make it, or name another one", Exit.DATA, where="--out")
     revisions = {each.name: each for each in _library(procedures, tenant, data_dir)}
     for name in (keep, other):
         if name not in revisions:
