@@ -14,7 +14,7 @@ import yaml
 
 from seglam.resources import names
 from tests.cluster.confined import BACKUP, GATEWAY, MARK, WILDCARD, Space, bind, installed, role, unique
-from tests.cluster.kinds import OPERATOR, compilation, kubectl, procedure, resource, review, revision, tidy
+from tests.cluster.kinds import DIGEST, OPERATOR, compilation, kubectl, procedure, resource, review, revision, tidy
 
 CREATE = ("create", "--filename", "-")
 APPLY = ("apply", "--server-side", "--filename", "-", "--field-manager=seglam-operator")
@@ -51,6 +51,10 @@ def made(space: Space, kind: names.Kind, name: str) -> None:
     elif kind == names.PACK_IMPORT:
         wanted = {"pack": "registry.acme.example/calendar/easter", "version": "1.0.0"}
         space.takes("alice", *CREATE, body=resource(kind, space.name, name, wanted))
+    elif kind == names.PROCEDURE_COUNTEREXAMPLE:
+        about = {"procedure": "twice", "digest": DIGEST, "sender": "alice"}
+        stated = {**about, "asked": {"request": "what is twice 4"}, "expected": "9"}
+        space.takes("alice", *CREATE, body=resource(kind, space.name, name, stated))
     elif kind == names.PROCEDURE_COMPILATION:
         space.takes(GATEWAY, *CREATE, body=compilation(space.name, name))
     else:

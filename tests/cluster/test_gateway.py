@@ -61,6 +61,7 @@ async def _make(kubeconfig: Path) -> None:
             "resources": ["procedurecompilations"],
             "verbs": ["get", "list", "watch", "create", "patch"],
         },
+        {"apiGroups": [names.GROUP], "resources": ["procedurecounterexamples"], "verbs": ["get", "list", "create"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]},
         {"nonResourceURLs": ["/.well-known/openid-configuration", "/openid/v1/jwks"], "verbs": ["get"]},
     ]
