@@ -99,3 +99,17 @@ def test_hygiene_finds_what_computes_the_same(tmp_path: Path) -> None:
     (found,) = content["duplicates"]
     assert (found["keep"], found["merge"], found["covers"]) == ("area", "multiplication", True)
     assert found["arguments"] == {"a": "a", "b": "b"} and found["shared"] >= 10
+
+
+def test_a_merge_is_written_and_leads_to_one_procedure(tmp_path: Path) -> None:
+    other = MULTIPLICATION.replace("name: multiplication", "name: product", 1).replace("(times|x)", "(by|into)")
+    write(tmp_path / "a.yaml", MULTIPLICATION)
+    write(tmp_path / "b.yaml", other.replace("12 times 7", "12 by 7"))
+    asked = ("procedures", "merge", "multiplication", "product", "--procedures", str(tmp_path))
+    missing = run(*asked, "--out", str(tmp_path / "none"))
+    assert missing.returncode == 4 and "none is no directory" in missing.stderr
+    (tmp_path / "out").mkdir()
+    done = run(*asked, "--out", str(tmp_path / "out"), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = Path(json.loads(done.stdout)["file"]).read_text(encoding="utf-8")
+    assert "(times|x)" in made and "(by|into)" in made
