@@ -29,6 +29,14 @@ ATOMIC: dict[str, Any] = {"x-kubernetes-map-type": "atomic"}
 """Marks an object that is replaced as a whole by server-side apply."""
 
 
+DECISIONS_STAY = (
+    "!has(oldSelf.decisions) || (has(self.decisions) && oldSelf.decisions.all(o, "
+    "self.decisions.exists(n, n.reviewer == o.reviewer && n.decision == o.decision)))",
+    "decisions are only added, never removed",
+)
+"""A check of a spec with `decisions`, a list by reviewer and decision."""
+
+
 def list_map(*keys: str) -> dict[str, Any]:
     """Marks a list whose entries have their own owners, told apart by `keys`."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}

@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from seglam.procedures.document import Asked, Digest, Model
-from seglam.resources.base import ATOMIC, Resource, ResourceName, Status, Text, User, list_map, rules
+from seglam.resources.base import ATOMIC, DECISIONS_STAY, Resource, ResourceName, Status, Text, User, list_map, rules
 
 MAX_ANSWER = 4096
 """Characters of an answer that a status shows."""
 MAX_JUDGEMENTS = 64
+STOPPING = ("Confirmed", "Doubtful")
+"""States that stop their revision."""
 Answer = Annotated[str, StringConstraints(max_length=131072)]
 Shown = Annotated[str, StringConstraints(max_length=MAX_ANSWER)]
 
@@ -50,11 +52,7 @@ class ProcedureCounterexampleSpec(Model):
                 "&& (!has(self.expected) || self.expected == oldSelf.expected)",
                 "only decisions of a counterexample change",
             ),
-            (
-                "!has(oldSelf.decisions) || (has(self.decisions) && oldSelf.decisions.all(o, "
-                "self.decisions.exists(n, n.reviewer == o.reviewer && n.decision == o.decision)))",
-                "decisions are only added, never removed",
-            ),
+            DECISIONS_STAY,
         )
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from seglam.procedures.document import Digest, Model
-from seglam.resources.base import Resource, ResourceName, Status, Text, User, list_map, rules
+from seglam.resources.base import DECISIONS_STAY, Resource, ResourceName, Status, Text, User, list_map, rules
 
 MAX_DECISIONS = 64
 Verdict = Literal["Approve", "Reject", "Quarantine"]
@@ -35,11 +35,7 @@ class ProcedureReviewSpec(Model):
                 "&& self.authors == oldSelf.authors",
                 "procedure, digest and authors of a review are immutable",
             ),
-            (
-                "!has(oldSelf.decisions) || (has(self.decisions) && oldSelf.decisions.all(o, "
-                "self.decisions.exists(n, n.reviewer == o.reviewer && n.decision == o.decision)))",
-                "decisions are only added, never removed",
-            ),
+            DECISIONS_STAY,
         )
     )
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from seglam.compiler.results import Finding
 from seglam.operator.seen import Counterexample, Judgement
+from seglam.resources import counterexample
 
 
 class State(StrEnum):
@@ -22,7 +23,7 @@ class State(StrEnum):
     DISMISSED = "Dismissed"
 
 
-STOPPING = frozenset({State.CONFIRMED, State.DOUBTFUL})
+STOPPING = frozenset(map(State, counterexample.STOPPING))
 """A revision with one of these is not served."""
 WAITING = frozenset({State.OPEN, State.DOUBTFUL})
 """These wait for a reviewer."""

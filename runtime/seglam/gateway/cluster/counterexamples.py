@@ -19,6 +19,7 @@ from seglam.gateway.wire import dump_request, dumps
 from seglam.procedures import Request, Revision, TextError
 from seglam.procedures.request import request_of
 from seglam.resources import ProcedureCounterexample, ProcedureRevision
+from seglam.resources.counterexample import STOPPING
 from seglam.resources.names import (
     API_VERSION,
     GATEWAY,
@@ -32,7 +33,6 @@ from seglam.web import Problem
 EXAMINED_S = 10.0
 """Seconds that whoever states a counterexample waits for the operator."""
 LOOK_S = 0.5
-STOPPING = ("Confirmed", "Doubtful")
 
 
 class Counterexamples:
