@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from time import monotonic_ns
 
@@ -14,11 +16,12 @@ from hypothesis import strategies as st
 
 from seglam.gateway.catalog import Catalog
 from seglam.gateway.health.bounds import upper_bound
+from seglam.gateway.health.gathered import Gathered
 from seglam.gateway.health.policy import HealthPolicy
 from seglam.gateway.health.rechecks import Rechecks, budget_spent
 from seglam.gateway.health.sampling import Sampling
 from seglam.gateway.reviewing import Reviews
-from seglam.gateway.store import CounterexampleRow, Decision, ReviewRefused, Standing, State, Store
+from seglam.gateway.store import CounterexampleRow, Decision, ReviewRefused, Standing, State, Store, StoreError
 from seglam.lookup import Binding, Hit
 from seglam.procedures import Request, Revision
 from tests.documents import document
@@ -124,3 +127,24 @@ def test_no_request_that_begins_after_a_confirmation_is_answered(tmp_path: Path)
     with pytest.raises(ReviewRefused, match="Quarantined"):
         again.decide(row.digest, "ada", Decision.APPROVE, "again")
     again.close()
+
+
+def test_counts_of_checks_are_gathered_and_none_is_lost_or_counted_twice(tmp_path: Path) -> None:
+    store, gathered = Store(tmp_path / "seglam.sqlite3", busy_ms=50), Gathered()
+    theirs = store.of("other")
+    try:
+        for digest in ("one", "one", "two"):
+            gathered.add(store, digest, "agreed")
+        gathered.add(theirs, "one", "unverifiable")
+        assert store.healths() == [] and theirs.healths() == []
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreError):
+                gathered.write()
+        found = gathered.now(store, "one", "wrong")
+        assert (found.agreed, found.wrong) == (2, 1), "what depends on a count sees all that came before"
+        gathered.write()
+        assert [(row.digest, row.agreed, row.wrong) for row in store.healths()] == [("one", 2, 1), ("two", 1, 0)]
+        assert [(row.digest, row.unverifiable) for row in theirs.healths()] == [("one", 1)]
+    finally:
+        store.close()

@@ -16,12 +16,13 @@ from seglam.compiler.opinion import opinion, same, verified
 from seglam.compiler.running import answer_of
 from seglam.gateway.health.bounds import upper_bound
 from seglam.gateway.health.counterexamples import Counterexamples
+from seglam.gateway.health.gathered import Gathered
 from seglam.gateway.health.implementations import implementation_of
 from seglam.gateway.health.lessons import SHADOW, arguments_text
 from seglam.gateway.health.policy import HealthPolicy
 from seglam.gateway.reviewing import Reviews
 from seglam.gateway.running import program_of
-from seglam.gateway.store import HealthRow, Records, State, revision_of
+from seglam.gateway.store import Records, State, StoreError, revision_of
 from seglam.lookup import Binding
 from seglam.procedures import Request, Revision
 from seglam.sandbox import Mode
@@ -73,6 +74,7 @@ class Rechecks:
         self.dropped = 0
         self._bench = bench
         self._waiting: Queue[_Task] = Queue(policy.waiting)
+        self._counts = Gathered()
         self._implementations: dict[tuple[str, str], str | None] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="seglam-rechecks", daemon=True)
@@ -94,14 +96,16 @@ class Rechecks:
             self._take(_Task(tenant, request, None, None))
 
     def drain(self) -> None:
-        """Wait until everything that was taken is checked."""
+        """Wait until everything that was taken is checked and counted."""
         self._waiting.join()
+        self._counts.write()
 
     def close(self) -> None:
-        """Check nothing more; a check at work has a moment to end."""
+        """Check nothing more; a check at work has a moment to end. What was counted is written."""
         self._stop.set()
         if self._began:
             self._thread.join(GRACE_S)
+            self._write(self._counts.write)
 
     def _take(self, task: _Task) -> None:
         if not self._began:
@@ -113,6 +117,7 @@ class Rechecks:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._write(self._counts.write_some)
             try:
                 task = self._waiting.get(timeout=0.5)
             except Empty:
@@ -124,6 +129,12 @@ class Rechecks:
                     logger.exception("a check failed")
             finally:
                 self._waiting.task_done()
+
+    def _write(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except StoreError as error:  # they are kept, and tried again
+            logger.warning("counts of checks wait in memory, since they cannot be written: %s", error)
 
     def _check(self, task: _Task) -> None:
         bench = self._bench()
@@ -140,22 +151,27 @@ class Rechecks:
         store, revision = task.tenant.store, binding.revision
         code = self._implementation(store, revision.digest)
         if code is None:
-            _count(store, revision, "unverifiable")
+            self._count(store, revision, "unverifiable")
             return
         theirs = verified(revision, code, binding.arguments, bench)
         if same(revision, task.answer, theirs.text):
-            _count(store, revision, "agreed")
+            self._count(store, revision, "agreed")
             return
         seen = replace(opinion(revision, code, binding.arguments, bench), given=task.answer)
         if not seen.steady or same(revision, task.answer, seen.verified):
-            _count(store, revision, "undecided")
+            self._count(store, revision, "undecided")
             return
-        counts = _count(store, revision, "wrong")
+        telemetry.count_check("wrong", revision.name)
+        counts = self._counts.now(store, revision.digest, "wrong")
         spent = budget_spent(counts.wrong, counts.agreed + counts.wrong, self.policy.allowed)
         if spent:
             telemetry.count_check("spent", revision.name)
         arguments = arguments_text(binding.arguments)
         task.tenant.counterexamples.found(revision.digest, task.request, arguments, seen, quarantines=spent)
+
+    def _count(self, store: Records, revision: Revision, outcome: str) -> None:
+        telemetry.count_check(outcome, revision.name)
+        self._counts.add(store, revision.digest, outcome)
 
     def _implementation(self, store: Records, digest: str) -> str | None:
         key = (store.tenant, digest)
@@ -186,11 +202,6 @@ class Rechecks:
         wanted = self.policy.shadow_approves
         if wanted is not None and counts.shadow_agreed >= wanted and not counts.shadow_differed:
             reviews.approve_after(row, SHADOW, f"{counts.shadow_agreed} agreements in shadow, no disagreement")
-
-
-def _count(store: Records, revision: Revision, outcome: str) -> HealthRow:
-    telemetry.count_check(outcome, revision.name)
-    return store.count_health(revision.digest, {outcome: 1})
 
 
 def budget_spent(wrong: int, checked: int, allowed: float) -> bool:

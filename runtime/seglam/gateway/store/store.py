@@ -182,8 +182,17 @@ class Records:
             return list(session.exec(chosen.order_by(col(CounterexampleRow.created).desc()).limit(limit)).all())
 
     def count_health(self, digest: str, counts: Mapping[str, int]) -> HealthRow:
-        """Add to a revision's counts of checks."""
+        """Add to a revision's counts of checks; the counts as they are then."""
         return self._database.write(lambda session: health.count(session, self.tenant, digest, counts))
+
+    def count_healths(self, counted: Mapping[str, Mapping[str, int]]) -> None:
+        """Add to the counts of several revisions, by digest, in one transaction."""
+
+        def add(session: Session) -> None:
+            for digest, counts in counted.items():
+                health.count(session, self.tenant, digest, counts)
+
+        self._database.write(add)
 
     def health(self, digest: str) -> HealthRow:
         """A revision's counts of checks."""
