@@ -9,26 +9,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
 
 from seglam.lookup.bind import Refusal, bind, bind_plainly, is_foreign, left_open
 from seglam.lookup.explain import Neighbours, describe
 from seglam.lookup.results import Binding, Hit, Miss, MissReason
 from seglam.lookup.structured import Key, key_of, key_of_value, slots_of
 from seglam.lookup.trie import MAX_STEPS, Template, TooComplex, Trie
-from seglam.procedures.patterns import State, compile_pattern, parse
 from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import MAX_BYTES, Text
-from seglam.procedures.values import ValueType
 
 MEMO_SIZE = 4096
 _NOTHING = Miss(MissReason.UNKNOWN, "")
 SHORT_CHARACTERS, SHORT_STEPS = 1_000, 1_000
 """Of a text that is decided where nothing may wait."""
-AUTOMATA = 128
-"""Automata that are kept, since the checks of a newcomer read its patterns again and again."""
 ATTEMPTS = 8
 """Readings without a lock, each spoiled by a change, after which one waits for its turn."""
 
@@ -91,7 +85,8 @@ class Index:
         self._templates[revision.digest] = templates
         for template in templates:
             self._trie.add(template)
-            self._near.add(template)
+            if self._explains:
+                self._near.add(template)
         if structured := revision.spec.match.structured:
             key = key_of(structured)
             self._structured[key] = (*self._structured.get(key, ()), revision)
@@ -99,7 +94,8 @@ class Index:
     def _prune(self, revision: Revision) -> None:
         for template in self._templates.pop(revision.digest):
             self._trie.remove(template)
-            self._near.remove(template)
+            if self._explains:
+                self._near.remove(template)
         if structured := revision.spec.match.structured:
             key = key_of(structured)
             left = tuple(other for other in self._structured[key] if other.digest != revision.digest)
@@ -242,26 +238,11 @@ class Index:
 
 def templates_of(revision: Revision) -> list[Template]:
     """The automata of a revision's patterns. `PatternError` if one cannot be read."""
-    rules = tuple((rule.name, rule.text) for rule in revision.spec.rules or ())
-    slots = tuple(_Slot(name, kind.key, kind) for name, kind in revision.slots.items())
+    patterns = revision.patterns
     return [
-        Template(revision, number, _automaton(pattern.text, rules, slots))
+        Template(revision, number, patterns.read(pattern.text).start)
         for number, pattern in enumerate(revision.spec.match.patterns or ())
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """What a pattern may have a slot for; types of one key read and mean the same."""
-
-    name: str
-    key: str
-    kind: ValueType = field(compare=False)
-
-
-@lru_cache(maxsize=AUTOMATA)
-def _automaton(text: str, rules: tuple[tuple[str, str], ...], slots: tuple[_Slot, ...]) -> State:
-    return compile_pattern(parse(text, dict(rules)), {slot.name: slot.kind for slot in slots})
 
 
 def _decide(outcomes: list[Binding | Refusal]) -> Hit | Miss | None:

@@ -7,7 +7,7 @@ again and again; in the end the whole pattern. Elders are never touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from seglam.lookup.index import Index
@@ -15,13 +15,12 @@ from seglam.lookup.overlap import accepts, apart, machines_of, meet, overlaps
 from seglam.lookup.product import Machine
 from seglam.lookup.results import Hit
 from seglam.procedures.document import Example, Pattern, ReasoningProcedure
-from seglam.procedures.patterns import Choice, Node, Sequence, compile_pattern, parse, slots_of
+from seglam.procedures.patterns import Choice, Node, Sequence, slots_of
 from seglam.procedures.patterns.paths import path_of
 from seglam.procedures.patterns.rewrite import Cut, cut
 from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
-from seglam.procedures.values import ValueType
 
 MAX_CUTS = 16
 """Alternatives that one elder's pattern may take from one pattern before the whole pattern goes."""
@@ -147,11 +146,11 @@ class _Cut:
 class _Readable:
     """A pattern's text with what is made of it."""
 
-    def __init__(self, text: str, rules: Mapping[str, str], types: Mapping[str, ValueType]) -> None:
+    def __init__(self, text: str, revision: Revision) -> None:
         self.text = text
-        self.types = types
-        self.tree = parse(text, rules)
-        self.machine = Machine(compile_pattern(self.tree, types))
+        self.types = revision.slots
+        self.tree, start = revision.patterns.read(text)
+        self.machine = Machine(start)
         self.slots = frozenset(slots_of(self.tree))
 
 
@@ -159,10 +158,9 @@ class _Yielding:
     """One pattern of the newcomer while elders take from it. `text` is what is left, None if nothing."""
 
     def __init__(self, revision: Revision, text: str, wanted: Text | None) -> None:
-        self.rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
-        self.types = revision.slots
+        self.revision = revision
         self.original = text
-        self.left: _Readable | None = _Readable(text, self.rules, self.types)
+        self.left: _Readable | None = _Readable(text, self.revision)
         self.wanted = wanted
         self.removed: list[Removal] = []
 
@@ -207,7 +205,7 @@ class _Yielding:
             text = cut(pattern.text, [one])
             if text is None or len(text) > MAX_LENGTH:
                 continue
-            left = _Readable(text, self.rules, self.types)
+            left = _Readable(text, self.revision)
             if left.slots != pattern.slots:
                 continue  # it would no longer give every parameter a value
             binds = self.wanted is None or accepts(left.machine, self.wanted)

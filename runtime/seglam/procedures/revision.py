@@ -8,6 +8,7 @@ from functools import cached_property
 
 from seglam.procedures.canonical import digest
 from seglam.procedures.document import Parameter, ReasoningProcedure, Spec
+from seglam.procedures.patterns import Patterns, patterns_of
 from seglam.procedures.request import BINDING
 from seglam.procedures.values import ValueType, type_of_parameter, type_of_returns, value_type
 from seglam.procedures.values.filenames import FILE_NAME
@@ -59,6 +60,16 @@ class Revision:
     def slots(self) -> Mapping[str, ValueType]:
         """What patterns may have slots for, by the parameter's name: see `slot_types`."""
         return slot_types(self.parameters.values(), self.types)
+
+    @property
+    def rules(self) -> Mapping[str, str]:
+        """Texts of the rules that patterns may name, by name."""
+        return {rule.name: rule.text for rule in self.spec.rules or ()}
+
+    @property
+    def patterns(self) -> Patterns:
+        """What reads patterns with the procedure's rules and slots."""
+        return patterns_of(self.rules, self.slots)
 
     @cached_property
     def argument_types(self) -> Mapping[str, ValueType]:

@@ -10,9 +10,10 @@ from seglam.procedures.document import Example, Parameter, Spec
 from seglam.procedures.load import Loaded, Path_, Problem
 from seglam.procedures.patterns import (
     PatternError,
+    Patterns,
     State,
-    compile_pattern,
     parse,
+    patterns_of,
     shared_rules,
     slots_of,
 )
@@ -122,25 +123,21 @@ class _Check:
         slotted = slot_types(self.spec.parameters or (), self.types)
         if needed - slotted.keys():
             return  # a parameter is faulty, which is said already; its patterns cannot be judged
+        patterns = patterns_of(rules, slotted, anew=True)
         for number, pattern in enumerate(match.patterns or ()):
-            yield from self._pattern(
-                ("spec", "match", "patterns", number, "text"), pattern.text, rules, slotted, needed
-            )
+            yield from self._pattern(("spec", "match", "patterns", number, "text"), pattern.text, patterns, needed)
         for number, text in enumerate(match.refuse or ()):
             try:
-                compile_pattern(parse(text, rules), slotted)
+                patterns.read(text)
             except PatternError as error:
                 yield self.loaded.problem(
                     ("spec", "match", "refuse", number), str(error), error.remedy, offset=error.position
                 )
         yield from self._structured(needed)
 
-    def _pattern(
-        self, path: Path_, text: str, rules: dict[str, str], slotted: dict[str, ValueType], needed: set[str]
-    ) -> Iterator[Problem]:
+    def _pattern(self, path: Path_, text: str, patterns: Patterns, needed: set[str]) -> Iterator[Problem]:
         try:
-            tree = parse(text, rules)
-            start = compile_pattern(tree, slotted)
+            tree, start = patterns.read(text)
         except PatternError as error:
             yield self.loaded.problem(path, str(error), error.remedy, offset=error.position)
             return

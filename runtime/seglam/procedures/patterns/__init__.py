@@ -1,6 +1,7 @@
 """The pattern language: notation, shared rules and automata."""
 
-from seglam.procedures.patterns.automaton import FINAL_MARKS, State, compile_pattern
+from seglam.procedures.patterns.automaton import FINAL_MARKS, State, compile_pattern, states_of
+from seglam.procedures.patterns.compiled import Compiled, Patterns, patterns_of
 from seglam.procedures.patterns.grammar import (
     Branch,
     Choice,
@@ -19,8 +20,10 @@ __all__ = [
     "FINAL_MARKS",
     "Branch",
     "Choice",
+    "Compiled",
     "Node",
     "PatternError",
+    "Patterns",
     "Sequence",
     "Slot",
     "State",
@@ -28,6 +31,8 @@ __all__ = [
     "compile_pattern",
     "escape",
     "parse",
+    "patterns_of",
     "shared_rules",
     "slots_of",
+    "states_of",
 ]
