@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from seglam.gateway.access.file import Rules
 from seglam.gateway.access.keys import Keys
 from seglam.gateway.answering import Declined, Started, Unanswered, answered, observed
 from seglam.gateway.answers import AnswerLog
+from seglam.gateway.asking import new_id
 from seglam.gateway.catalog import Admits, Catalog
 from seglam.gateway.crew import Crew
 from seglam.gateway.health.rechecks import Rechecks
@@ -198,7 +198,7 @@ class Service:
         source: str = "native",
     ) -> Pending:
         """Answer a request as far as that is possible without waiting for a model."""
-        identity, part = uuid.uuid4().hex, self.tenant(tenant)
+        identity, part = new_id(), self.tenant(tenant)
         with observed(request, identity, tenant, headers, log=self.answers, source=source) as told:
             decided = part.answering.decide(request, part.index, identity=identity, tenant=tenant)
             if isinstance(decided, Answer):

@@ -26,8 +26,10 @@ T = TypeVar("T")
 
 FLUSH_S = 1.0
 CONNECTIONS = 4
-PRUNE_ROWS = 1_000
-"""After how many new rows old ones are looked for."""
+PRUNE_ROWS = 10_000
+"""After how many new rows old ones are looked for, which reads as many as are kept."""
+AT_ONE_TIME = 100
+"""Rows of one statement. After each the driver waits for its turn to run Python again, which holds up the hits."""
 DAY_US = 86_400_000_000
 
 _log = logging.getLogger("seglam.gateway.answers")
@@ -147,7 +149,8 @@ class AnswerLog:
             return
         self._since_prune = 0
         oldest = time_ns() // 1000 - self.settings.days * DAY_US
-        connection.execute(delete(answers).where(answers.c.at < oldest))
+        fresh = select(answers.c.number).where(answers.c.at >= oldest).order_by(answers.c.number).limit(1)
+        connection.execute(delete(answers).where(answers.c.number < fresh.scalar_subquery()))
         for tenant in {row[1] for row in written}:
             newest_first = select(answers.c.number).where(answers.c.tenant == tenant).order_by(answers.c.number.desc())
             last = connection.execute(newest_first.offset(self.settings.keep).limit(1)).scalar()
@@ -199,13 +202,21 @@ def _chosen(known: Collection[str]) -> Select[Any]:
 def _write(connection: Connection, rows: Sequence[_Row]) -> None:
     """Insert rows; a batch that is written again after a lost reply counts once.
 
-    The driver takes them as tuples: what SQLAlchemy does for each of its own would cost ten times as much.
+    The driver takes them as they are: what SQLAlchemy does for each of its own would cost ten times as much.
     """
     mark = "%s" if connection.dialect.name == "postgresql" else "?"
-    places = ", ".join([mark] * len(_COLUMNS))
-    words = f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES ({places}) ON CONFLICT (id) DO NOTHING"
-    plain = [(*row[:4], str(row[4]), None if row[5] is None else str(row[5])[:MAX_REASON], *row[6:]) for row in rows]
-    connection.exec_driver_sql(words, plain)
+    places = f"({', '.join([mark] * len(_COLUMNS))})"
+    for begin in range(0, len(rows), AT_ONE_TIME):
+        some = rows[begin : begin + AT_ONE_TIME]
+        connection.exec_driver_sql(
+            f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES {', '.join([places] * len(some))} "
+            "ON CONFLICT (id) DO NOTHING",
+            tuple(
+                value
+                for row in some
+                for value in (*row[:4], str(row[4]), None if row[5] is None else str(row[5])[:MAX_REASON], *row[6:])
+            ),
+        )
 
 
 def _recorded(row: Sequence[Any]) -> Recorded:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
@@ -11,7 +10,7 @@ from typing import Any
 from seglam.gateway.access import Caller
 from seglam.gateway.answering import Answering, Started, Unanswered, observed
 from seglam.gateway.answers import AnswerLog, Recorded
-from seglam.gateway.asking import Asked, Reply
+from seglam.gateway.asking import Asked, Reply, new_id
 from seglam.gateway.cluster.catalog import Catalog
 from seglam.gateway.cluster.metrics import Metrics, Tallies
 from seglam.gateway.cluster.misses import Misses
@@ -66,7 +65,7 @@ class ClusterService:
         return await self._answered(asked)
 
     async def _answered(self, asked: Asked, missed: Told | None = None) -> Reply:
-        identity, tenant = uuid.uuid4().hex, asked.caller.tenant
+        identity, tenant = new_id(), asked.caller.tenant
         answering = Answering(Runner(self._running, partial(self._served, tenant)), self._tallies.of(tenant))
         with observed(asked.request, identity, tenant, asked.headers, log=self._answers, source=asked.source) as told:
             index, began = self.catalog.index(tenant), perf_counter()
