@@ -24,6 +24,7 @@ class Fitting:
         self._cores: dict[str, str] = {}
         self._indexes: dict[str, tuple[str, Index | None]] = {}
         self._states: dict[str, Sequence[State]] = {}
+        self._frames: dict[str, tuple[object, ExtensionReply]] = {}
 
     def fit(
         self, name: str, reply: AuthorReply, base: str | None, subject: AuthorSubject, *, frame: bool = False
@@ -66,11 +67,19 @@ class Fitting:
         request = subject.missed.request
         if known is None or request.text is None or not _may_matter(extension, request.text):
             return None
-        added = framed(extension, known) if frame else extension
+        added = self._framed(name, extension, known) if frame else extension
         index = self._index(name, known.digest, lambda: _own_part(known, added))
         if index is None or not _hits(index, request):
             return None
         return reply.model_copy(update={"extend": extension.model_copy(update={"procedure": known.name})})
+
+    def _framed(self, name: str, extension: ExtensionReply, base: Revision) -> ExtensionReply:
+        """The extension with its frames, which stay while the base's further patterns come."""
+        key = (tuple(base.rules.items()), tuple(kind.key for kind in base.slots.values()), base.returns.key)
+        kept = self._frames.get(name)
+        if kept is None or kept[0] != key:
+            kept = self._frames[name] = (key, framed(extension, base))
+        return kept[1]
 
     def _refused(self, name: str, refusal: NotCompilableReply) -> Sequence[State]:
         if name not in self._states:

@@ -12,7 +12,7 @@ from itertools import chain, islice
 
 from seglam.compiler.assemble import mended
 from seglam.compiler.replies import ExtensionReply, PatternReply
-from seglam.procedures.patterns import Choice, Node, PatternError, Slot, Words, compile_pattern, parse, shared_rules
+from seglam.procedures.patterns import Choice, Node, PatternError, Slot, Words, parse, patterns_of, shared_rules
 from seglam.procedures.patterns import Sequence as Parts
 from seglam.procedures.revision import Revision
 from seglam.procedures.values import ValueType
@@ -55,7 +55,7 @@ def _with_frame(pattern: str, base: Revision, rules: Mapping[str, str]) -> str:
                 text = OPENING + text
         if not _swallows(_outer(tree, first=False), base, first=False):
             text += f" [{MARKS} ({'|'.join(f'<{name}>' for name in _endings(base))})]"
-        compile_pattern(parse(text, rules), base.slots)
+        patterns_of(rules, base.slots).read(text)
     except PatternError:
         return pattern
     return text
