@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
 
@@ -113,7 +113,7 @@ class Answering:
             answer = answered(identity, Outcome.HIT, Stage.RUN, found, ran, lookup_us)
             unfit = None if fits is None else fits(ran.answer)
             if unfit is not None:
-                answer = replace(answer, outcome=Outcome.MISS, reason=unfit, answer=None)
+                answer = answer._replace(outcome=Outcome.MISS, reason=unfit, answer=None)
                 self._count_miss(answer)
                 return answer
             self._count_hit(request, answer)
@@ -130,19 +130,19 @@ class Answering:
         )
         if ran.reason is Reason.UNAVAILABLE:
             self._count_miss(answer)
-            return replace(answer, explained=ran.explanation)
+            return answer._replace(explained=ran.explanation)
         return Unanswered(Missed(request, deoptimised(binding, ran), tenant), answer)
 
     def followed(self, unanswered: Unanswered, following: Started | Declined) -> Answer:
         """What a miss gets after it is known whether something is compiled for it."""
         answer, why = unanswered.answer, unanswered.missed.miss.explanation
         if isinstance(following, Started):
-            answer = replace(answer, explained=why, compilation=following.id, started=following.started)
+            answer = answer._replace(explained=why, compilation=following.id, started=following.started)
         elif answer.stage is Stage.LOOKUP:
-            answer = replace(answer, explained=following.explanation, reason=following.reason)
+            answer = answer._replace(explained=following.explanation, reason=following.reason)
         else:  # why a hit could not be served says more than that nothing else will answer it
             more = "" if following.explanation == why else f"; {following.explanation}"
-            answer = replace(answer, explained=why + more)
+            answer = answer._replace(explained=why + more)
         self._count_miss(answer)
         return answer
 
@@ -194,7 +194,7 @@ def observed(
                 span.set_attributes({telemetry.names.REQUEST_ID: identity, telemetry.names.OUTCOME: answer.outcome})
                 if answer.reason is not None:
                     span.set_attribute(telemetry.names.REASON, answer.reason)
-                answer = replace(answer, trace=where.traceparent)
+                answer = answer._replace(trace=where.traceparent)
             noted(
                 answer, tenant, perf_counter() - began, log=log, source=source, where=where, marked=span.is_recording()
             )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from seglam.lookup import Hit
+from seglam.procedures.request import EMPTY
 
 
 class Outcome(StrEnum):
@@ -61,8 +61,7 @@ class Timings(NamedTuple):
 _NOTHING_RAN = Timings()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What `POST /v1/requests` returns.
 
     Attributes:
@@ -83,7 +82,7 @@ class Answer:
     answer: str | None = None
     procedure: str | None = None
     revision: str | None = None
-    arguments: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, str] = EMPTY
     explained: Hit | str = ""
     timings: Timings = _NOTHING_RAN
     near: str | None = None

@@ -235,20 +235,20 @@ class Service:
             found = alone.find(pending.request)
             if isinstance(found, Hit):
                 return self._late(pending, found, Outcome.PROVISIONAL, Mode.SINGLE_USE)
-        late = replace(answer, stage=Stage.COMPILATION)
+        late = answer._replace(stage=Stage.COMPILATION)
         if answer.stage is Stage.RUN:
-            return replace(late, explained=f"{answer.explanation}; {settled.message}")
+            return late._replace(explained=f"{answer.explanation}; {settled.message}")
         reason = settled.outcome if settled.outcome in _EXPLAINING else answer.reason
-        return replace(late, reason=reason, explained=settled.message)
+        return late._replace(reason=reason, explained=settled.message)
 
     def _late(self, pending: Pending, found: Hit, outcome: Outcome, mode: Mode) -> Answer:
         """Run what the compilation made; the request stays the miss that it was."""
         answer = pending.answer
         ran = self.tenant(pending.tenant).runner.run(found.binding, pending.tenant, mode)
         if isinstance(ran, Deoptimised):
-            return replace(answer, stage=Stage.COMPILATION, reason=ran.reason, explained=ran.explanation)
+            return answer._replace(stage=Stage.COMPILATION, reason=ran.reason, explained=ran.explanation)
         late = answered(answer.id, outcome, Stage.COMPILATION, found, ran, answer.timings.lookup_us)
-        return replace(late, reason=answer.reason, compilation=answer.compilation, started=answer.started)
+        return late._replace(reason=answer.reason, compilation=answer.compilation, started=answer.started)
 
     def explain(self, request: Request, tenant: str = DEFAULT_TENANT) -> Hit | Miss:
         """What the lookup decides, without running or counting anything. `TextError` as `Index.find`."""

@@ -151,10 +151,9 @@ class Index:
             return known[1]
         result = self._find_text(request.text, region, request, steps)
         if isinstance(result, Hit):
-            memo = self._memo
-            if len(memo) >= MEMO_SIZE:
-                memo.pop(next(iter(memo)), None)
-            memo[key] = (epoch, result)
+            if len(self._memo) >= MEMO_SIZE:
+                self._memo = {}  # whole: to find its oldest entry a dictionary reads past all that were taken out
+            self._memo[key] = (epoch, result)
         return result
 
     def _find_text(self, content: str, region: str | None, request: Request, steps: int) -> Hit | Miss:
@@ -166,7 +165,7 @@ class Index:
             parses = self._trie.parses(text, steps)
         except TooComplex:
             return Miss(MissReason.TOO_LARGE, "the text can be read in too many ways")
-        closer = bool(request.inputs) or request.bound
+        closer = bool(request.inputs) or (bool(request.context) and request.bound)
         outcomes: list[Binding | Refusal] = []
         for template, names, values in parses:
             revision = template.owner

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from seglam.procedures.revision import Revision
 
@@ -19,8 +20,7 @@ class MissReason(StrEnum):
     TOO_LARGE = "too-large"
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """A revision and the arguments that a request binds to its parameters.
 
     `arguments` are canonical texts by parameter name, with the extra arguments of `sourceAs`. `pattern` is the index of
@@ -43,8 +43,7 @@ class Binding:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A request that binds to exactly one active revision."""
 
     binding: Binding

@@ -205,14 +205,15 @@ def _nodes(node: _Node) -> Iterator[_Node]:
 class _Reader:
     """One text on its way through the trie."""
 
-    __slots__ = ("found", "last", "length", "most", "steps", "text", "tokens")
+    __slots__ = ("found", "last", "length", "memo", "most", "steps", "text", "tokens")
 
     def __init__(self, text: Text, most: int) -> None:
         self.text = text
-        self.tokens = text.tokens
-        self.length = len(text.tokens)
+        self.memo = text.memo
+        self.tokens = tokens = text.tokens
+        self.length = length = len(tokens)
         # A single final mark may stand there unasked.
-        self.last = self.length - 1 if self.length and text.tokens[-1] in FINAL_MARKS else self.length
+        self.last = length - 1 if length and tokens[-1] in FINAL_MARKS else length
         self.steps = 0
         self.most = most
         self.found: list[Parse] = []
@@ -222,16 +223,20 @@ class _Reader:
         return self.found
 
     def _scan(self, kind: ValueType, at: int) -> Sequence[Reading]:
-        """As `readings_at`; what was not known yet is a step."""
-        known = self.text.memo.get((kind.key, at))
+        """As `readings_at`; each reading is a step, and so is what was not known yet."""
+        key = (kind.key, at)
+        known = self.memo.get(key)
         if known is None:
-            known = readings_at(self.text, kind, at)
-            self._step()
+            known = self.memo[key] = kind.scan(self.text, at)
+            self.steps += 1
+        self.steps += len(known)
+        if self.steps > self.most:
+            raise TooComplex
         return known
 
-    def _step(self) -> None:
-        self.steps += 1
-        if self.steps > self.most or len(self.found) > MAX_PARSES:
+    def _explained(self, template: Template, names: tuple[str, ...], values: tuple[Slotted, ...]) -> None:
+        self.found.append(Parse(template, names, values))
+        if len(self.found) > MAX_PARSES:
             raise TooComplex
 
     def _finished(self, at: int, values: tuple[Slotted, ...]) -> bool:
@@ -250,7 +255,7 @@ class _Reader:
             for template, state, names in node.entries:
                 if state is _END:
                     if at >= self.last and self._finished(at, values):
-                        self.found.append(Parse(template, names, values))
+                        self._explained(template, names, values)
                 elif at >= length or state.slots or tokens[at] in state.literals or state.accepts:
                     self._follow(template, state, names, at, values)
             if not node.split or at >= length:
@@ -260,7 +265,6 @@ class _Reader:
                 for beginning in (token[0], token, "") if len(token) > 1 else (token, ""):
                     for kind, child in node.begins.get(beginning, ()):
                         for end, canonical in self._scan(kind, at):
-                            self._step()
                             self._walk(child, end, (*values, (canonical, at, end)))
             if node.literals is None:
                 return
@@ -275,19 +279,17 @@ class _Reader:
     ) -> None:
         """Follow one unsplit pattern to its end."""
         tokens, length = self.tokens, self.length
-        while True:
-            if state.accepts and at >= self.last and self._finished(at, values):
-                self.found.append(Parse(template, names, values))
+        following: State | None = state
+        while following is not None:
+            if following.accepts and at >= self.last and self._finished(at, values):
+                self._explained(template, names, values)
             if at >= length:
                 return
             token = tokens[at]
-            for kind, name, after in state.slots:
-                if kind.first is None or token[0] in kind.first:
-                    for end, canonical in self._scan(kind, at):
-                        self._step()
-                        self._follow(template, after, (*names, name), end, (*values, (canonical, at, end)))
-            following = state.literals.get(token)
-            if following is None:
-                return
-            state = following
+            if following.slots:
+                for kind, name, after in following.slots:
+                    if kind.first is None or token[0] in kind.first:
+                        for end, canonical in self._scan(kind, at):
+                            self._follow(template, after, (*names, name), end, (*values, (canonical, at, end)))
+            following = following.literals.get(token)
             at += 1

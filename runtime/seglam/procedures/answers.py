@@ -22,13 +22,16 @@ def canonical_answer(revision: Revision, tagged: object) -> str:
         inside = kind.within(answer, returns.minimum, returns.maximum)
     except ValueProblem as problem:
         raise PostConditionFailed(f"the answer is no {returns.type}: {problem}") from problem
-    shown = answer if len(answer) <= 80 else answer[:77] + "..."
     if not inside:
         bounds = [f"at least {returns.minimum}"] if returns.minimum is not None else []
         bounds += [f"at most {returns.maximum}"] if returns.maximum is not None else []
-        raise PostConditionFailed(f"the answer {shown!r} must be {' and '.join(bounds)}")
+        raise PostConditionFailed(f"the answer {_shown(answer)} must be {' and '.join(bounds)}")
     if returns.one_of and not any(kind.equal(answer, allowed) for allowed in returns.one_of):
-        raise PostConditionFailed(f"the answer {shown!r} is none of {', '.join(map(repr, returns.one_of[:8]))}")
+        raise PostConditionFailed(f"the answer {_shown(answer)} is none of {', '.join(map(repr, returns.one_of[:8]))}")
     if returns.max_length is not None and len(answer) > returns.max_length:
         raise PostConditionFailed(f"the answer has {len(answer)} characters, more than {returns.max_length}")
     return answer
+
+
+def _shown(answer: str) -> str:
+    return repr(answer if len(answer) <= 80 else answer[:77] + "...")

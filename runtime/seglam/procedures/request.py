@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from seglam.procedures.document import Asked
 
@@ -25,8 +25,7 @@ class Attachment:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What somebody asks.
 
     Exactly one of `text` and `value` is set. `value` holds JSON with integers exact and other numbers as `Decimal`.
@@ -35,8 +34,8 @@ class Request:
 
     text: str | None = None
     value: object = None
-    inputs: Mapping[str, Attachment] = field(default_factory=lambda: EMPTY)
-    context: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    inputs: Mapping[str, Attachment] = EMPTY
+    context: Mapping[str, str] = EMPTY
 
     @property
     def region(self) -> str | None:

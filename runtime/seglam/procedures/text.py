@@ -68,11 +68,12 @@ class Text:
     __slots__ = ("ends", "memo", "region", "starts", "stops", "text", "tokens")
 
     def __init__(self, text: str, region: str | None = None) -> None:
-        self.text = text if text.isascii() else _normal(text)
+        plain = text.isascii()
+        self.text = text if plain else _normal(text)
         self.region = region
-        folded = fold(self.text)
+        folded = text.lower() if plain else fold(self.text)
         # Gap, token, gap, token, ..., gap: their lengths add up to all positions.
-        pieces = (_CUT_ASCII if folded.isascii() else _CUT).split(folded)
+        pieces = (_CUT_ASCII if plain or folded.isascii() else _CUT).split(folded)
         bounds = list(accumulate(map(len, pieces)))
         self.tokens: list[str] = pieces[1::2]
         self.starts = bounds[::2]

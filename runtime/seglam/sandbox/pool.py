@@ -39,9 +39,7 @@ class Prepared:
         self.calls += 1
         if fuel > self.most:
             self.most = fuel
-        charge = min(BASE_BYTES + fuel, self.program.memory_mib * MIB)
-        if charge > self.charge:
-            self.charge = charge
+            self.charge = max(self.charge, min(BASE_BYTES + fuel, self.program.memory_mib * MIB))
 
     def swift(self, steps: int) -> bool:
         """Whether its calls so far took a small part of so many steps."""
@@ -83,19 +81,20 @@ class WarmPool:
         """An idle instance of this program, now the caller's, or None. With `steps` only a swift one, and one that is
         not taken then is no call."""
         with self._lock:
-            self.calls += steps is None
+            if steps is None:
+                self.calls += 1
             share = self._shares.get(tenant)
             found = None if share is None else share.idle.get(program.digest)
             if share is None or not found:
                 return None
-            for place in range(len(found) - 1, -1, -1):
-                warm = found[place]
+            for warm in reversed(found):
                 if (warm.program is program or warm.program == program) and (steps is None or warm.swift(steps)):
-                    del found[place]
+                    found.remove(warm)
                     break
             else:
                 return None
-            self.calls += steps is not None
+            if steps is not None:
+                self.calls += 1
             self.hits += 1
             self.idle -= 1
             share.charged -= warm.charge
@@ -108,8 +107,12 @@ class WarmPool:
             share = self._shares.get(tenant)
             if share is None:
                 share = self._shares[tenant] = _Share()
-            share.idle.setdefault(digest, []).append(warm)
-            share.idle.move_to_end(digest)
+            idle = share.idle.get(digest)
+            if idle is None:
+                share.idle[digest] = [warm]
+            else:
+                idle.append(warm)
+                share.idle.move_to_end(digest)
             self.idle += 1
             share.charged += warm.charge
             if share.charged <= self._budget:

@@ -10,6 +10,7 @@ from seglam.telemetry.metrics import (
     count_check,
     count_compilation,
     count_model_call,
+    passed,
 )
 from seglam.telemetry.spans import (
     SpanReference,
@@ -23,7 +24,6 @@ from seglam.telemetry.spans import (
     gate,
     importing,
     lookup,
-    passed,
     recording,
     reference,
     request,

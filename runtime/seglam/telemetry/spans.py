@@ -97,16 +97,9 @@ def request(
 
 
 def due() -> bool:
-    """Whether the next request is to be recorded. Who answers one because it is not says so by `passed`."""
+    """Whether the next request is to be recorded. Who answers one because it is not says so by `metrics.passed`."""
     on = active()
     return on is not None and on.draw.due
-
-
-def passed() -> None:
-    """A request was answered without a span; see `due`."""
-    on = active()
-    if on is not None:
-        on.draw.taken()
 
 
 def served(method: str, headers: Mapping[str, str]) -> AbstractContextManager[Span]:

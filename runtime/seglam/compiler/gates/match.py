@@ -9,7 +9,7 @@ of active revisions stay theirs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from seglam.compiler.assemble import with_patterns, with_spec
 from seglam.compiler.gates import checks
@@ -179,7 +179,7 @@ def _narrowed(
     """
     old = {pattern.text for pattern in base.match.patterns or ()}
     wide = {each["pattern"] for each in near.bound}
-    changed = [replace(request, text=each["request"]) for each in near.bound]
+    changed = [request._replace(text=each["request"]) for each in near.bound]
     patterns = document.spec.match.patterns or []
     for pattern in patterns:
         if pattern.text not in old | wide:

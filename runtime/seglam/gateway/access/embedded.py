@@ -10,6 +10,7 @@ from seglam.gateway.preferences import user_of
 from seglam.gateway.store import DEFAULT_TENANT
 
 ANONYMOUS = "anonymous"
+_NOBODY = Caller(DEFAULT_TENANT, ANONYMOUS)
 
 
 class Access:
@@ -34,4 +35,5 @@ class Access:
 
 def stated(headers: Headers) -> Caller:
     """Who asks, as they say."""
-    return Caller(DEFAULT_TENANT, user_of(headers.get("seglam-user"), ANONYMOUS))
+    named = headers.get("seglam-user")
+    return _NOBODY if named is None else Caller(DEFAULT_TENANT, user_of(named, ANONYMOUS))

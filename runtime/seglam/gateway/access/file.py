@@ -162,6 +162,7 @@ class Rules:
         self._usual = usual or Limits()
         self._text = ""
         self._said = _File()
+        self._others = self._usual
         self.reread()
 
     @property
@@ -204,7 +205,7 @@ class Rules:
         found = self._said.tenants.get(tenant)
         if found is not None:
             return found.limits
-        return self._said.defaults.limits if "defaults" in self._said.model_fields_set else self._usual
+        return self._others
 
     def accepts(self, tenant: str, source: str) -> bool:
         """Whether procedures may be promoted to a tenant from another."""
@@ -232,7 +233,8 @@ class Rules:
             raise SettingsInvalid(f"{self._path} cannot be read: {error}") from error
         if text == self._text:
             return
-        self._said = _parsed(text, self._path)
+        self._said = said = _parsed(text, self._path)
+        self._others = said.defaults.limits if "defaults" in said.model_fields_set else self._usual
         self._text = text
         _log.info("%s maps %d identities", self._path, len(self._said.identities))
 

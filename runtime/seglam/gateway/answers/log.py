@@ -75,8 +75,12 @@ class AnswerLog:
             self.dropped += 1
             return
         trace_id, span_id = trace or (None, None)
-        said = (answer.outcome, answer.reason, answer.procedure, answer.revision, answer.compilation)
-        self._waiting.append((answer.id, tenant, time_ns() // 1000, source, *said, trace_id, span_id, answer.near))
+        self._waiting.append(
+            (
+                answer.id, tenant, time_ns() // 1000, source, answer.outcome, answer.reason, answer.procedure,
+                answer.revision, answer.compilation, trace_id, span_id, answer.near,
+            )
+        )  # fmt: skip
 
     def get(self, identity: str, tenant: str) -> Recorded | None:
         """An answer of a tenant, also one that is not written yet. `SQLAlchemyError` if it cannot be read."""

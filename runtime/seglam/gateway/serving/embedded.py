@@ -8,7 +8,7 @@ from time import perf_counter
 
 from seglam import telemetry
 from seglam.gateway.access import Caller
-from seglam.gateway.answering import Unanswered, noted, observed
+from seglam.gateway.answering import Unanswered, observed
 from seglam.gateway.asking import Asked, Reply, new_id
 from seglam.gateway.outcomes import Answer
 from seglam.gateway.refusals import of_store
@@ -51,11 +51,18 @@ class EmbeddedAnswers:
         known = self._service.known(tenant)
         if known is None or telemetry.due():
             return None
-        began, identity = perf_counter(), new_id()
-        answer = known.answering.at_once(request, known.index, identity=identity, tenant=tenant)
+        began = perf_counter()
+        answer = known.answering.at_once(request, known.index, identity=new_id(), tenant=tenant)
         if answer is not None:
-            telemetry.passed()
-            noted(answer, tenant, perf_counter() - began, log=self._service.answers)
+            lookup_us, run_us = answer.timings
+            telemetry.passed(
+                answer.procedure or "",
+                request_s=perf_counter() - began,
+                lookup_s=lookup_us / 1e6,
+                run_s=run_us / 1e6,
+            )
+            if self._service.answers is not None:
+                self._service.answers.add(answer, tenant)
         return answer
 
     async def _answered(self, asked: Asked) -> Reply:

@@ -58,7 +58,11 @@ class Swift:
     def answer(self, headers: Headers, body: bytes) -> bytes | None:
         """Answer a request, if that is done at once."""
         try:
-            answer = self._answer(headers, body)
+            caller = self._known(headers)
+            if caller is None or Scope.ASK not in caller.scopes:
+                return None
+            request = plain_request(body)
+            answer = None if request is None else self._answers.at_once(request, caller.tenant)
         except Problem:
             return None
         except Exception:  # noqa: BLE001  the usual way meets it again, and answers it
@@ -72,10 +76,3 @@ class Swift:
             cache_status(answer).encode(),
             content,
         )
-
-    def _answer(self, headers: Headers, body: bytes) -> Answer | None:
-        caller = self._known(headers)
-        if caller is None or Scope.ASK not in caller.scopes:
-            return None
-        request = plain_request(body)
-        return None if request is None else self._answers.at_once(request, caller.tenant)

@@ -61,6 +61,8 @@ class OrderedType(NumberType):
         return Decimal(left) == Decimal(right)
 
     def within(self, canonical: str, minimum: str | None, maximum: str | None) -> bool:
+        if minimum is None and maximum is None:
+            return True
         for bound in (minimum, maximum):
             if bound is not None:
                 self.check(bound)
@@ -138,11 +140,11 @@ class IntegerType(OrderedType):
     def read(self, text: Text, start: int, stop: int = END) -> Sequence[Reading]:
         string, position = text.text, text.start(start)
         match = _PLAIN.match(string, position, stop)
-        if match and len(text.region or "") == 0:
+        if match and not text.region:
             sign, digits = match.groups()
             if (sign and not free(string, position)) or len(digits) > MAX_DIGITS - 1:
                 return ()
-            return ((text.ends[match.end()], signed(sign, digits)),)
+            return ((text.ends[match.end()], signed(sign, digits) if sign else digits),)
         return [
             (text.ends[end], values[0])
             for end, values in numbers(text, start, stop)
