@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
-from ctypes import byref
+from ctypes import addressof, string_at
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,11 +23,15 @@ from seglam.sandbox.results import Fault, FaultKind
 # ordinary recursion ends the instance; with this, nearly all of it becomes a RecursionError that the procedure can
 # name.
 STACK_BYTES = 1_792 << 10
-# The functions beneath the bindings' own wrappers.
-_call = ffi.dll.wasmtime_component_func_call
-_delete = ffi.dll.wasmtime_component_val_delete
-_set_fuel = ffi.dll.wasmtime_context_set_fuel
-_get_fuel = ffi.dll.wasmtime_context_get_fuel
+# The functions beneath the bindings' own wrappers, which take addresses as numbers: the bindings make an object of each
+# pointer, and let other threads run Python during each call, however short. An error is the address of one.
+_AT, _SIZE, _COUNT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64
+_CALL = (_AT, _AT, _AT, _AT, _SIZE, _AT, _SIZE)
+_call = ctypes.CFUNCTYPE(*_CALL)(("wasmtime_component_func_call", ffi.dll))
+_call_alone = ctypes.PYFUNCTYPE(*_CALL)(("wasmtime_component_func_call", ffi.dll))
+_delete = ctypes.PYFUNCTYPE(None, _AT)(("wasmtime_component_val_delete", ffi.dll))
+_set_fuel = ctypes.PYFUNCTYPE(_AT, _AT, _COUNT)(("wasmtime_context_set_fuel", ffi.dll))
+_get_fuel = ctypes.PYFUNCTYPE(_AT, _AT, _AT)(("wasmtime_context_get_fuel", ffi.dll))
 
 EXPORTS = ("describe", "prepare", "call", "inspect")
 
@@ -92,16 +96,16 @@ class Loaded:
         return Instance(self, memory_mib)
 
 
-class _Characters(ctypes.Structure):
-    """A `wasm_byte_vec_t`, of which slices are bytes."""
+class _Taken(ctypes.Structure):
+    """A `wasm_byte_vec_t` of bytes somewhere."""
 
-    _fields_ = (("size", ctypes.c_size_t), ("data", ctypes.POINTER(ctypes.c_char)))
+    _fields_ = (("size", _SIZE), ("data", _AT))
 
 
 class _Given(ctypes.Structure):
     """A `wasm_byte_vec_t` of bytes that Python holds."""
 
-    _fields_ = (("size", ctypes.c_size_t), ("data", ctypes.c_char_p))
+    _fields_ = (("size", _SIZE), ("data", ctypes.c_char_p))
 
 
 class Instance:
@@ -115,6 +119,8 @@ class Instance:
         "_context",
         "_fuel",
         "_functions",
+        "_held",
+        "_left",
         "_parameter",
         "_reply",
         "_result",
@@ -127,42 +133,48 @@ class Instance:
         self._store.set_limits(memory_size=memory_mib << 20)
         self._store.set_fuel(1 << 40)
         instance = loaded.linker.instantiate(self._store, loaded.component)
-        self._context = self._store._context()
-        self._functions = {}
-        for name in EXPORTS:
-            function = instance.get_func(self._store, name)
+        self._context = ctypes.cast(self._store._context(), _AT).value
+        found = {name: instance.get_func(self._store, name) for name in EXPORTS}
+        for name, function in found.items():
             if function is None:
                 raise RuntimeError(f"the component does not export {name}")
-            self._functions[name] = byref(function._func)
+        self._functions = {name: addressof(function._func) for name, function in found.items() if function}
         # One string in, which wasmtime copies, and one out, which is wasmtime's until it is deleted.
         parameter, result = ffi.wasmtime_component_val_t(), ffi.wasmtime_component_val_t()
         parameter.kind = ffi.WASMTIME_COMPONENT_STRING
-        self._parameter, self._result = byref(parameter), byref(result)
+        self._parameter, self._result = addressof(parameter), addressof(result)
         self._text = _Given.from_buffer(parameter.of.string)
-        self._reply = _Characters.from_buffer(result.of.string)
-        self._fuel = ctypes.c_uint64()
+        self._reply = _Taken.from_buffer(result.of.string)
+        self._left = _COUNT()
+        self._fuel = addressof(self._left)
+        self._held = (found, parameter, result)  # what the addresses are of
 
     def limit_memory(self, memory_mib: int) -> None:
         """Set the limit of linear memory, in MiB."""
         self._store.set_limits(memory_size=memory_mib << 20)
 
-    def call(self, name: str, fuel: int, text: str | None = None) -> tuple[str, int]:
-        """The export's result, and the fuel that it used; `Trap` if the instance ended. `text` is ASCII."""
+    def call(self, name: str, fuel: int, text: str | None = None, *, alone: bool = False) -> tuple[str, int]:
+        """The export's result, and the fuel that it used; `Trap` if the instance ended. `text` is ASCII.
+
+        Args:
+            alone: no other thread runs Python meanwhile: for calls that are shorter than to wait for one's turn again.
+        """
         given = self._text
         given.data = data = b"" if text is None else text.encode("ascii")
         given.size = len(data)
-        _set_fuel(self._context, fuel)
-        problem = _call(
-            self._functions[name], self._context, self._parameter, 0 if text is None else 1, self._result, 1
-        )
+        context, result = self._context, self._result
+        _set_fuel(context, fuel)
+        call = _call_alone if alone else _call
+        problem = call(self._functions[name], context, self._parameter, 0 if text is None else 1, result, 1)
         if problem:
-            raise Trap(_fault_of(str(wasmtime.WasmtimeError._from_ptr(problem))), fuel - self._store.get_fuel())
+            error = wasmtime.WasmtimeError._from_ptr(ctypes.cast(problem, ctypes.POINTER(ffi.wasmtime_error_t)))
+            raise Trap(_fault_of(str(error)), fuel - self._store.get_fuel())
         try:
-            reply = self._reply.data[: self._reply.size]
+            reply = string_at(self._reply.data, self._reply.size)
         finally:
-            _delete(self._result)
-        _get_fuel(self._context, byref(self._fuel))
-        return reply.decode("utf-8"), fuel - self._fuel.value
+            _delete(result)
+        _get_fuel(context, self._fuel)
+        return reply.decode("utf-8"), fuel - self._left.value
 
     def close(self) -> None:
         """Give its memory back now."""
