@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Select, create_engine, delete, event, inspect, null, select, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
 from seglam.gateway.answers.records import MAX_REASON, Recorded, answers, metadata, stamp
 from seglam.gateway.answers.settings import AnswerSettings
@@ -236,7 +235,8 @@ def _words(error: SQLAlchemyError) -> str:
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return postgresql(url, CONNECTIONS)
-    engine = create_engine(url, connect_args={"timeout": 5.0}, poolclass=NullPool)
+    # A connection is kept: the last one that is closed would write everything to its place and remove the journal.
+    engine = create_engine(url, connect_args={"timeout": 5.0}, pool_size=1, max_overflow=-1)
 
     @event.listens_for(engine, "connect")
     def connected(connection: object, _: object) -> None:

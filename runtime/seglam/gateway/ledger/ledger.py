@@ -13,11 +13,11 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from time import time
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Executable, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
@@ -217,26 +217,16 @@ def _day(number: int) -> str:
 
 
 def _count(session: Session, replica: str, batch: Batch) -> None:
+    """Count a batch, unless it was."""
     number, counts = batch
-    if _last(session, replica) >= number:
-        return
-    _increase(session, replica, counts)
-    said = _upsert(session)(BATCHES)
-    session.execute(
-        said.on_conflict_do_update(
-            index_elements=["replica"], set_={"sequence": said.excluded.sequence, "at": said.excluded.at}
-        ),
-        [{"replica": replica, "sequence": number, "at": datetime.now(UTC).isoformat()}],
-    )
+    numbered = {"replica": replica, "sequence": number, "at": datetime.now(UTC).isoformat()}
+    if session.connection().execute(_statements(_dialect(session)).numbered, numbered).first() is not None:
+        _increase(session, replica, counts)
 
 
 def _increase(session: Session, replica: str, counts: Mapping[Row, int]) -> None:
-    kept = _upsert(session)(COUNTS)
-    session.execute(
-        kept.on_conflict_do_update(
-            index_elements=["tenant", "day", "procedure", "name", "replica"],
-            set_={"value": COUNTS.c.value + kept.excluded.value},
-        ),
+    session.connection().execute(
+        _statements(_dialect(session)).increase,
         [
             {"tenant": tenant, "day": day, "procedure": procedure, "name": name, "replica": replica, "value": value}
             for (tenant, day, procedure, name), value in sorted(counts.items())
@@ -245,8 +235,7 @@ def _increase(session: Session, replica: str, counts: Mapping[Row, int]) -> None
 
 
 def _last(session: Session, replica: str) -> int:
-    """The number of the last batch of a replica that was counted. Nobody else writes it, so nothing need be locked;
-    the same batch sent twice at one time would collide in its row."""
+    """The number of the last batch of a replica that was counted."""
     found = session.execute(select(BATCHES.c.sequence).where(BATCHES.c.replica == replica)).scalar()
     return 0 if found is None else int(found)
 
@@ -262,6 +251,34 @@ def _fold(session: Session, day: str, gone: str) -> None:
     session.execute(delete(BATCHES).where(BATCHES.c.at < gone))
 
 
-def _upsert(session: Session) -> Any:
-    """The `INSERT` of this database that can say `ON CONFLICT`."""
-    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+class _Statements(NamedTuple):
+    """What a batch needs, made once: to make them takes longer than what they do.
+
+    Attributes:
+        numbered: notes a batch by its number, and returns nothing if it, or a later one, was.
+        increase: adds to counters.
+    """
+
+    numbered: Executable
+    increase: Executable
+
+
+@cache
+def _statements(dialect: str) -> _Statements:
+    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    said, kept = insert(BATCHES), insert(COUNTS)
+    return _Statements(
+        said.on_conflict_do_update(
+            index_elements=["replica"],
+            set_={"sequence": said.excluded.sequence, "at": said.excluded.at},
+            where=BATCHES.c.sequence < said.excluded.sequence,
+        ).returning(BATCHES.c.sequence),
+        kept.on_conflict_do_update(
+            index_elements=["tenant", "day", "procedure", "name", "replica"],
+            set_={"value": COUNTS.c.value + kept.excluded.value},
+        ),
+    )
+
+
+def _dialect(session: Session) -> str:
+    return session.get_bind().dialect.name
