@@ -1,7 +1,8 @@
 """Mutants through the gates static, examples and differential, with the verifiers' recorded implementations.
 
-A mutant that passes is run beside the original on many more inputs. Where both always agree it may be equivalent, which
-`equivalents.yaml` has to say with a reason; else it counts as missed.
+A mutant that passes is run beside the original on many more inputs. Where both always agree it may be equivalent, and
+where it does no more than refuse some it may move a limit, which `equivalents.yaml` has to say with a reason; one that
+answers otherwise is missed.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ EQUIVALENTS = Path(__file__).parent / "equivalents.yaml"
 LIMIT = "Limit:"
 """Begins the reason of a mutant that only takes on a few more or fewer requests, and answers those rightly."""
 
+REFUSES = "became a refusal"
+"""Stands in the reason of a mutant of which no more is known than that it refuses what the original answers."""
+
 CHUNK = 60
 """Inputs after which the differential gate looks whether it has seen enough; the verdict is the same."""
 
@@ -47,8 +51,8 @@ class Verdict:
 
     Attributes:
         stopped: the gate that stopped it; empty if none did.
-        fate: stopped, missed (it does otherwise than the original), equivalent (with a reason), limit (with a reason:
-            right answers, to a few more or fewer requests), or undecided.
+        fate: stopped, missed (it answers otherwise than the original), equivalent (with a reason), limit (with a
+            reason: right answers, to a few more or fewer requests), or undecided.
         why: the gate's category, the input that tells it apart, or the reason.
     """
 
@@ -104,16 +108,17 @@ def judge(name: str, mutant: Mutant, original: ReasoningProcedure, reply: Implem
     evidence, members = differential(revision, signature_of(document.spec), reply, exemplars, bench)
     if not evidence.passed or members:
         return verdict("differential", "stopped", str(evidence.detail.get("category", "members are cut")))
-    apart = _apart(Revision.of(original), revision, exemplars, bench)
-    if apart is not None:
-        return verdict("", "missed", apart)
-    return settled(verdict("", "undecided", f"as the original on {BESIDE} inputs"))
+    answered, refused = _apart(Revision.of(original), revision, exemplars, bench)
+    if answered is not None:
+        return verdict("", "missed", answered)
+    return settled(verdict("", "undecided", refused or f"as the original on {BESIDE} inputs"))
 
 
 def settled(verdict: Verdict) -> Verdict:
-    """A verdict that no gate and no input gave, as `equivalents.yaml` has it."""
+    """A verdict that no gate and no answer gave, as `equivalents.yaml` has it. What refuses more is equivalent to
+    nothing: it moves a limit at most."""
     reason = None if verdict.fate in ("stopped", "missed") else equivalents().get(verdict.id)
-    if reason is None:
+    if reason is None or (REFUSES in verdict.why and not reason.startswith(LIMIT)):
         return verdict
     return replace(verdict, fate="limit" if reason.startswith(LIMIT) else "equivalent", why=reason)
 
@@ -131,9 +136,12 @@ def _differs(
     return reasons[0] if reasons else None
 
 
-def _apart(old: Revision, new: Revision, exemplars: Sequence[Mapping[str, str]], bench: Bench) -> str | None:
-    """Arguments for which the two do not do the same, or None."""
+def _apart(
+    old: Revision, new: Revision, exemplars: Sequence[Mapping[str, str]], bench: Bench
+) -> tuple[str | None, str | None]:
+    """Arguments that the new one answers otherwise, and some that it only refuses; None where there are none."""
     inputs: list[Case] = []
+    refused = None
     for revision in (old, new):
         inputs += [case for case in cases(revision, exemplars, BESIDE // 2) if case.kind != "stranger"]
     for start in range(0, len(inputs), 250):
@@ -141,9 +149,12 @@ def _apart(old: Revision, new: Revision, exemplars: Sequence[Mapping[str, str]],
         programs = (program_of(each.spec.code, min(each.fuel, FUEL), each.memory_mib) for each in (old, new))
         before, after = (answers(bench.first, old, program, [case.tagged for case in some]) for program in programs)
         for case, was, now in zip(some, before, after, strict=True):
-            if not (was.limited or now.limited) and was.text != now.text:
-                return f"{dict(case.shown)}: {was.text!r} became {now.text!r}"
-    return None
+            if was.limited or now.limited or was.text == now.text:
+                continue
+            if not now.refused:
+                return f"{dict(case.shown)}: {was.text!r} became {now.text!r}", refused
+            refused = refused or f"{dict(case.shown)}: {was.text!r} {REFUSES}"
+    return None, refused
 
 
 def run(

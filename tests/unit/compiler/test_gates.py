@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -157,6 +158,9 @@ KNOWN = Case("exemplar", {"a": "1", "b": "2"}, {"a": 1, "b": 2})
         (CASE, REFUSES, REFUSES, YES, None),
         (CASE, REFUSES, NO, YES, "gives no answer"),
         (KNOWN, REFUSES, REFUSES, YES, "gives no answer"),
+        (replace(CASE, kind="bound"), REFUSES, REFUSES, YES, "gives no answer"),
+        (replace(CASE, kind="corner"), REFUSES, REFUSES, NO, None),
+        (replace(CASE, kind="edited"), REFUSES, REFUSES, YES, None),
         (CASE, YES, YES, NO, "has no answer"),
         (CASE, YES, YES, REFUSES, "has no answer"),
         (CASE, YES, OTHER, YES, "two engine builds"),
@@ -254,6 +258,55 @@ def test_bounds_meet_and_values_with_an_answer_have_neighbours() -> None:
         (d, "90") for d in ("2024-02-28", "2024-03-01")
     } <= corners
     assert not any(case.shown["n"] == "180" for case in found)
+
+
+def beside(name: str, revision: Revision, exemplar: Mapping[str, str]) -> set[str]:
+    return {case.shown[name] for case in cases(revision, [exemplar], count=1)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "others"),
+    [
+        ("decimal", "1.5", {"-1.5", "0.75", "3.0", "-1.0"}),
+        ("complex", "3+4i", {"-3+4i", "3-4i", "-3-3.5i"}),
+        ("date", "2024-03-03", {"2024-02-25", "2024-03-02", "2024-03-10"}),
+        ("time", "09:30", {"09:31:00", "09:30:00.000001"}),
+        ("datetime", "2024-01-01T00:00:00", {"2023-12-31T23:59:59", "2024-01-02T00:00:00"}),
+        ("equation", "2x + 3 = 11", {"11 = 2x + 3", "x * (2x + 3) = 11"}),
+        ("expression", "4 + 2", {"(4 + 2) / 1", "-(4 + 2)"}),
+        ("quoted", "Ab", {"aB", "Ab ", " Ab", ""}),
+        ("list[token]", '["b","A"]', {'["b"]', '["A","b"]', '["b","A","b"]', '["b","A","B"]', '["b","A","(b)"]'}),
+        ("list[integer]", '["2","1"]', {'["2"]', '["1","2"]', '["2","1","2"]', '["2","1","-2"]'}),
+    ],
+)
+def test_values_with_an_answer_have_neighbours_of_their_type(kind: str, value: str, others: set[str]) -> None:
+    revision = of_parameters({"name": "v", "type": kind})
+    assert others <= beside("v", revision, {"v": value})
+
+
+def test_arguments_of_one_type_meet_and_texts_hold_each_other() -> None:
+    sums = of_parameters({"name": "a", "type": "complex"}, {"name": "b", "type": "complex"})
+    assert "-3-3.5i" in beside("b", sums, {"a": "3+4i", "b": "1+1i"})  # a sum without a real part, below 1
+    years = of_parameters({"name": "m", "type": "monthday"}, {"name": "d", "type": "date"})
+    assert {"2024-05-06", "2025-05-06"} <= beside("d", years, {"m": "05-06", "d": "2024-09-01"})
+    counts = of_parameters({"name": "c", "type": "character"}, {"name": "t", "type": "quoted"})
+    assert {"treez", "zree", "trzee"} & beside("t", counts, {"c": "z", "t": "tree"})
+
+
+def test_tables_hold_what_makes_their_order_or_their_numbers_uncertain() -> None:
+    revision = of_parameters(
+        {"name": "t", "type": "table", "origin": "input", "key": "text/csv"},
+        {"name": "k", "type": "column"},
+        {"name": "v", "type": "column"},
+    )
+    known = {"t": '{"columns":["k","v","w"],"rows":[["red","1.5","x"],["blue","2.5","y"]]}', "k": "k", "v": "v"}
+    tables = [json.loads(text) for text in beside("t", revision, known)]
+    made = [table["rows"] for table in tables if table["columns"] == ["k", "v", "w"]]
+    keys, cells = [[row[0] for row in rows] for rows in made], [[row[1] for row in rows] for rows in made]
+    assert ["red", "blue", "BLUE"] in keys and ["RED", "blue"] in keys and ["red", "blue", "red"] in keys
+    assert ["", "blue"] in keys and ["red ", "blue"] in keys
+    assert ["-0.125", "-0.125"] in cells and ["-1.5", "2.5"] in cells and any(len(each[0]) > 100 for each in cells)
+    assert not any(row[2] in ("X", "Y") for rows in made for row in rows)  # nothing names this column
 
 
 def test_narrow_bounds_far_from_any_sample_are_reached() -> None:

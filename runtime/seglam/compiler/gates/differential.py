@@ -34,6 +34,10 @@ BATCH = 20
 MIN_ANSWERED = 10
 MAX_REFUSED = 1 / 3
 """Share of the inputs that the verifier's implementation answers and the author's code may refuse."""
+PROMISED = ("stranger", "exemplar", "bound", "corner")
+"""Kinds of inputs that the author's code may not refuse where the verifier's answers: an exemplar has an answer, and
+bounds that the document states are within what it answers."""
+
 _OPEN = "the request has a reading that its text does not exclude: refuse where it matters, or narrow the patterns"
 
 
@@ -246,9 +250,9 @@ def difference(revision: Revision, each: Compared) -> str | None:
 
 
 def _cautious(each: Compared) -> bool:
-    """Whether the author's code refuses on purpose what the verifier's answers; known exemplars must be answered."""
+    """Whether the author's code refuses on purpose what the verifier's answers, and may do so."""
     refused = each.author.refused and each.again.refused
-    return refused and each.verifier.text is not None and each.case.kind not in ("stranger", "exemplar")
+    return refused and each.verifier.text is not None and each.case.kind not in PROMISED
 
 
 def judge(

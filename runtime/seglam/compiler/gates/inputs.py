@@ -7,9 +7,9 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import combinations, islice, product
 
+from seglam.compiler.gates.edges import TEXTS, anniversaries, next_to, tables, woven
 from seglam.procedures.revision import Revision
 from seglam.procedures.values import Sample, ValueProblem, ValueType
 
@@ -22,14 +22,19 @@ STRANGER = "unlisted member"
 
 MAX_DRAWS = 4000
 CORNERS = 16
-LAST_DAY = date.max.toordinal()
+STEPPED = 4
+"""Exemplars beside which small steps are made."""
+
+EDITED = 2
+"""Exemplars whose tables are edited, which makes many inputs of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One input.
 
-    `kind` is exemplar, boundary, member, swapped, equal, ordinary, corner, step, or stranger (no vocabulary has it).
+    `kind` is exemplar, bound (the document's), boundary (the type's), member, swapped, equal, ordinary, corner (bounds
+    that meet), step (a little aside from an exemplar), edited (a table or text), or stranger (no vocabulary has it).
     """
 
     kind: str
@@ -98,17 +103,6 @@ def other_members(value: str, source: random.Random) -> str:
     return json.dumps(chosen, separators=(",", ":"), ensure_ascii=False)
 
 
-def steps(kind: str, value: str) -> list[str]:
-    """Values next to one with an answer, and its half and its double, where a slip by one or a wrong unit shows."""
-    if kind in ("integer", "year", "ordinal") and re.fullmatch(r"-?[0-9]{1,18}", value):
-        number = int(value)
-        return [str(each) for each in (number - 1, number + 1, number // 2, number * 2)]
-    if kind == "date":
-        day = date.fromisoformat(value).toordinal()
-        return [date.fromordinal(each).isoformat() for each in (day - 1, day + 1, day + 7) if 0 < each <= LAST_DAY]
-    return []
-
-
 class _Generator:
     def __init__(self, revision: Revision, source: random.Random) -> None:
         self.revision = revision
@@ -152,7 +146,9 @@ class _Generator:
         }
         for name in names:  # one at a time, so that each edge meets arguments that have an answer
             for base in bases[:2]:
-                for value in [*bounds[name], *edges[name]]:
+                for value in bounds[name]:
+                    yield "bound", {**base, name: value}
+                for value in edges[name]:
                     yield "boundary", {**base, name: value}
         for name in names:  # a table in the code is right only if it is right for every member
             for value in self.members(name):
@@ -162,6 +158,7 @@ class _Generator:
                 for base in bases[:4]:
                     yield "swapped", {**base, left: base[right], right: base[left]}
                     yield "equal", {**base, right: base[left]}
+                    yield "equal", {**base, left: base[right]}
 
     def edges(self, exemplars: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, dict[str, str]]]:
         """Bounds that meet, which one bound at a time does not show, and small steps from values with an answer."""
@@ -173,9 +170,34 @@ class _Generator:
         for base in exemplars[:2]:
             for texts in islice(product(*bounded.values()), CORNERS) if len(bounded) > 1 else ():
                 yield "corner", {**base, **dict(zip(bounded, texts, strict=True))}
-            for name in self.streams:
-                for value in steps(self.revision.types[name].name, base[name]):
-                    yield "step", {**base, name: value}
+        for number, base in enumerate(exemplars[:STEPPED]):
+            for kind, name, value in self.beside_known(base, tables_too=number < EDITED):
+                if self._valid(name, value):
+                    yield kind, {**base, name: value}
+
+    def beside_known(self, base: Mapping[str, str], *, tables_too: bool) -> Iterator[tuple[str, str, str]]:
+        """Kind, name and text of other values: beside its own, beside that of another argument, and made of both."""
+        kinds = self.revision.types
+        for name, kind in kinds.items():
+            if kind.name == "table":
+                columns = [base[other] for other in kinds if kinds[other].name == "column"]
+                yield from (("edited", name, each) for each in tables(base[name], columns) if tables_too)
+            for value in next_to(kind.name, base[name]):
+                yield "edited" if kind.name in TEXTS else "step", name, value
+            for other in kinds:
+                if other != name and kinds[other].key == kind.key:
+                    yield from (("step", name, value) for value in next_to(kind.name, base[other]))
+                if kind.name == "date" and kinds[other].name in ("date", "monthday"):
+                    yield from (("step", name, value) for value in anniversaries(base[name], base[other]))
+                if other != name and kind.name in ("quoted", "text") and kinds[other].name in TEXTS:
+                    yield from (("edited", name, value) for value in woven(base[name], base[other]))
+
+    def _valid(self, name: str, value: str) -> bool:
+        try:
+            self.revision.types[name].check(value)
+        except ValueProblem:
+            return False
+        return True
 
     def members(self, name: str) -> Iterator[str]:
         """A value for each member of the parameter's vocabulary."""
@@ -198,14 +220,10 @@ class _Generator:
 
     def beside(self, name: str, value: str) -> str:
         """A value like this one, with other numbers, letters or members."""
-        kind = self.revision.types[name]
         for _ in range(4):
             changed = self.random.choice((other_numbers, other_letters, other_members))(value, self.random)
-            try:
-                kind.check(changed)
-            except ValueProblem:
-                continue
-            return changed
+            if self._valid(name, changed):
+                return changed
         return value if self.random.random() < 0.7 else self.draw(name)
 
     def strangers(self, known: Sequence[Case]) -> Iterator[Case]:
