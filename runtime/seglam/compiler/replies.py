@@ -65,7 +65,7 @@ class ProcedureReply(_Part):
     summary: Short
     parameters: list[Parameter] = Field(default_factory=list, max_length=32)
     vocabularies: list[Vocabulary] = Field(default_factory=list, max_length=16)
-    rules: list[Rule] = Field(default_factory=list, max_length=32)
+    rules: list[Rule] = Field(default_factory=list, max_length=64)
     returns: Returns
     patterns: list[Line | PatternReply] = Field(min_length=1, max_length=512)
     refuse: list[Line] = Field(default_factory=list, max_length=128)
@@ -81,7 +81,7 @@ class ExtensionReply(_Part):
     procedure: ResourceName
     patterns: list[Line | PatternReply] = Field(default_factory=list, max_length=512)
     vocabularies: list[Vocabulary] = Field(default_factory=list, max_length=16)
-    rules: list[Rule] = Field(default_factory=list, max_length=32)
+    rules: list[Rule] = Field(default_factory=list, max_length=64)
     refuse: list[Line] = Field(default_factory=list, max_length=128)
     code: str | None = Field(default=None, min_length=1, max_length=MAX_CODE_BYTES)
     arguments: dict[str, str] = Field(default_factory=dict)
@@ -131,11 +131,15 @@ class AuthorReply(_Reply):
 
 
 class AliasReply(_Reply):
-    """Patterns that a known procedure lacks; none if no procedure computes what was asked."""
+    """Patterns that a known procedure lacks; none if no procedure computes what was asked.
 
+    `wordings` are requests that the author imagines, with slots for values, before it writes patterns for them.
+    """
+
+    wordings: list[Line] = Field(default_factory=list, max_length=64)
     procedure: ResourceName | None = None
     patterns: list[Line | PatternReply] = Field(default_factory=list, max_length=64)
-    rules: list[Rule] = Field(default_factory=list, max_length=32)
+    rules: list[Rule] = Field(default_factory=list, max_length=64)
     why: str = ""
 
     @model_validator(mode="after")

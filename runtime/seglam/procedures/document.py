@@ -250,7 +250,7 @@ class Spec(Model):
     )
     rules: list[Rule] | None = Field(
         default=None,
-        max_length=32,
+        max_length=128,
         description="Parts that patterns share. Shared rules are copied here, so that the digest fixes their meaning.",
     )
     returns: Returns = Field(description="What the procedure answers.")

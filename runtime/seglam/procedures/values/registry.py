@@ -23,6 +23,7 @@ from seglam.procedures.values.times import DatetimeType, DurationType, TimeType
 from seglam.procedures.values.vocabulary import VocabularyType
 from seglam.procedures.values.words import (
     CharacterType,
+    CodeType,
     QuotedType,
     TextType,
     TokenType,
@@ -48,6 +49,7 @@ _ITEMS: dict[str, Callable[[], ValueType]] = {
     "duration": DurationType,
     "character": CharacterType,
     "word": WordType,
+    "code": CodeType,
     "token": TokenType,
     "variable": VariableType,
     "quoted": QuotedType,

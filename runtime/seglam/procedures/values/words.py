@@ -27,6 +27,9 @@ _QUOTE = lit('"', "'", "`", "\u201e", "\u00ab", "\u00bb")
 _ONE = cls("letter", "digits1", "mark")
 
 _WORD = re.compile(r"_*[^\W_]+(?:[-_'\u2019][^\W_]+)*_*")
+_CODE = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{1,1000}")
+_JOINING = frozenset("-\u2010\u2011\u2012\u2013\u2212+._'\u2019/\\&@#$%^~*=\u00b1")
+"""Marks that make a code a part of something longer where they touch it and, behind it, a letter or digit follows."""
 _POSSESSIVE = re.compile(r"['\u2019][sS]\Z")
 _RUN = re.compile(rf"[^{SPACE}]+")
 _CLOSERS = frozenset(".,;:!?)]}\"'`\u2019\u201d\u00bb")
@@ -194,6 +197,48 @@ class WordType(AsWritten):
             yield Sample(written, written)
         while True:
             written = "".join(random.choices(string.ascii_letters, k=random.randint(1, 12)))
+            yield Sample(written, written)
+
+
+class CodeType(AsWritten):
+    """ASCII letters and digits without anything between them, a digit among them; canonical as written.
+
+    No word is one, so that a code may stand between words. It is nothing's part: a mark that touches it in front, such
+    as a sign, or that joins it to more behind it, makes it none.
+    """
+
+    name = key = "code"
+    exact = False
+    summary = "Letters and digits in one piece, with at least one digit: digits in any base, 2d6, part numbers."
+    accepts = ("3f", "2d6", "1011", "x2", "7zz")
+    rejects = ("abc", "-3f", "3.5", "1,000", "x-2", "3 f")
+    expected = "ASCII letters and digits in one piece, with at least one digit"
+
+    def scan(self, text: Text, start: int) -> Sequence[Reading]:
+        content, position = text.text, text.start(start)
+        match = None if after_word(text, start) else _CODE.match(content, position)
+        if match is None or match.end() not in text.ends:
+            return ()
+        joining = _JOINING | {","} if match.group().isdecimal() else _JOINING  # a list of dice has no groups of digits
+        behind = content[match.end() : match.end() + 2]
+        if content[position - 1 : position] in joining or behind[:1].isalnum():
+            return ()
+        if len(behind) == 2 and behind[0] in joining and behind[1].isalnum():
+            return ()
+        return ((text.ends[match.end()], match.group()),)
+
+    def valid(self, canonical: str) -> bool:
+        return _CODE.fullmatch(canonical) is not None
+
+    def shape(self) -> Shape:
+        return seq(cls("word", "digits"), Star(cls("word", "digits", glued=True)))
+
+    def samples(self, random: random.Random) -> Iterator[Sample]:
+        for written in ("0", "7", "a1", "1A", "2d6", "007", "1011", "zz9", "1e5", "0x1F"):
+            yield Sample(written, written)
+        while True:
+            written = "".join(random.choices(string.ascii_lowercase + string.digits, k=random.randint(0, 7)))
+            written += random.choice(string.digits)
             yield Sample(written, written)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from seglam.procedures.values.words import (
     MAX_ENDS,
     MAX_OPAQUE_TOKENS,
     CharacterType,
+    CodeType,
     QuotedType,
     TextType,
     TokenType,
@@ -19,13 +22,14 @@ from seglam.procedures.values.words import (
 )
 from tests.unit.procedures.values.properties import check_junk, check_samples
 
-CHARACTER, WORD, TOKEN, VARIABLE, QUOTED, TEXT = KINDS = (
+CHARACTER, WORD, TOKEN, VARIABLE, QUOTED, TEXT, CODE = KINDS = (
     CharacterType(),
     WordType(),
     TokenType(),
     VariableType(),
     QuotedType(),
     TextType(),
+    CodeType(),
 )
 
 
@@ -60,6 +64,14 @@ CHARACTER, WORD, TOKEN, VARIABLE, QUOTED, TEXT = KINDS = (
         (WORD, "a--b", ()),
         (WORD, "a b", ()),
         (WORD, "3.5", ()),
+        (CODE, "3f", ("3f",)),
+        (CODE, "1011", ("1011",)),
+        (CODE, "c67", ("c67",)),
+        (CODE, "cab", ()),
+        (CODE, "3 f", ()),
+        (CODE, "-3f", ()),
+        (CODE, "3é", ()),
+        (CODE, "1_000", ()),
         (TOKEN, "x86-64", ("x86-64",)),
         (TOKEN, "Is(this)?", ("Is(this)?",)),
         (TOKEN, "a b", ()),
@@ -168,7 +180,8 @@ def test_refuses_what_is_not_canonical(kind: AsWritten, canonical: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_answers_are_strings(kind: AsWritten) -> None:
-    assert kind.from_tagged("x") == "x"
+    value = next(iter(kind.samples(random.Random(0)))).canonical
+    assert kind.from_tagged(value) == value
     for wrong in (None, 5, ["x"], {"$text": "x"}):
         with pytest.raises(ValueProblem, match="as a string"):
             kind.from_tagged(wrong)
@@ -200,3 +213,23 @@ JUNK = st.lists(PIECES, max_size=16).map("".join) | st.text(max_size=16)
 def test_readings_are_sound(written: str) -> None:
     for kind in KINDS:
         check_junk(kind, written)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "reads"),
+    [
+        ("from 3f to", 1, True),
+        ("from 3f, then", 1, True),
+        ("from 3f. Then", 1, True),
+        ("2d6,1d20", 0, True),
+        ("2d6,1d20", 4, True),
+        ("-3f", 1, False),
+        ("12,345", 0, False),
+        ("12,345", 2, False),
+        ("12.5", 0, False),
+        ("3f-a", 0, False),
+        ("x_3f", 2, False),
+    ],
+)
+def test_a_code_is_no_part_of_something_longer(text: str, at: int, reads: bool) -> None:
+    assert bool(CODE.scan(Text(text), at)) is reads
