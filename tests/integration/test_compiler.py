@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seglam.compiler import Bench, Budget, Compilation, Gate, Negative, NegativeIndex, Outcome
-from seglam.lookup import Hit
+from seglam.compiler import (
+    Bench,
+    Budget,
+    Compilation,
+    Compiler,
+    Endpoint,
+    Gate,
+    Negative,
+    NegativeIndex,
+    OpenAIModel,
+    Outcome,
+    RecordedModel,
+    Recorder,
+)
+from seglam.lookup import Hit, Index
 from seglam.procedures import Request, Revision
 from seglam.sandbox import Engine, Sandbox
 from tests.compilations import (
@@ -23,6 +37,7 @@ from tests.compilations import (
     procedure,
     scripted,
 )
+from tests.documents import document
 from tests.openai_server import problem, prompt_of, serving
 
 
@@ -440,6 +455,21 @@ def test_without_its_gate_it_would_pass(name: str, bench: Bench) -> None:
     gate, author, verifier = BAD[name]
     made = compiled(bench, [procedure(**author)], implementation(**verifier), skipped=gate)
     assert made.outcome is Outcome.PROPOSED, made.message
+
+
+def test_a_recorded_reply_that_its_gates_reject_is_not_tried_again_with_the_same_procedures(
+    bench: Bench, tmp_path: Path
+) -> None:
+    with scripted([procedure(code="import random\n\n\ndef solve(a, b):\n    return a + b\n")]) as server:
+        author, verifier = (OpenAIModel(Endpoint("m", server.url), role) for role in ("author", "verifier"))
+        recording = Compiler(Recorder(author, "author", tmp_path, "written for a test"), verifier, bench)
+        assert recording.compile(missed(SUM, Index()), Index()).outcome is Outcome.REJECTED
+    replayed = Compiler(RecordedModel.of(tmp_path, "author"), RecordedModel({}, "verifier"), bench)
+    first, second = (replayed.compile(missed(SUM, Index()), Index()) for _ in range(2))
+    assert first.outcome is Outcome.REJECTED and first.evidence[-1].gate is Gate.STATIC
+    assert second.outcome is Outcome.NO_COMPLETION and "rejected" in second.message and not second.calls
+    other = index_of(document("other"))
+    assert replayed.compile(missed(SUM, other), other).outcome is Outcome.REJECTED
 
 
 def test_agreement_disabled_shows_no_difference(bench: Bench) -> None:

@@ -66,6 +66,11 @@ class _Rejected(Exception):
     """A gate failed; its evidence is the last one recorded."""
 
 
+WHATEVER_MISSED = frozenset({Gate.STATIC, Gate.EXAMPLES, Gate.DIFFERENTIAL})
+"""Gates that reject a recorded reply again, whatever request of its type missed: it is not tried again until other
+revisions are active."""
+
+
 @dataclass(slots=True)
 class _Work:
     """One compilation in progress."""
@@ -77,6 +82,12 @@ class _Work:
     wording: Request | None = None  # what the author saw, where that is another request of the type
     implementation: ImplementationReply | None = None  # the verifier's, of the document at hand
     left_out: tuple[tuple[str, str], ...] = ()  # patterns of an extension that break a rule, and which
+
+    @property
+    def recorded(self) -> bool:
+        """Whether all completions so far were recorded ones, about nothing but the request."""
+        plain = self.missed.withdrawn is None and not self.missed.corrections
+        return plain and all(call.recording is not None for call in self.spending.calls)
 
     def record(self, evidence: Evidence) -> None:
         self.evidence.append(evidence)
@@ -127,6 +138,7 @@ class Compiler:
         self._choices = tuple(choices)
         self._aliases = aliases
         self._clock = clock
+        self._rejected: dict[frozenset[str], tuple[AuthorReply, ...]] = {}  # recorded ones, by what was active
         self._skipped: frozenset[Gate] = frozenset()  # only the check that each gate matters sets it
 
     def compile(self, missed: Missed, index: Index, progress: Progress = lambda _: None) -> Compilation:
@@ -204,9 +216,10 @@ class Compiler:
     def _attempts(self, work: _Work, progress: Progress) -> _Made | NotCompilableReply:
         prompt = author_prompt(work.missed, work.known, self._bench.modules, self._choices)
         asked, purpose, earlier = prompt, "author", list[AuthorReply]()
+        active = frozenset(revision.digest for revision in work.known)
         while True:
             progress("asking the author" if not earlier else "asking the author once more")
-            subject = AuthorSubject(work.missed, work.known, tuple(earlier))
+            subject = AuthorSubject(work.missed, work.known, (*self._rejected.get(active, ()), *earlier))
             try:
                 reply = self._ask(self._author, work, Question(purpose, asked, AuthorReply, subject))
             except NoRecording:
@@ -219,6 +232,8 @@ class Compiler:
             except _Rejected:
                 failed = work.evidence[-1]
                 progress(f"gate {failed.gate} failed: {failed.summary}")
+                if failed.gate in WHATEVER_MISSED and work.recorded:
+                    self._rejected = {active: (*self._rejected.get(active, ()), reply)}
                 if len(earlier) == ATTEMPTS:
                     raise
                 asked, purpose = _repair(prompt, reply, failed), "repair"

@@ -179,7 +179,8 @@ class RecordedModel:
                     reply = self._fitting.fit(name, recording.reply, recording.base, subject)
                     if reply is not None and reply not in subject.earlier:
                         return name, recording, reply
-        raise NoRecording("no recorded completion's own patterns bind the request")
+        rejected = ", but for what was rejected" if subject.earlier else ""
+        raise NoRecording(f"no recorded completion's own patterns bind the request{rejected}")
 
     def _alias(self, subject: AliasSubject) -> tuple[str, AliasRecording, AliasReply]:
         asked = AuthorSubject(subject.missed, subject.near)
