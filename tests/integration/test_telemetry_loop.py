@@ -18,6 +18,9 @@ from opentelemetry.trace import format_span_id, format_trace_id
 
 from seglam import telemetry
 from seglam.gateway import Decision, Outcome, State
+from seglam.gateway.outcomes import Answer
+from seglam.gateway.serving.embedded import EmbeddedAnswers
+from seglam.procedures import Request
 from seglam.telemetry import names
 from tests.compilations import SUM, procedure, scripted
 from tests.documents import document
@@ -127,6 +130,42 @@ def test_a_request_over_http_goes_on_with_the_callers_trace(tmp_path: Path, expo
     (span,) = named(exporter, "seglam.request")
     (run,) = named(exporter, "execute_tool double")
     assert where(span)[0] == where(run)[0] == CALLER.split("-")[1]
+
+
+def test_the_spans_of_a_swift_hit_are_those_of_any_other(
+    tmp_path: Path, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are made after it was answered; the first hits of a revision go the usual way."""
+    swift: list[bool] = []
+    at_once = EmbeddedAnswers.at_once
+
+    def seen(answers: EmbeddedAnswers, request: Request, tenant: str) -> Answer | None:
+        answer = at_once(answers, request, tenant)
+        swift.append(answer is not None)
+        return answer
+
+    monkeypatch.setattr(EmbeddedAnswers, "at_once", seen)
+    with running(tmp_path, documents=[document()]) as service, listening(service) as client:
+        asked = [client.post("/v1/requests", json={"text": f"double {number}"}) for number in range(8)]
+        for number, each in enumerate(asked):
+            assert each.json()["answer"] == str(2 * number)
+        found = client.get(f"/v1/answers/{asked[-1].json()['id']}").json()
+    requests = {where(span): span for span in named(exporter, "seglam.request")}
+    assert ["00-{}-{}-01".format(*each) for each in requests] == [each.headers["seglam-trace"] for each in asked]
+    for name in ("seglam.lookup", "execute_tool double"):
+        spans = named(exporter, name)
+        assert len(spans) == 8
+        assert {frozenset(span.attributes or ()) for span in spans} == {frozenset(spans[0].attributes or ())}
+        for span, (trace, parent) in zip(spans, requests, strict=True):
+            whole = requests[trace, parent]
+            assert where(span)[0] == trace and span.parent and format_span_id(span.parent.span_id) == parent
+            assert whole.start_time and span.start_time and span.end_time and whole.end_time
+            assert whole.start_time <= span.start_time <= span.end_time <= whole.end_time
+    assert {frozenset(span.attributes or ()) for span in requests.values()} == {
+        frozenset({names.TENANT, names.REQUEST_ID, names.OUTCOME})
+    }
+    assert [each.headers["seglam-trace"].split("-")[1] for each in asked][-1] == found["traceId"]
+    assert not swift[0] and swift[-1], "both ways were gone"
 
 
 def test_an_answer_and_its_trace_are_found_again_over_http(tmp_path: Path, exporter: InMemorySpanExporter) -> None:

@@ -20,6 +20,7 @@ from seglam.gateway.outcomes import Answer, Outcome, Reason, Stage, Timings
 from seglam.gateway.running import Deoptimised, Ran, Runner
 from seglam.lookup import Binding, Hit, Index, Miss, MissReason, Near
 from seglam.procedures import Request, TextError
+from seglam.sandbox import Mode
 from seglam.telemetry import SpanReference
 
 
@@ -67,11 +68,21 @@ class Answering:
         self._sampling = sampling or Sampling(0.0, lambda *_: None)
 
     def at_once(
-        self, request: Request, index: Index, *, identity: str, tenant: str, fits: Fits | None = None
+        self,
+        request: Request,
+        index: Index,
+        *,
+        identity: str,
+        tenant: str,
+        fits: Fits | None = None,
+        recorded: bool = False,
     ) -> Answer | None:
         """The hit of a request whose decision and run take a small part of a millisecond together, so that an event
-        loop may wait for them. None for every other request, which `decide` is for; nothing of it is counted. Leaves no
-        span: a request that is recorded is not asked here."""
+        loop may wait for them. None for every other request, which `decide` is for; nothing of it is counted.
+
+        Args:
+            recorded: whether spans are made of it when it is answered. No request that has a span is asked here.
+        """
         began = perf_counter()
         try:
             found = index.hit(request)
@@ -85,7 +96,34 @@ class Answering:
             return None
         answer = answered(identity, Outcome.HIT, Stage.RUN, found, ran, lookup_us)
         self._count_hit(request, answer)
-        return answer
+        return self._recorded(request, answer, ran, tenant, perf_counter() - began) if recorded else answer
+
+    def _recorded(self, request: Request, answer: Answer, ran: Ran, tenant: str, took_s: float) -> Answer:
+        """A hit with spans, which are made now."""
+        assert isinstance(answer.explained, Hit)
+        revision = answer.explained.binding.revision
+        served = self._runner.served(revision)
+        where = telemetry.afterwards.answered(
+            telemetry.afterwards.Hit(
+                tenant=tenant,
+                identity=answer.id,
+                text=request.text,
+                procedure=revision.name,
+                digest=revision.digest,
+                arguments=answer.arguments,
+                answer=ran.answer,
+                engine=ran.engine,
+                mode=Mode.WARM,
+                fuel=ran.fuel,
+                took_us=took_s * 1e6,
+                lookup_us=answer.timings.lookup_us,
+                run_us=answer.timings.run_us,
+                compiled=served.compiled,
+                reviewed=served.reviewed,
+                imported=served.imported,
+            )
+        )
+        return answer if where is None else answer._replace(trace=where.traceparent)
 
     def decide(
         self, request: Request, index: Index, *, identity: str, tenant: str, fits: Fits | None = None

@@ -37,10 +37,12 @@ class Deoptimised:
 
 
 class Ran(NamedTuple):
-    """An answer as canonical text, and the microseconds that the call took."""
+    """An answer as canonical text, the microseconds that the call took, and what ran it with how much fuel."""
 
     answer: str
     run_us: float
+    engine: str
+    fuel: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,10 @@ class Runner:
     def __init__(self, running: Running, served: Callable[[Revision], Served]) -> None:
         self._running = running
         self._served = served
+
+    def served(self, revision: Revision) -> Served:
+        """How a revision is run, and the spans of its life so far."""
+        return self._served(revision)
 
     def run(self, binding: Binding, tenant: str, mode: Mode = Mode.WARM) -> Ran | Deoptimised:
         """Run a binding; blocks as long as the procedure's limits allow."""
@@ -132,7 +138,7 @@ class Runner:
             run = self._running.swiftly(self._served(revision).program, binding.tagged(), tenant=tenant)
             if run is None or run.fault is not None:
                 return None
-            return Ran(canonical_answer(revision, run.answer), run.elapsed_us)
+            return Ran(canonical_answer(revision, run.answer), run.elapsed_us, run.engine, run.fuel_used)
         except (ValueProblem, PostConditionFailed):
             return None
 
@@ -142,7 +148,8 @@ class Runner:
             reason = _REASONS.get(run.fault.kind, Reason.FAULT)
             return Deoptimised(reason, _explained(name, run.fault, run.stdout), run.elapsed_us)
         try:
-            return Ran(canonical_answer(binding.revision, run.answer), run.elapsed_us)
+            answer = canonical_answer(binding.revision, run.answer)
+            return Ran(answer, run.elapsed_us, run.engine, run.fuel_used)
         except PostConditionFailed as problem:
             return Deoptimised(Reason.POST_CONDITION, f"{name} was run, but {problem}", run.elapsed_us)
 

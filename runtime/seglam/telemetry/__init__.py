@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from seglam.telemetry import names
+from seglam.telemetry import afterwards, names
 from seglam.telemetry.collector import Collector, exported_to
 from seglam.telemetry.logs import configure_logs
 from seglam.telemetry.metrics import (
     count_answer,
     count_check,
     count_compilation,
+    count_hit,
     count_model_call,
-    passed,
 )
 from seglam.telemetry.spans import (
     SpanReference,
@@ -42,6 +42,7 @@ __all__ = [
     "TelemetryError",
     "activation",
     "active",
+    "afterwards",
     "carrier",
     "chat",
     "compilation",
@@ -50,6 +51,7 @@ __all__ = [
     "count_answer",
     "count_check",
     "count_compilation",
+    "count_hit",
     "count_model_call",
     "due",
     "execution",
@@ -60,7 +62,6 @@ __all__ = [
     "lookup",
     "meter",
     "names",
-    "passed",
     "recording",
     "reference",
     "request",

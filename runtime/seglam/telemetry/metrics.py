@@ -37,12 +37,13 @@ def count_answer(
     on.answers.add(Kind(outcome, reason, procedure), request_s, lookup_s, run_s, where)
 
 
-def passed(procedure: str, *, request_s: float, lookup_s: float, run_s: float) -> None:
-    """One hit that was answered without a span, since none was `due`; the rest as in `count_answer`."""
+def count_hit(procedure: str, *, request_s: float, lookup_s: float, run_s: float, span: SpanReference | None) -> None:
+    """One hit that was answered without `spans.request`, and is drawn thereby; the rest as in `count_answer`."""
     on = active()
     if on is not None:
         on.draw.taken()
-        on.answers.add(_hit_of(procedure), request_s, lookup_s, run_s, None)
+        where = None if span is None else (int(span.trace_id, 16), int(span.span_id, 16))
+        on.answers.add(_hit_of(procedure), request_s, lookup_s, run_s, where)
 
 
 @lru_cache(MOST)

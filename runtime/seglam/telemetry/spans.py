@@ -89,15 +89,21 @@ def request(
         return _OFF
     if not headers and not on.draw.taken() and not get_current_span().get_span_context().is_valid:
         return _OFF
-    attributes: dict[str, AttributeValue] = {names.TENANT: tenant}
-    if on.values and text is not None:
-        attributes[names.REQUEST_TEXT] = text
+    attributes = request_attributes(on, tenant, text)
     parent = _PROPAGATOR.extract(headers) if headers else None
     return _started(on, names.SPAN_REQUEST, context=parent, kind=SpanKind.SERVER, attributes=attributes)
 
 
+def request_attributes(on: Active, tenant: str, text: str | None) -> dict[str, AttributeValue]:
+    """What is said of a request at its beginning."""
+    attributes: dict[str, AttributeValue] = {names.TENANT: tenant}
+    if on.values and text is not None:
+        attributes[names.REQUEST_TEXT] = text
+    return attributes
+
+
 def due() -> bool:
-    """Whether the next request is to be recorded. Who answers one because it is not says so by `metrics.passed`."""
+    """Whether the next request is to be recorded. Who answers one without `request` says so by `metrics.count_hit`."""
     on = active()
     return on is not None and on.draw.due
 
@@ -138,6 +144,15 @@ def execution(
     on = _recording()
     if on is None:
         return _OFF
+    attributes = execution_attributes(on, procedure, digest, arguments)
+    links = execution_links(compiled, reviewed, imported)
+    return _started(on, f"{names.SPAN_EXECUTION} {procedure}", attributes=attributes, links=links)
+
+
+def execution_attributes(
+    on: Active, procedure: str, digest: str, arguments: Mapping[str, str]
+) -> dict[str, AttributeValue]:
+    """What is said of a run at its beginning."""
     attributes: dict[str, AttributeValue] = {
         names.OPERATION: "execute_tool",
         names.TOOL_NAME: procedure,
@@ -147,8 +162,14 @@ def execution(
     }
     if on.values:
         attributes[names.TOOL_ARGUMENTS] = json.dumps(dict(arguments), ensure_ascii=False)
-    links = _links(compilation=compiled, review=reviewed, **{"import": imported})
-    return _started(on, f"{names.SPAN_EXECUTION} {procedure}", attributes=attributes, links=links)
+    return attributes
+
+
+def execution_links(
+    compiled: SpanReference | None, reviewed: SpanReference | None, imported: SpanReference | None
+) -> list[Link]:
+    """From a run to the spans in which its revision was compiled, reviewed and imported."""
+    return _links(compilation=compiled, review=reviewed, **{"import": imported})
 
 
 def compilation(identity: str, fingerprint: str) -> AbstractContextManager[Span]:

@@ -19,6 +19,7 @@ from seglam.gateway.store import StoreError
 from seglam.gateway.tenancy import Tenant
 from seglam.lookup import Hit, Miss
 from seglam.procedures import Request, Revision
+from seglam.telemetry import SpanReference
 
 RETRY_S = "5"
 """Seconds after which a store that could not be read or written may be asked again."""
@@ -49,20 +50,25 @@ class EmbeddedAnswers:
     def at_once(self, request: Request, tenant: str) -> Answer | None:
         """See `seglam.gateway.serving.swift.Answers`."""
         known = self._service.known(tenant)
-        if known is None or telemetry.due():
+        if known is None:
             return None
         began = perf_counter()
-        answer = known.answering.at_once(request, known.index, identity=new_id(), tenant=tenant)
-        if answer is not None:
-            lookup_us, run_us = answer.timings
-            telemetry.passed(
-                answer.procedure or "",
-                request_s=perf_counter() - began,
-                lookup_s=lookup_us / 1e6,
-                run_s=run_us / 1e6,
-            )
-            if self._service.answers is not None:
-                self._service.answers.add(answer, tenant)
+        answer = known.answering.at_once(
+            request, known.index, identity=new_id(), tenant=tenant, recorded=telemetry.due()
+        )
+        if answer is None:
+            return None
+        lookup_us, run_us = answer.timings
+        where = None if answer.trace is None else SpanReference.parse(answer.trace)
+        telemetry.count_hit(
+            answer.procedure or "",
+            request_s=perf_counter() - began,
+            lookup_s=lookup_us / 1e6,
+            run_s=run_us / 1e6,
+            span=where,
+        )
+        if self._service.answers is not None:
+            self._service.answers.add(answer, tenant, trace=where)
         return answer
 
     async def _answered(self, asked: Asked) -> Reply:

@@ -71,8 +71,10 @@ class Swift:
         if answer is None:
             return None
         content = _encode(answer.as_json())
-        return b"content-length: %d\r\ncontent-type: application/json\r\ncache-status: %b\r\n\r\n%b" % (
+        trace = b"" if answer.trace is None else b"seglam-trace: %b\r\n" % answer.trace.encode()
+        return b"content-length: %d\r\ncontent-type: application/json\r\ncache-status: %b\r\n%b\r\n%b" % (
             len(content),
             cache_status(answer).encode(),
+            trace,
             content,
         )
