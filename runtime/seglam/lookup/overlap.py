@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
-from seglam.lookup.backwards import disjoint
 from seglam.lookup.index import templates_of
 from seglam.lookup.product import (
     BREAK,
     JOIN,
     LETTER,
     LETTERS,
-    MAX_STEPS,
     SIGN,
     Machine,
     Step,
@@ -31,6 +29,7 @@ from seglam.lookup.product import (
     kind_of,
     may_meet,
 )
+from seglam.lookup.reach import rest
 from seglam.lookup.structured import dumps, readings_of, segments, slots_of
 from seglam.lookup.trie import Template, TooComplex, Trie
 from seglam.procedures.document import Structured, StructuredField
@@ -39,8 +38,6 @@ from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
 
-SOON = 20_000
-"""Steps after which it is first asked whether two patterns can be told apart from their ends."""
 MAX_WITNESSES = 6
 """Common sentences that are tried before an overlap is reported without a confirmed one."""
 
@@ -121,22 +118,15 @@ def meet(left: Machine, right: Machine) -> Witness | None:
     """A request that both patterns describe, confirmed if one of the first few can be; None if there is none."""
     if not may_meet(left, right):
         return None
-    try:
-        return _witness(left, right, SOON)
-    except Undecided:
-        if disjoint(left, right):
-            return None
-    try:
-        return _witness(left, right, MAX_STEPS)
-    except Undecided:
-        return Witness("", confirmed=False, decided=False)
+    left_to_go = rest(left, right)
+    return _witness(common(left, right, rest=left_to_go), left, right) if left_to_go else None
 
 
-def _witness(left: Machine, right: Machine, max_steps: int) -> Witness | None:
-    """A common request, or None if there is none. `Undecided` if none was found within so many steps."""
+def _witness(found: Iterator[list[Step]], left: Machine, right: Machine) -> Witness | None:
+    """The first confirmed of the first few common sentences, or the first; None if there is none."""
     unconfirmed: str | None = None
     try:
-        for steps in islice(common(left, right, max_steps), MAX_WITNESSES):
+        for steps in islice(found, MAX_WITNESSES):
             for text in _renderings(steps):
                 cut = Text(text)
                 if accepts(left, cut) and accepts(right, cut):
@@ -144,7 +134,7 @@ def _witness(left: Machine, right: Machine, max_steps: int) -> Witness | None:
                 unconfirmed = unconfirmed or text
     except Undecided:
         if unconfirmed is None:
-            raise
+            return Witness("", confirmed=False, decided=False)
     return None if unconfirmed is None else Witness(unconfirmed, confirmed=False, decided=True)
 
 

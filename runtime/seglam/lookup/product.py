@@ -8,14 +8,14 @@ the shapes are exact. Where both patterns have a slot of one type, a value of th
 from __future__ import annotations
 
 import random
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from heapq import heappop, heappush
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from seglam.procedures.patterns import FINAL_MARKS, State
+from seglam.procedures.patterns import FINAL_MARKS, State, states_of
 from seglam.procedures.text import Text
 from seglam.procedures.values import Shape, ValueType
 from seglam.procedures.values.base import BREAKING, JOINING, Alt, Seq, Star, Symbol
@@ -147,7 +147,7 @@ def _shape_of(kind: ValueType) -> ShapeAutomaton:
     return known
 
 
-class _Config(NamedTuple):
+class Config(NamedTuple):
     """Where one side of a product stands: at a pattern's state, or within a value after which that state comes."""
 
     state: State
@@ -163,15 +163,15 @@ class _Edges(NamedTuple):
     state: State
     shape: ShapeAutomaton | None
 
-    def follow(self, token: str) -> list[tuple[bool | None, _Config]]:
+    def follow(self, token: str) -> list[tuple[bool | None, Config]]:
         """Whether the token must touch the one before it, and where it leads."""
         if self.shape is None:
             after = self.literals[token]
             assert isinstance(after, State)
-            return [(None, _Config(after, None, 0))]
+            return [(None, Config(after, None, 0))]
         targets = self.literals[token]
         assert isinstance(targets, tuple)
-        return [(glued, _Config(self.state, self.shape, within)) for glued, within in targets]
+        return [(glued, Config(self.state, self.shape, within)) for glued, within in targets]
 
 
 class _Moves(NamedTuple):
@@ -180,8 +180,9 @@ class _Moves(NamedTuple):
     accepts: bool
 
 
-_END = State({}, (), True)
-_CLOSING: Mapping[str, State] = dict.fromkeys(sorted(FINAL_MARKS), _END)
+END = State({}, (), True)
+"""Where a sentence is after a final mark that its pattern does not ask for."""
+_CLOSING: Mapping[str, State] = dict.fromkeys(sorted(FINAL_MARKS), END)
 
 
 class Machine:
@@ -195,19 +196,7 @@ class Machine:
     @cached_property
     def states(self) -> list[State]:
         """All states, each after those that it leads to."""
-        done: list[State] = []
-        seen: set[int] = set()
-        waiting: list[tuple[State, bool]] = [(self.start, False)]
-        while waiting:
-            state, left = waiting.pop()
-            if left:
-                done.append(state)
-            elif id(state) not in seen:
-                seen.add(id(state))
-                waiting.append((state, True))
-                waiting += [(after, False) for after in state.literals.values()]
-                waiting += [(after, False) for _, _, after in state.slots]
-        return done
+        return list(states_of(self.start))
 
     @cached_property
     def needs(self) -> frozenset[str]:
@@ -245,7 +234,7 @@ class Machine:
     @cached_property
     def first(self) -> tuple[frozenset[str], int, int]:
         """Tokens with which a sentence may begin, kinds of them, and kinds of which it may begin with any."""
-        edges = self.moves(_Config(self.start, None, 0)).edges
+        edges = self.moves(Config(self.start, None, 0)).edges
         tokens = frozenset(token for edge in edges for token in edge.literals)
         kinds = whole = 0
         for token in tokens:
@@ -259,7 +248,21 @@ class Machine:
         """Whether some sentence may hold a token."""
         return bool(kind_of(token) & self.kinds) or any(token in tokens for tokens in self.tokens)
 
-    def moves(self, config: _Config) -> _Moves:
+    def may_say(self, held: Callable[[str], bool]) -> bool:
+        """Whether some sentence has no token outside values but such as are held."""
+        seen = {id(self.start)}
+        waiting = [self.start]
+        while waiting:
+            state = waiting.pop()
+            if state.accepts:
+                return True
+            ways = [after for token, after in state.literals.items() if id(after) not in seen and held(token)]
+            ways += [after for _, _, after in state.slots if id(after) not in seen]
+            seen.update(map(id, ways))
+            waiting += ways
+        return False
+
+    def moves(self, config: Config) -> _Moves:
         """What may come next."""
         edges: list[_Edges] = []
         if config.shape is not None:
@@ -273,7 +276,7 @@ class Machine:
         for kind, _, after in state.slots:
             shape = self.shapes[kind.key]
             edges.append(_Edges(shape.states[0].literals, shape.states[0].classes, after, shape))
-        if state.accepts and state is not _END:
+        if state.accepts and state is not END:
             edges.append(_Edges(_CLOSING, (), state, None))
         return _Moves(edges, [(self.shapes[kind.key], after) for kind, _, after in state.slots], state.accepts)
 
@@ -284,7 +287,9 @@ def may_meet(left: Machine, right: Machine) -> bool:
     others, other_kinds, other_whole = right.first
     if not (kinds & other_whole or other_kinds & whole or whole & other_whole) and tokens.isdisjoint(others):
         return False
-    return all(map(right.may_hold, left.needs)) and all(map(left.may_hold, right.needs))
+    if not (all(map(right.may_hold, left.needs)) and all(map(left.may_hold, right.needs))):
+        return False
+    return left.may_say(right.may_hold) and right.may_say(left.may_hold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,22 +304,26 @@ class Step:
     glued: bool | None
 
 
-_Pair = tuple[_Config, _Config, int]  # both sides, and the kinds of the last token if two of those cannot touch
+_Pair = tuple[Config, Config, int]  # both sides, and the kinds of the last token if two of those cannot touch
+Rest = Callable[[Config, Config], int | None]
+"""How many steps are left at least from two places to a common end; None if none can be reached."""
 
 
-def common(left: Machine, right: Machine, max_steps: int = MAX_STEPS) -> Iterator[list[Step]]:
+def common(
+    left: Machine, right: Machine, max_steps: int = MAX_STEPS, rest: Rest = lambda one, other: 0
+) -> Iterator[list[Step]]:
     """Common sentences, shortest first, one for each way in which the automata come to an end together.
 
     Raises:
         Undecided: if more than `max_steps` pairs of edges would have to be compared.
     """
-    first: _Pair = (_Config(left.start, None, 0), _Config(right.start, None, 0), 0)
+    first: _Pair = (Config(left.start, None, 0), Config(right.start, None, 0), 0)
     came: dict[_Pair, tuple[_Pair, Step] | None] = {first: None}
-    waiting = deque([first])
-    moves: tuple[dict[_Config, _Moves], dict[_Config, _Moves]] = ({}, {})
+    waiting: list[tuple[int, int, int, _Pair]] = [(0, 0, 0, first)]  # length of the sentence at least, what is left
+    moves: tuple[dict[Config, _Moves], dict[Config, _Moves]] = ({}, {})
     steps = 0
     while waiting:
-        pair = waiting.popleft()
+        length, still, _, pair = heappop(waiting)
         a = moves[0].get(pair[0]) or moves[0].setdefault(pair[0], left.moves(pair[0]))
         b = moves[1].get(pair[1]) or moves[1].setdefault(pair[1], right.moves(pair[1]))
         if a.accepts and b.accepts:
@@ -325,7 +334,9 @@ def common(left: Machine, right: Machine, max_steps: int = MAX_STEPS) -> Iterato
                 raise Undecided
             if after not in came:
                 came[after] = (pair, step)
-                waiting.append(after)
+                left_after = rest(after[0], after[1])
+                if left_after is not None:
+                    heappush(waiting, (length - still + 1 + left_after, left_after, steps, after))
 
 
 def _path(came: Mapping[_Pair, tuple[_Pair, Step] | None], pair: _Pair) -> list[Step]:
@@ -342,7 +353,7 @@ def _both(a: _Moves, b: _Moves, last: int) -> Iterator[tuple[Step, _Pair]]:
         for other, after_b in b.slots:
             if shape is other:
                 end = _gluing(shape.sample_kind)
-                yield Step(shape.sample, 0, None), (_Config(after_a, None, 0), _Config(after_b, None, 0), end)
+                yield Step(shape.sample, 0, None), (Config(after_a, None, 0), Config(after_b, None, 0), end)
     for x in a.edges:
         for y in b.edges:
             small, big = (x, y) if len(x.literals) <= len(y.literals) else (y, x)
@@ -355,16 +366,16 @@ def _both(a: _Moves, b: _Moves, last: int) -> Iterator[tuple[Step, _Pair]]:
                 for token in x.literals:
                     if kind_of(token) & kinds:
                         for glued_x, after_x in x.follow(token):
-                            after_y = _Config(y.state, y.shape, within)
+                            after_y = Config(y.state, y.shape, within)
                             yield from _joint(token, kind_of(token), glued_x, glued_y, after_x, after_y, last)
             for kinds, glued_x, within in x.classes:
-                after_x = _Config(x.state, x.shape, within)
+                after_x = Config(x.state, x.shape, within)
                 for token in y.literals:
                     if kind_of(token) & kinds:
                         for glued_y, after_y in y.follow(token):
                             yield from _joint(token, kind_of(token), glued_x, glued_y, after_x, after_y, last)
                 for others, glued_y, within_y in y.classes:
-                    after_y = _Config(y.state, y.shape, within_y)
+                    after_y = Config(y.state, y.shape, within_y)
                     yield from _joint(None, kinds & others, glued_x, glued_y, after_x, after_y, last)
 
 
@@ -373,8 +384,8 @@ def _joint(
     kinds: int,
     glued_x: bool | None,
     glued_y: bool | None,
-    after_x: _Config,
-    after_y: _Config,
+    after_x: Config,
+    after_y: Config,
     last: int,
 ) -> Iterator[tuple[Step, _Pair]]:
     """One step of both sides, for each kind of token that matters to what may touch it."""
