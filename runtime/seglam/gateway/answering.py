@@ -71,7 +71,6 @@ class Answering:
         self,
         request: Request,
         index: Index,
-        *,
         identity: str,
         tenant: str,
         fits: Fits | None = None,
@@ -273,18 +272,9 @@ def noted(
 
 def answered(identity: str, outcome: Outcome, stage: Stage, hit: Hit, ran: Ran, lookup_us: float) -> Answer:
     """The answer that a run gave."""
-    binding = hit.binding
-    return Answer(
-        identity,
-        outcome,
-        stage,
-        answer=ran.answer,
-        procedure=binding.revision.name,
-        revision=binding.revision.digest,
-        arguments=binding.arguments,
-        explained=hit,
-        timings=Timings(lookup_us, ran.run_us),
-    )
+    revision, arguments, _ = hit.binding
+    timings = Timings(lookup_us, ran.run_us)
+    return Answer(identity, outcome, stage, None, ran.answer, revision.name, revision.digest, arguments, hit, timings)
 
 
 def deoptimised(binding: Binding, why: Deoptimised) -> Miss:

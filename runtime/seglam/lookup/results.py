@@ -38,9 +38,8 @@ class Binding(NamedTuple):
 
     def shown(self) -> str:
         """The arguments for a person, long ones cut."""
-        return ", ".join(
-            f"{name}={value if len(value) <= 60 else value[:57] + '...'}" for name, value in self.arguments.items()
-        )
+        cut = [f"{name}={value if len(value) <= 60 else value[:57] + '...'}" for name, value in self.arguments.items()]
+        return ", ".join(cut)
 
 
 class Hit(NamedTuple):
@@ -51,12 +50,12 @@ class Hit(NamedTuple):
     @property
     def explanation(self) -> str:
         """Which pattern explains the request, and the arguments; made when somebody asks, not on every hit."""
-        binding = self.binding
-        patterns = binding.revision.spec.match.patterns
-        call = f"{binding.revision.name}({binding.shown()})"
-        if binding.pattern is None or not patterns:
+        revision, _, pattern = binding = self.binding
+        patterns = revision.spec.match.patterns
+        call = f"{revision.name}({binding.shown()})"
+        if pattern is None or not patterns:
             return f"the members of the request are those of {call}"
-        return f"pattern {binding.pattern} explains every word: {patterns[binding.pattern].text!r} gives {call}"
+        return f"pattern {pattern} explains every word: {patterns[pattern].text!r} gives {call}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ class Instance:
         """Set the limit of linear memory, in MiB."""
         self._store.set_limits(memory_size=memory_mib << 20)
 
-    def call(self, name: str, fuel: int, text: str | None = None, *, alone: bool = False) -> tuple[str, int]:
+    def call(self, name: str, fuel: int, text: str | None = None, alone: bool = False) -> tuple[str, int]:
         """The export's result, and the fuel that it used; `Trap` if the instance ended. `text` is ASCII.
 
         Args:

@@ -77,7 +77,7 @@ class Sandbox:
         if held is None:
             return None
         started = perf_counter()
-        reply, fuel = self._call(held, arguments, min(steps, program.fuel), alone=True)
+        reply, fuel = self._call(held, arguments, min(steps, program.fuel), True)
         elapsed = (perf_counter() - started) * 1e6
         if _reusable(reply):
             self._warm.give(held)
@@ -228,13 +228,13 @@ class Sandbox:
         return Prepared(tenant, program, instance)
 
     def _call(
-        self, held: Prepared, arguments: Mapping[str, object], steps: int | None = None, *, alone: bool = False
+        self, held: Prepared, arguments: Mapping[str, object], steps: int | None = None, alone: bool = False
     ) -> tuple[protocol.Reply, int]:
         text = protocol.encode_arguments(arguments)
         if isinstance(text, Fault):
             return protocol.Reply(None, text), 0
         try:
-            reply, fuel = held.instance.call("call", steps or held.program.fuel, text, alone=alone)
+            reply, fuel = held.instance.call("call", steps or held.program.fuel, text, alone)
         except Trap as trap:
             return protocol.Reply(None, trap.fault, spoiled=True), trap.fuel_used
         held.used(fuel)

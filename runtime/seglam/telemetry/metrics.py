@@ -37,7 +37,7 @@ def count_answer(
     on.answers.add(Kind(outcome, reason, procedure), request_s, lookup_s, run_s, where)
 
 
-def count_hit(procedure: str, *, request_s: float, lookup_s: float, run_s: float, span: SpanReference | None) -> None:
+def count_hit(procedure: str, request_s: float, lookup_s: float, run_s: float, span: SpanReference | None) -> None:
     """One hit that was answered without `spans.request`, and is drawn thereby; the rest as in `count_answer`."""
     on = active()
     if on is not None:

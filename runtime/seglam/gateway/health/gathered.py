@@ -8,7 +8,7 @@ from time import monotonic
 
 from seglam.gateway.store import HealthRow, Records
 
-EVERY_S = 1.0
+EVERY_S = 5.0
 """Seconds for which counts are gathered. A service that is killed loses so much of them."""
 
 

@@ -53,20 +53,12 @@ class EmbeddedAnswers:
         if known is None:
             return None
         began = perf_counter()
-        answer = known.answering.at_once(
-            request, known.index, identity=new_id(), tenant=tenant, recorded=telemetry.due()
-        )
+        answer = known.answering.at_once(request, known.index, new_id(), tenant, None, telemetry.due())
         if answer is None:
             return None
         lookup_us, run_us = answer.timings
         where = None if answer.trace is None else SpanReference.parse(answer.trace)
-        telemetry.count_hit(
-            answer.procedure or "",
-            request_s=perf_counter() - began,
-            lookup_s=lookup_us / 1e6,
-            run_s=run_us / 1e6,
-            span=where,
-        )
+        telemetry.count_hit(answer.procedure or "", perf_counter() - began, lookup_us / 1e6, run_us / 1e6, where)
         if self._service.answers is not None:
             self._service.answers.add(answer, tenant, trace=where)
         return answer
@@ -105,7 +97,7 @@ class EmbeddedAnswers:
             index = tenant.index
             decided: Answer | Unanswered | None = None
             if not telemetry.recording():
-                decided = tenant.answering.at_once(request, index, identity=identity, tenant=name, fits=asked.fits)
+                decided = tenant.answering.at_once(request, index, identity, name, asked.fits)
             if decided is None:
                 decided = await self._places.within(
                     asked.deadline,

@@ -79,7 +79,7 @@ class _Swift(HttpToolsProtocol):
         if known is None or known[1] != len(data) - body or not self._free:
             return False
         rest = self.at_once.answer(known[0], data[body:])
-        if rest is None or self.transport.is_closing():
+        if rest is None:
             self._tried = True
             return False
         self.server_state.total_requests += 1
@@ -136,7 +136,13 @@ class _Swift(HttpToolsProtocol):
     @property
     def _free(self) -> bool:
         """Whether an answer may be written now."""
-        return not self.flow.write_paused and self.limit_concurrency is None and self._idle
+        cycle = self.cycle
+        return (
+            (cycle is None or cycle.response_complete)
+            and not self.flow.write_paused
+            and self.limit_concurrency is None
+            and not self.transport.is_closing()
+        )
 
     def on_message_begin(self) -> None:
         self._begun += 1

@@ -138,7 +138,7 @@ class IntegerType(OrderedType):
     rejects = ("007", "1,234", "12.0", "1e5", "twelve", "5 -", "3rd")
 
     def read(self, text: Text, start: int, stop: int = END) -> Sequence[Reading]:
-        string, position = text.text, text.start(start)
+        string, position = text.text, text.starts[start]
         match = _PLAIN.match(string, position, stop)
         if match and not text.region:
             sign, digits = match.groups()
