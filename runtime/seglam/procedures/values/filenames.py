@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from seglam.procedures.text import Text
-from seglam.procedures.values.base import Reading, Sample, Shape, Star, cls, lit, seq
+from seglam.procedures.values.base import Reading, Sample, Shape, Star, alt, cls, lit, seq
 from seglam.procedures.values.tagged import AsWritten, after_word
 
 _NAME = re.compile(r"[\w-]*\w(?:\.[\w-]+)*\.(?:[\w-]*[^\W_])")
 
-_ANY = cls("word", "digits", "mark", glued=True)
+_PART = cls("word", "digits", "sign", glued=True)
+_DOT = lit(".", glued=True)
 
 
 class FileNameType(AsWritten):
@@ -42,7 +43,8 @@ class FileNameType(AsWritten):
         return left.casefold() == right.casefold()
 
     def shape(self) -> Shape:
-        return seq(cls("word", "digits", "mark"), Star(_ANY), lit(".", glued=True), _ANY, Star(_ANY))
+        more = Star(alt(_PART, seq(_DOT, _PART)))
+        return seq(cls("word", "digits", "sign"), more, _DOT, _PART, Star(_PART))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
         for written in self.accepts:
