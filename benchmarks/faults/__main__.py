@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.faults import code, judging, patterns
 from benchmarks.faults.code import Verdict, implementations
-from benchmarks.faults.wordings import cases
+from benchmarks.faults.wordings import cases, served_already
 from benchmarks.machine import circumstances
 from benchmarks.near_miss.bounds import upper_bound
 from benchmarks.near_miss.judged import write
@@ -86,7 +86,11 @@ def main(arguments: list[str]) -> int:
             finished = finished and complete
         else:
             judged = [record for record in known.values() if "pattern" in record]
-    result = {"code": _code_result(found), "patterns": _pattern_result(judged), "finished": finished}
+    result = {
+        "code": _code_result(found),
+        "patterns": _pattern_result(judged, len(served_already(_index(documents), chosen.seed)) if judged else 0),
+        "finished": finished,
+    }
     print(_tables(result))
     if not chosen.no_result:
         record = {"benchmark": "faults", **circumstances(arguments), "command": COMMAND, "seed": chosen.seed, **result}
@@ -123,12 +127,14 @@ def _kept(path: Path) -> Iterator[tuple[dict[str, Record], Callable[[str, Record
 
 
 def _asked(documents: list[ReasoningProcedure], seed: int) -> dict[tuple[str, str], str]:
-    """What a verifier would be asked about all patterns, with the summary of the procedure each is about."""
+    """What a verifier would be asked about all patterns and nobody judged yet, with summaries of the procedures."""
     by_name = {document.metadata.name: document for document in documents}
+    known = judging.judgements()
     return {
         pair: by_name[case.procedure].spec.summary
         for case in cases(_index(documents), seed)
         for pair in patterns.pairs_of(by_name[case.procedure], case)
+        if pair not in known
     }
 
 
@@ -194,7 +200,9 @@ def _code_result(found: list[Record]) -> Record:
     }
 
 
-def _pattern_result(tried: list[Record]) -> Record:
+def _pattern_result(tried: list[Record], served: int) -> Record:
+    """Shares of the patterns that were tried. Of good ones also the share of all, those included whose own request is
+    served by what there is: a pattern that is not needed is not lost."""
     found = [record for record in tried if record["by"] != patterns.UNBOUND]
     bad = [record for record in found if record["fault"] != "good"]
     good = [record for record in found if record["fault"] == "good"]
@@ -206,6 +214,8 @@ def _pattern_result(tried: list[Record]) -> Record:
         "good": len(good),
         "good_lost": lost,
         "share_lost": round(lost / len(good), 4) if good else None,
+        "good_served_already": served,
+        "share_lost_of_all_good": round(lost / (len(good) + served), 4) if good else None,
         "by": dict(
             Counter(
                 record["by"].split(":")[0] if record["by"].startswith("static") else record["by"]

@@ -40,11 +40,19 @@ def extended(document: ReasoningProcedure, pattern: str) -> ReasoningProcedure:
 
 def pairs_of(document: ReasoningProcedure, case: Case) -> list[tuple[str, str]]:
     """What a verifier would be asked about the pattern."""
-    try:
-        asked = questions(extended(document, case.pattern), case.request, document.spec)
-    except PatternError:
+    made = extended(document, case.pattern)
+    if faulty(made) is not None:
         return []
-    return [question.pair for question in asked]
+    return [question.pair for question in questions(made, case.request, document.spec)]
+
+
+def faulty(document: ReasoningProcedure) -> str | None:
+    """The first error of a document, if it has one."""
+    try:
+        found = [problem for problem in validate(Loaded(document, "", {})) if problem.severity == "error"]
+    except (PatternError, ValueError) as problem:
+        return str(problem)
+    return str(found[0]) if found else None
 
 
 def run(
@@ -63,13 +71,9 @@ def run(
 
 
 def _judged(case: Case, base: ReasoningProcedure, elders: Sequence[Revision], bench: Bench) -> Verdict:
-    try:
-        document = extended(base, case.pattern)
-        problems = [problem for problem in validate(Loaded(document, "", {})) if problem.severity == "error"]
-    except (PatternError, ValueError) as problem:
+    document = extended(base, case.pattern)
+    if (problem := faulty(document)) is not None:
         return Verdict(case, True, f"static: {problem}")
-    if problems:
-        return Verdict(case, True, f"static: {problems[0]}")
     judge = KeptJudge()
     revision = Revision.of(document)
     asked = len({question.pair for question in questions(document, case.request, base.spec)})

@@ -82,13 +82,24 @@ class Case:
 
 
 def cases(index: Index, seed: int = PUBLISHED_SEED) -> list[Case]:
-    """All cases for the procedures of an index that answer a question of the battery."""
-    found: dict[tuple[str, str], Case] = {}
+    """All cases for the procedures of an index that answer a question of the battery, save those that are served."""
+    return [case for case, served in _all(index, seed) if not served]
+
+
+def served_already(index: Index, seed: int = PUBLISHED_SEED) -> list[Case]:
+    """Good patterns that nobody needs, since their own request is served as things are."""
+    return [case for case, served in _all(index, seed) if served and case.good]
+
+
+def _all(index: Index, seed: int) -> list[tuple[Case, bool]]:
+    found: dict[tuple[str, str], tuple[Case, bool]] = {}
     for question in questions():
         source = Random(f"{seed} {question.name}")
         for case in _of_question(question, index, source):
-            if not isinstance(index.find(case.witness), Hit):  # else it is served already
-                found.setdefault((case.procedure, case.pattern), case)
+            served = isinstance(index.find(case.witness), Hit)
+            key = case.procedure, case.pattern
+            if key not in found or (found[key][1] and not served):
+                found[key] = case, served
     return list(found.values())
 
 
@@ -173,18 +184,28 @@ def _places(question: Question, values: Values, binding: Binding) -> dict[str, s
     """The parameter that each place of the wording binds, found out by changing one value after the other."""
     names = list(binding.revision.types)
     slots = [slot for slot in question.slots if slot != "file"]
-    if FILE in values:
-        names = [name for name in names if name in binding.arguments and binding.revision.types[name].name != "table"]
     found = {}
+    if FILE in values:
+        # The name of the file stands where the patterns name the table.
+        tables = [name for name in names if name in binding.revision.slots and _is_table(binding, name)]
+        names = [name for name in names if name in binding.arguments and not _is_table(binding, name)]
+        if "file" in question.slots:
+            if len(tables) != 1:
+                return None
+            found["file"] = tables[0]
     for slot in slots:
         text = values[slot].text
         fitting = [name for name in names if _reads(binding, name, text)]
         if len(fitting) != 1:
             return None
         found[slot] = fitting[0]
-    if sorted(found.values()) != sorted(names):
+    if sorted(name for slot, name in found.items() if slot != "file") != sorted(names):
         return None
     return found
+
+
+def _is_table(binding: Binding, name: str) -> bool:
+    return binding.revision.types[name].name == "table"
 
 
 def _reads(binding: Binding, name: str, text: str) -> bool:
