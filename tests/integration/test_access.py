@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seglam.gateway import Service
 from seglam.gateway.access.keys import STALE_S, KeyRefused, Keys, KeysUnknown
-from seglam.gateway.access.limits import Limits, Meter
+from seglam.gateway.access.limits import Limits, Meter, Meters
 from seglam.gateway.store import State, Store
 from seglam.web import Problem
 from tests.documents import document
@@ -210,6 +213,33 @@ def test_a_bucket_fills_with_time_and_places_are_given_back() -> None:
         assert full.value.code == "too-many-at-once" and full.value.headers["Retry-After"] == "1"
         with meter.turn():
             pass
+
+
+@given(st.integers(1, 9), st.integers(1, 60), st.integers(1, 60), st.integers(1, 60))
+def test_replicas_together_admit_what_is_stated(replicas: int, rate: int, burst: int, places: int) -> None:
+    limits = Limits(requests_per_second=rate, burst=burst, concurrent=places, daily_tokens=7)
+    share = limits.shared(replicas)
+    assert share.requests_per_second is not None and share.requests_per_second * replicas == pytest.approx(rate)
+    assert share.burst is not None and (share.burst * replicas <= burst or share.burst == 1)
+    assert share.concurrent is not None and (share.concurrent * replicas <= places or share.concurrent == 1)
+    assert share.daily_tokens == 7, "the ledger counts these for all"
+    assert Limits(concurrent=None, daily_tokens=7).shared(replicas) == Limits(daily_tokens=7)
+
+
+def test_each_replica_admits_its_share_until_the_limits_change() -> None:
+    now, limits = [0.0], Limits(requests_per_second=4, burst=6)
+    doors = [Meters("tenant", 2, lambda: now[0]) for _ in range(2)]
+    admitted = 0
+    for _ in range(10):
+        for door in doors:
+            meter = door.of("shop", limits)
+            assert meter is not None
+            with suppress(Problem):
+                meter.count()
+                admitted += 1
+    assert admitted == 6
+    more = doors[0].of("shop", Limits(requests_per_second=4, burst=8))
+    assert more is not None and more.limits.burst == 4
 
 
 def test_a_key_is_checked_without_its_database_for_a_stated_time(tmp_path: Path) -> None:

@@ -39,8 +39,10 @@ def test_the_gateway_reads_what_the_values_say(tmp_path: Path) -> None:
     prices = PriceBook.read(tmp_path / "prices.yaml").of("shop")
     assert (prices.currency, prices.on("2026-01-01").input_million) == ("EUR", Decimal(1))
 
-    (container,) = named(objects, "Deployment", "seglam-gateway")["spec"]["template"]["spec"]["containers"]
+    gateway = named(objects, "Deployment", "seglam-gateway")["spec"]
+    (container,) = gateway["template"]["spec"]["containers"]
     environment = {each["name"]: each for each in container["env"]}
+    assert environment["SEGLAM_REPLICAS"]["value"] == str(gateway["replicas"]), "which share the limits"
     assert environment["SEGLAM_LEDGER_URL"]["valueFrom"]["secretKeyRef"] == {"name": "ledger", "key": "url"}
     assert environment["SEGLAM_PRICES"]["value"] == "/etc/seglam/tenants/prices.yaml"
     egress = named(objects, "NetworkPolicy", "seglam-gateway")["spec"]["egress"]

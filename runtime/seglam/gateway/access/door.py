@@ -35,6 +35,7 @@ class Door:
         keys: API keys; None where there is no database for them.
         stranger: who asks without credentials; None refuses them.
         cluster: checks the tokens of the cluster's own issuer, and their audience.
+        replicas: how many doors share the limits.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Door:
         *,
         stranger: Callable[[Headers], Caller] | None = None,
         cluster: tuple[Keyring, str] | None = None,
+        replicas: int = 1,
     ) -> None:
         self.rules = rules
         self.keys = keys
@@ -51,7 +53,7 @@ class Door:
         self._cluster = cluster
         self._keyrings: dict[str, Keyring] = {}
         self._fetching: dict[str, asyncio.Task[None]] = {}
-        self._tenants, self._of_keys = Meters("tenant"), Meters("key")
+        self._tenants, self._of_keys = Meters("tenant", replicas), Meters("key", replicas)
 
     async def __call__(self, headers: Headers) -> Caller:
         """Who asks. `Problem`: 401 without acceptable credentials, 403 without a tenant, 429 beyond a limit, 503 while

@@ -1,7 +1,7 @@
 """A tenant's limits: requests in a second (token bucket), requests at one time, and what compilations may use in a day.
 
-They are counted in the memory of each process: of several replicas, each admits so much. What one tenant uses up
-changes nothing for another, since each has counters of its own.
+They are counted in the memory of each process: of several replicas, each admits its share, so that together they never
+admit more than is stated. What one tenant uses up changes nothing for another, since each has counters of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from seglam.gateway.access.caller import Turns
@@ -42,6 +42,16 @@ class Limits:
     def size(self) -> int:
         """How many requests the bucket holds."""
         return self.burst or max(1, math.ceil(self.requests_per_second or 1))
+
+    def shared(self, replicas: int) -> Limits:
+        """What each of so many replicas admits. Each admits one request, and one at one time, at the least."""
+        rate, places = self.requests_per_second, self.concurrent
+        return replace(
+            self,
+            requests_per_second=None if rate is None else rate / replicas,
+            burst=None if rate is None else max(1, self.size // replicas),
+            concurrent=None if places is None else max(1, places // replicas),
+        )
 
     @property
     def budget(self) -> Budget:
@@ -131,12 +141,18 @@ class Several:
 
 
 class Meters:
-    """A meter for each name, made anew when its limits change."""
+    """A meter for each name, made anew when its limits change.
 
-    def __init__(self, kind: str, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        kind: what the names are of.
+        replicas: how many share the limits.
+    """
+
+    def __init__(self, kind: str, replicas: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
         self._kind = kind
+        self._replicas = replicas
         self._clock = clock
-        self._meters: dict[str, Meter] = {}
+        self._meters: dict[str, tuple[Limits, Meter]] = {}
         self._lock = threading.Lock()
 
     def of(self, name: str, limits: Limits) -> Meter | None:
@@ -144,12 +160,13 @@ class Meters:
         if limits.requests_per_second is None and limits.concurrent is None:
             return None
         found = self._meters.get(name)
-        if found is not None and found.limits == limits:
-            return found
+        if found is not None and found[0] == limits:
+            return found[1]
         with self._lock:
             while len(self._meters) >= MAX_METERS:
                 self._meters.pop(next(iter(self._meters)))
-            made = self._meters[name] = Meter(limits, self._kind, self._clock)
+            made = Meter(limits.shared(self._replicas), self._kind, self._clock)
+            self._meters[name] = (limits, made)
         return made
 
 

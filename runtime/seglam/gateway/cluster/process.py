@@ -229,6 +229,7 @@ class Gateway:
             self._api_keys,
             stranger=None if anonymous is None else lambda _: Caller(anonymous, ANONYMOUS, USUAL),
             cluster=(self.keyring, settings.audience),
+            replicas=settings.replicas,
         )
         service = ClusterService(
             self.catalog,

@@ -74,6 +74,7 @@ class Settings:
             there are no keys. `SEGLAM_LEDGER_URL`.
         price_book: prices by day and tenant, from the file `SEGLAM_PRICES`.
         hotness: from which miss of a type in a day on it is compiled. `SEGLAM_HOTNESS`.
+        replicas: of this gateway, which share the limits of tenants and keys. `SEGLAM_REPLICAS`.
         strict: never compile. `SEGLAM_STRICT=1`.
         miss_ttl_s, miss_bytes: how long texts of misses are kept, and how many bytes. `SEGLAM_MISS_TTL_SECONDS`,
             `SEGLAM_MISS_MIB`.
@@ -101,6 +102,7 @@ class Settings:
     ledger_url: str = field(default="", repr=False)
     price_book: PriceBook | None = None
     hotness: int = 1
+    replicas: int = 1
     strict: bool = False
     miss_ttl_s: int = 3600
     miss_bytes: int = 256 << 20
@@ -132,6 +134,7 @@ class Settings:
             ledger_url=given.text("LEDGER_URL"),
             price_book=price_book(given),
             hotness=given.whole("HOTNESS", known.hotness, least=1),
+            replicas=given.whole("REPLICAS", known.replicas, least=1),
             strict=given.switch("STRICT"),
             miss_ttl_s=given.whole("MISS_TTL_SECONDS", known.miss_ttl_s, least=1, most=1 << 40),
             miss_bytes=given.whole("MISS_MIB", known.miss_bytes >> 20, least=1, most=1 << 40) << 20,
