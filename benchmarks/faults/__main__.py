@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any
 
 from benchmarks.faults import code, judging, patterns
-from benchmarks.faults.code import Verdict, implementations
+from benchmarks.faults.code import ORIGINAL, Verdict, implementations
 from benchmarks.faults.wordings import cases, served_already
 from benchmarks.machine import circumstances
 from benchmarks.near_miss.bounds import upper_bound
@@ -175,7 +175,9 @@ def _patterns(
     return found, len(found) == len(made)
 
 
-def _code_result(found: list[Record]) -> Record:
+def _code_result(tried: list[Record]) -> Record:
+    found = [record for record in tried if record["fault"] != ORIGINAL]
+    rejected = [record["procedure"] for record in tried if record["fault"] == ORIGINAL and record["stopped"]]
     fates = Counter(record["fate"] for record in found)
     faulty = len(found) - fates["equivalent"] - fates["limit"]
     stopped = fates["stopped"]
@@ -184,6 +186,7 @@ def _code_result(found: list[Record]) -> Record:
         for fault in sorted({record["fault"] for record in found})
     }
     return {
+        "left_out_since_a_gate_stops_the_procedure": rejected,
         "mutants": len(found),
         "equivalent": fates["equivalent"],
         "limit": fates["limit"],

@@ -41,6 +41,9 @@ REFUSES = "became a refusal"
 CHUNK = 60
 """Inputs after which the differential gate looks whether it has seen enough; the verdict is the same."""
 
+ORIGINAL = "none: the procedure itself"
+"""Stands as the fault of a procedure itself. Where a gate stops it, its mutants say nothing of the gates."""
+
 BESIDE = 500
 """Inputs on which a mutant that passed is run beside the original."""
 
@@ -66,8 +69,9 @@ class Verdict:
 
 
 def mutants_of(document: ReasoningProcedure, seed: int, most: int) -> list[tuple[str, Mutant]]:
-    """The mutants of one procedure with their names, which follow from the code."""
-    made = mutants(document.spec, Random(f"{seed} {document.metadata.name}"), most)
+    """The procedure itself and its mutants, with their names, which follow from the code."""
+    made = [Mutant(ORIGINAL, "nothing is changed", document.spec.code or "")]
+    made += mutants(document.spec, Random(f"{seed} {document.metadata.name}"), most)
     return [(f"{document.metadata.name}-{hashlib.sha256(each.code.encode()).hexdigest()[:10]}", each) for each in made]
 
 
@@ -166,15 +170,23 @@ def run(
     known: Mapping[str, Verdict],
     goes_on: Callable[[], bool] = lambda: True,
 ) -> Iterator[Verdict]:
-    """All mutants, procedures taking turns; those whose verdict is known are not run again, others while it goes on."""
+    """All procedures and their mutants, taking turns; those whose verdict is known are not run again, others while it
+    goes on. A procedure that a gate stops has no mutants."""
     waiting = [
         (each, mutants_of(each, seed, most)) for each in documents if signature_of(each.spec).canonical in replies
     ]
-    for turn in range(most):
+    stopped: set[str] = set()
+    for turn in range(most + 1):
         for document, made in waiting:
-            if turn < len(made):
-                name, mutant = made[turn]
-                if name in known:
-                    yield settled(known[name])
-                elif goes_on():
-                    yield judge(name, mutant, document, replies[signature_of(document.spec).canonical], bench)
+            if turn >= len(made) or document.metadata.name in stopped:
+                continue
+            name, mutant = made[turn]
+            if name in known:
+                verdict = settled(known[name])
+            elif goes_on():
+                verdict = judge(name, mutant, document, replies[signature_of(document.spec).canonical], bench)
+            else:
+                continue
+            if mutant.fault == ORIGINAL and verdict.stopped:
+                stopped.add(document.metadata.name)
+            yield verdict

@@ -27,7 +27,7 @@ KEYS = 3
 MARKS = ('{0}"', "({0})", "{0},", "{0};", "[{0}")
 OTHER_CELLS = ("", " {0}", "{0} ", "{0}\u00e9", '{0},"')
 OTHER_NUMBERS = ("{0}0", "{0}5", "{0}.5", "+{0}", "1,000", "1e3", "n/a")
-TEXTS = ("character", "quoted", "text", "token", "word")
+TEXTS = ("character", "code", "quoted", "text", "token", "word")
 
 
 def next_to(kind: str, value: str) -> Iterator[str]:
