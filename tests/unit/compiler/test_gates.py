@@ -307,6 +307,7 @@ def test_tables_hold_what_makes_their_order_or_their_numbers_uncertain() -> None
     assert ["", "blue"] in keys and ["red ", "blue"] in keys
     assert ["-0.125", "-0.125"] in cells and ["-1.5", "2.5"] in cells and any(len(each[0]) > 100 for each in cells)
     assert not any(row[2] in ("X", "Y") for rows in made for row in rows)  # nothing names this column
+    assert beside("t", revision, {**known, "k": "other", "v": "other"})  # columns of another table
 
 
 def test_narrow_bounds_far_from_any_sample_are_reached() -> None:

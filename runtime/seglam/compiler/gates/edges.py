@@ -153,7 +153,7 @@ def tables(table: str, columns: Sequence[str]) -> Iterator[str]:
 
     Args:
         table: canonical text.
-        columns: those that a request names; all if none are.
+        columns: those that a request names; all of the table's if it has none of them.
     """
     read = json.loads(table)
     names: list[str] = read["columns"]
@@ -164,7 +164,7 @@ def tables(table: str, columns: Sequence[str]) -> Iterator[str]:
 
     yield made(rows[:1])
     yield made([*rows, rows[0]])
-    for at in dict.fromkeys(names.index(each) for each in columns or names):
+    for at in dict.fromkeys(names.index(each) for each in [each for each in columns if each in names] or names):
         yield from map(made, _cells(rows, at))
 
 
