@@ -14,7 +14,7 @@ from seglam.procedures import Revision, load_documents
 from tests.documents import capital, revision
 
 PROCEDURES = Path(__file__).parents[3] / "examples" / "procedures"
-PAIRS = 40
+PAIRS = 80
 """Of those that are no candidates; the exact comparison of all takes minutes."""
 
 
