@@ -158,7 +158,6 @@ class _Generator:
                 for base in bases[:4]:
                     yield "swapped", {**base, left: base[right], right: base[left]}
                     yield "equal", {**base, right: base[left]}
-                    yield "equal", {**base, left: base[right]}
 
     def edges(self, exemplars: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, dict[str, str]]]:
         """Bounds that meet, which one bound at a time does not show, and small steps from values with an answer."""
@@ -186,6 +185,7 @@ class _Generator:
                 yield "edited" if kind.name in TEXTS else "step", name, value
             for other in kinds:
                 if other != name and kinds[other].key == kind.key:
+                    yield "equal", name, base[other]
                     yield from (("step", name, value) for value in next_to(kind.name, base[other]))
                 if kind.name == "date" and kinds[other].name in ("date", "monthday"):
                     yield from (("step", name, value) for value in anniversaries(base[name], base[other]))
