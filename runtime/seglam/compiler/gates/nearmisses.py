@@ -23,7 +23,7 @@ from seglam.procedures.patterns.sentences import sentences
 from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
-from seglam.procedures.values import Sample
+from seglam.procedures.values import Sample, ValueType
 
 SENTENCES = 12
 MAX_GAPS = 40
@@ -139,14 +139,19 @@ def wrongly_bound(
                 near_misses(sentence.text, lexicon()), factorials(sentence.text, counting)
             ):
                 tried += 1
-                if possible(words) and _differs(change, values) and bound(text := filled(near, values)) == meant:
+                if possible(words) and _differs(change, values, types) and bound(text := filled(near, values)) == meant:
                     found.append({"change": change, "request": text, "pattern": pattern})
     return tried, found
 
 
-def _differs(change: str, values: Mapping[str, Sample]) -> bool:
-    """Whether a swap changes anything: of equal values it does not."""
+def _differs(change: str, values: Mapping[str, Sample], types: Mapping[str, ValueType]) -> bool:
+    """Whether a swap changes anything: of equal values it does not, nor if neither can be taken for the other.
+
+    "x in 2x = 4" and "2x = 4 in x" are two orders of the same words, not two roles of one kind of value.
+    """
     if not change.endswith(" swapped"):
         return True
     left, right = change.removesuffix(" swapped").split(" and ")
-    return values[left].canonical != values[right].canonical
+    if values[left].canonical == values[right].canonical:
+        return False
+    return bool(types[left].readings(values[right].text) or types[right].readings(values[left].text))

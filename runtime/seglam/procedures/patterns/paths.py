@@ -65,7 +65,7 @@ def _following(
     graph: _Graph, place: _Place, text: Text, last: int, types: Mapping[str, ValueType]
 ) -> list[tuple[_Place, _Step]]:
     position, at, closed, bound = place
-    found: list[tuple[_Place, _Step]] = [(place._replace(position=to), step) for to, step in graph.empty[position]]
+    found: list[tuple[_Place, _Step]] = [(_Place(to, at, closed, bound), step) for to, step in graph.empty[position]]
     if closed:
         return found
     for token, to in graph.literals[position]:

@@ -37,6 +37,10 @@ _RULER = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)*[ \t]*:?-+:?[ \t]*\|?[ \
 _BAR = re.compile(r"(?<!\\)\|")
 _BLOCK_END = re.compile(r"\n[ \r]*(?=\n|```|\Z)")
 _FENCE = "`"
+_CLOSERS = '"|'
+"""Marks that end the last cell of a table, so that nothing behind can be taken for its text."""
+_MORE = (re.compile(r"\s"), re.compile(r"[.,:;?!/\u2013\u2014-]\s"))
+"""White space, and the end of a part of a sentence."""
 _WITHIN = frozenset({"of", "per"})
 """Words that join, and yet stand within names: "date of birth", "price per unit"."""
 
@@ -44,6 +48,15 @@ _CLOSING = {'"': '"', "'": "'", "`": "`", "\u201e": '"', "\u00ab": "\u00bb"}
 """Folded closing quote by folded opening quote; neither is within a quoted name."""
 
 Rows = list[list[str]]
+
+
+def _runs_on(canonical: str) -> bool:
+    """Whether the last cell may hold more of the sentence around the table: "22. Only the first row".
+
+    It has white space, or the end of a part of a sentence, and no other cell of its column has.
+    """
+    *before, last = (row[-1] for row in json.loads(canonical)["rows"])
+    return any(more.search(last) and not any(map(more.search, before)) for more in _MORE)
 
 
 def _fault(text: str, position: int, what: str) -> ValueProblem:
@@ -187,7 +200,8 @@ class TableType(ValueType):
         if "\n" not in block:
             return ()
         end = bisect_left(text.starts, position + len(block))
-        return [(end, canonical) for canonical in _tables(block)[0]]
+        closed = block[-1] in _CLOSERS or content.startswith(_FENCE * 3, ended.end() if ended else len(content))
+        return [(end, canonical) for canonical in _tables(block)[0] if closed or not _runs_on(canonical)]
 
     def check(self, canonical: str) -> None:
         self.to_tagged(canonical)

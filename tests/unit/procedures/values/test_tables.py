@@ -224,3 +224,11 @@ def test_reads_what_a_csv_writer_writes(content: tuple[list[str], list[list[str]
     written = io.StringIO()
     csv.writer(written, delimiter=mark, quoting=csv.QUOTE_ALL).writerows([header, *rows])
     assert json.loads(table_of(written.getvalue())) == {"columns": header, "rows": rows}
+
+
+@pytest.mark.parametrize("more", [". In German", " / What is 2 + 2?", ", please", "; nothing else"])
+def test_a_sentence_behind_the_last_cell_is_not_taken_for_its_text(more: str) -> None:
+    assert not TABLE.readings("a,b\n1,2\n3,4" + more)
+    assert not TABLE.readings("a,b\n1,x y\n3,x z" + more)
+    assert TABLE.readings(f'a,b\n1,"2{more}"')  # here it is the cell's text
+    assert TABLE.readings("a,b\n1,x y\n3,x z")
