@@ -75,6 +75,7 @@ class ShapeAutomaton:
     def __init__(self, kind: ValueType) -> None:
         self.sample = next(iter(kind.samples(random.Random(0)))).text
         self.sample_kind = kind_of(Text(self.sample).tokens[-1])
+        self.greedy = kind.greedy
         self._empty: list[list[int]] = []
         self._edges: list[list[tuple[Symbol, int]]] = []
         start = self._new()
@@ -162,13 +163,15 @@ class _Edges(NamedTuple):
     classes: tuple[tuple[int, bool | None, int], ...]
     state: State
     shape: ShapeAutomaton | None
+    greedy: bool = False  # whether a value comes before that would take a word or number which touches it
 
     def follow(self, token: str) -> list[tuple[bool | None, Config]]:
         """Whether the token must touch the one before it, and where it leads."""
         if self.shape is None:
             after = self.literals[token]
             assert isinstance(after, State)
-            return [(None, Config(after, None, 0))]
+            apart = False if self.greedy and kind_of(token) & (WORD | NUMBER) else None
+            return [(apart, Config(after, None, 0))]
         targets = self.literals[token]
         assert isinstance(targets, tuple)
         return [(glued, Config(self.state, self.shape, within)) for glued, within in targets]
@@ -272,7 +275,7 @@ class Machine:
                 return _Moves(edges, [], False)
         state = config.state
         if state.literals:
-            edges.append(_Edges(state.literals, (), state, None))
+            edges.append(_Edges(state.literals, (), state, None, config.shape is not None and config.shape.greedy))
         for kind, _, after in state.slots:
             shape = self.shapes[kind.key]
             edges.append(_Edges(shape.states[0].literals, shape.states[0].classes, after, shape))

@@ -18,6 +18,7 @@ from seglam.procedures import Attachment, Request, Revision
 from seglam.procedures.patterns import compile_pattern, parse
 from seglam.procedures.text import Text
 from seglam.procedures.values import ValueType, value_type
+from seglam.procedures.values.filenames import FILE_NAME
 from tests.documents import COUNTRIES, capital, revision
 from tests.patterns import RULES, TYPES, Run, language, pattern_texts, readable
 
@@ -123,6 +124,7 @@ def test_two_words_that_touch_are_one_word() -> None:
         ("sum of {l}", "sum of {x} and {y}", real(l="list[integer]", x="integer", y="integer"), None),
         ("find {x}%", "find {p}", real(x="integer", p="percent"), None),
         ("what day is {d}", "what day is {m} {y}", real(d="date", m="monthday", y="year"), None),
+        ("pivot {f} by rows", "pivot {f} [by] rows", {"f": FILE_NAME}, "pivot sales.csv by rows"),
         ("after 'w:' {x} end", "after 'w:' {y} end", real(x="word", y="token"), None),
     ],
 )
@@ -140,6 +142,8 @@ def test_real_types_meet(left: str, right: str, types: dict[str, ValueType], wit
         ("count {x} now", "count {q} now", real(x="integer", q="quoted")),
         ("in {y} years", "in {w} years", real(y="integer", w="month")),
         ("at {t}", "at {w}", real(t="time", w="weekday")),
+        ("pivot {f} by {c}", "pivot {f} {c}s", {**real(c="weekday"), "f": FILE_NAME}),
+        ("pivot {f} by rows", "pivot {f} rows", {"f": FILE_NAME}),
     ],
 )
 def test_real_types_that_do_not_meet(left: str, right: str, types: dict[str, ValueType]) -> None:

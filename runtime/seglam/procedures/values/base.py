@@ -126,6 +126,7 @@ class ValueType(ABC):
             must never exclude a text that `scan` accepts.
         openers: the first tokens with which a text of the type may begin, or None for any; as `first`, only a filter.
         exact: whether `shape` accepts nothing that `scan` refuses.
+        greedy: whether no word or number that touches the end of a value is outside of it.
         summary: what the type is, in a sentence.
         python: what `solve` receives.
         accepts: texts that are values of the type.
@@ -137,6 +138,7 @@ class ValueType(ABC):
     first: frozenset[str] | None = None
     openers: Collection[str] | None = None
     exact: bool = True
+    greedy: bool = False
     summary: str
     python: str
     accepts: tuple[str, ...]
