@@ -526,6 +526,15 @@ def group_average(given: Given) -> str:
     return _csv([(given["key"], given["measure"]), *((key, _mean(cells)) for key, cells in groups.items())])
 
 
+@oracle
+def group_average_half_even(given: Given) -> str:
+    """Rounded half to even, as `round` does with exact numbers."""
+    groups = _by_key(given, "key")
+    means = {key: round(sum(map(Fraction, cells), Fraction(0)) / len(cells) * 100) for key, cells in groups.items()}
+    rows = ((key, f"{Decimal(mean).scaleb(-2):f}") for key, mean in means.items())
+    return _csv([(given["key"], given["measure"]), *rows])
+
+
 def _pivot(given: Given, fold: Callable[[Sequence[Decimal]], object]) -> str:
     keys = list(zip(_column(given, given["rows"]), _column(given, given["columns"]), strict=True))
     cells: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
