@@ -77,10 +77,14 @@ class _Asked:
         made = 0
         for _ in range(hits):
             body = b'{"text": "What is %d times 7?"}' % next(self._number)
-            if (head := self._at_once.head(HEADERS)) is not None and self._at_once.answer(head, body) is not None:
-                made += 1
-            else:
+            head = self._at_once.head(HEADERS)
+            found = None if head is None else self._at_once.found(head, body)
+            answer = None if found is None else self._at_once.answer(found)
+            if answer is None:
                 await self._request(body)
+            else:
+                self._at_once.written(answer)
+                made += 1
         return made
 
     async def _request(self, body: bytes) -> None:

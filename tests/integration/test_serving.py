@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import httpx2
@@ -18,10 +19,10 @@ from benchmarks.soak import soak
 from seglam.gateway import Service
 from seglam.gateway.server import bind, server
 from seglam.gateway.serving import ClientGone, Headers, read_body, watched
-from seglam.gateway.serving.embedded import EmbeddedAnswers
+from seglam.gateway.serving.embedded import Decided, EmbeddedAnswers
 from seglam.gateway.serving.places import Places
+from seglam.gateway.serving.rounds import TOGETHER, Round
 from seglam.gateway.serving.swift import Swift
-from seglam.procedures import Request
 from seglam.web import Problem
 from tests.documents import document
 from tests.services import listening, running
@@ -116,9 +117,9 @@ def test_what_is_answered_where_its_last_byte_is_read_is_answered_as_everything_
     at_once: list[str] = []
     swift = EmbeddedAnswers.at_once
 
-    def counted(self: EmbeddedAnswers, request: Request, tenant: str) -> Any:
-        at_once.append(request.text or "")
-        return swift(self, request, tenant)
+    def counted(self: EmbeddedAnswers, decided: Decided) -> Any:
+        at_once.append(decided.request.text or "")
+        return swift(self, decided)
 
     monkeypatch.setattr(EmbeddedAnswers, "at_once", counted)
     hits = [_message(b'{"text": "echo %d"}' % n) for n in range(1, 9)]
@@ -179,7 +180,7 @@ def test_a_head_that_came_before_is_not_read_again_and_means_the_same(
     heads: list[object] = []
     head = Swift.head
 
-    def counted(self: Swift, raw: Sequence[tuple[bytes, bytes]]) -> Headers | None:
+    def counted(self: Swift[Any], raw: Sequence[tuple[bytes, bytes]]) -> Headers | None:
         heads.append(raw)
         return head(self, raw)
 
@@ -205,6 +206,45 @@ def test_a_head_that_came_before_is_not_read_again_and_means_the_same(
         assert [content["answer"] for _, _, content in found] == ["4", "5", "6", "7", None, "8"]
         sent(hits[1].replace(b"Length: 18", b"Length: 17"))  # ends a byte early, which begins another request
         assert connection.recv(12) == b"HTTP/1.1 400"
+
+
+def test_hits_that_several_connections_send_together_get_their_own_answers(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are answered in rounds; a connection that sends more, sends a miss or goes meanwhile changes nothing."""
+    for n in range(6):
+        asked(client, f"echo {n}")
+    sizes: list[int] = []
+    run, found = Round.run, Swift.found
+
+    def counted(self: Round) -> None:
+        sizes.append(len(self._waiting))
+        run(self)
+
+    def late(self: Swift[Any], headers: Headers, body: bytes) -> Any:
+        if b"echo 0" in body:
+            time.sleep(0.3)  # in which the others send
+        return found(self, headers, body)
+
+    monkeypatch.setattr(Round, "run", counted)
+    where = (client.base_url.host, client.base_url.port or 0)
+    with ExitStack() as open_:
+        all_ = [open_.enter_context(socket.create_connection(where, timeout=60)) for _ in range(24)]
+        for each in all_:
+            each.sendall(_message(b'{"text": "echo 7"}'))
+            assert _answers(each, 1)[0][2]["answer"] == "7"
+        monkeypatch.setattr(Swift, "found", late)
+        for number, each in enumerate(all_):
+            text = "nope" if number == 9 else f"echo {number}"
+            each.sendall(_message(b'{"text": "%b"}' % text.encode()))
+        all_[5].sendall(_message(b'{"text": "echo 500"}'))
+        all_[6].close()
+        for number, each in enumerate(all_):
+            if number == 6:
+                continue
+            got = [content["answer"] for _, _, content in _answers(each, 2 if number == 5 else 1)]
+            assert got == {5: ["5", "500"], 9: [None]}.get(number, [str(number)])
+    assert 1 < max(sizes) <= TOGETHER
 
 
 def test_each_request_of_a_batch_has_its_own_outcome(client: httpx2.Client) -> None:

@@ -19,8 +19,7 @@ from opentelemetry.trace import format_span_id, format_trace_id
 from seglam import telemetry
 from seglam.gateway import Decision, Outcome, State
 from seglam.gateway.outcomes import Answer
-from seglam.gateway.serving.embedded import EmbeddedAnswers
-from seglam.procedures import Request
+from seglam.gateway.serving.embedded import Decided, EmbeddedAnswers
 from seglam.telemetry import names
 from tests.compilations import SUM, procedure, scripted
 from tests.documents import document
@@ -136,12 +135,13 @@ def test_the_spans_of_a_swift_hit_are_those_of_any_other(
     tmp_path: Path, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are made after it was answered; the first hits of a revision go the usual way."""
-    swift: list[bool] = []
+    swift: list[str] = []
     at_once = EmbeddedAnswers.at_once
 
-    def seen(answers: EmbeddedAnswers, request: Request, tenant: str) -> Answer | None:
-        answer = at_once(answers, request, tenant)
-        swift.append(answer is not None)
+    def seen(answers: EmbeddedAnswers, decided: Decided) -> Answer | None:
+        answer = at_once(answers, decided)
+        if answer is not None:
+            swift.append(answer.id)
         return answer
 
     monkeypatch.setattr(EmbeddedAnswers, "at_once", seen)
@@ -165,7 +165,7 @@ def test_the_spans_of_a_swift_hit_are_those_of_any_other(
         frozenset({names.TENANT, names.REQUEST_ID, names.OUTCOME})
     }
     assert [each.headers["seglam-trace"].split("-")[1] for each in asked][-1] == found["traceId"]
-    assert not swift[0] and swift[-1], "both ways were gone"
+    assert asked[0].json()["id"] not in swift and asked[-1].json()["id"] in swift, "both ways were gone"
 
 
 def test_an_answer_and_its_trace_are_found_again_over_http(tmp_path: Path, exporter: InMemorySpanExporter) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from seglam import telemetry
 from seglam.compiler import Missed
@@ -52,6 +52,15 @@ Fits = Callable[[str], str | None]
 """Says of an answer why its caller cannot take it; None if it can."""
 
 
+class Found(NamedTuple):
+    """A hit that was decided where nothing may wait: when that began, in seconds of `time.perf_counter`, and how long
+    it took."""
+
+    hit: Hit
+    began: float
+    lookup_us: float
+
+
 class Counting(Protocol):
     """Where outcomes are counted."""
 
@@ -67,35 +76,37 @@ class Answering:
         self._counters = counters
         self._sampling = sampling or Sampling(0.0, lambda *_: None)
 
-    def at_once(
+    def found(self, request: Request, index: Index) -> Found | None:
+        """The hit of a request whose decision takes a small part of a millisecond, so that an event loop may wait for
+        it; `answered_at_once` is next. None for every other request, which `decide` is for."""
+        began = perf_counter()
+        try:
+            hit = index.hit(request)
+        except TextError:
+            return None
+        return None if hit is None else Found(hit, began, (perf_counter() - began) * 1e6)
+
+    def answered_at_once(
         self,
         request: Request,
-        index: Index,
+        found: Found,
         identity: str,
         tenant: str,
         fits: Fits | None = None,
         recorded: bool = False,
     ) -> Answer | None:
-        """The hit of a request whose decision and run take a small part of a millisecond together, so that an event
-        loop may wait for them. None for every other request, which `decide` is for; nothing of it is counted.
+        """The answer of a hit whose run, too, takes a small part of a millisecond. None for every other one; nothing of
+        it is counted.
 
         Args:
             recorded: whether spans are made of it when it is answered. No request that has a span is asked here.
         """
-        began = perf_counter()
-        try:
-            found = index.hit(request)
-        except TextError:
-            return None
-        if found is None:
-            return None
-        lookup_us = (perf_counter() - began) * 1e6
-        ran = self._runner.swiftly(found.binding, tenant)
+        ran = self._runner.swiftly(found.hit.binding, tenant)
         if ran is None or (fits is not None and fits(ran.answer) is not None):
             return None
-        answer = answered(identity, Outcome.HIT, Stage.RUN, found, ran, lookup_us)
+        answer = answered(identity, Outcome.HIT, Stage.RUN, found.hit, ran, found.lookup_us)
         self._count_hit(request, answer)
-        return self._recorded(request, answer, ran, tenant, perf_counter() - began) if recorded else answer
+        return self._recorded(request, answer, ran, tenant, perf_counter() - found.began) if recorded else answer
 
     def _recorded(self, request: Request, answer: Answer, ran: Ran, tenant: str, took_s: float) -> Answer:
         """A hit with spans, which are made now."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from time import perf_counter
+from typing import NamedTuple
 
 from seglam import telemetry
 from seglam.gateway.access import Caller
-from seglam.gateway.answering import Unanswered, observed
+from seglam.gateway.answering import Found, Unanswered, observed
 from seglam.gateway.asking import Asked, Reply, new_id
 from seglam.gateway.outcomes import Answer
 from seglam.gateway.refusals import of_store
@@ -23,6 +24,14 @@ from seglam.telemetry import SpanReference
 
 RETRY_S = "5"
 """Seconds after which a store that could not be read or written may be asked again."""
+
+
+class Decided(NamedTuple):
+    """A request, whose it is, and its hit."""
+
+    request: Request
+    tenant: Tenant
+    found: Found
 
 
 class EmbeddedAnswers:
@@ -47,18 +56,23 @@ class EmbeddedAnswers:
             problem.headers["Retry-After"] = RETRY_S
             raise problem from error
 
-    def at_once(self, request: Request, tenant: str) -> Answer | None:
+    def found(self, request: Request, tenant: str) -> Decided | None:
         """See `seglam.gateway.serving.swift.Answers`."""
         known = self._service.known(tenant)
-        if known is None:
-            return None
-        began = perf_counter()
-        answer = known.answering.at_once(request, known.index, new_id(), tenant, None, telemetry.due())
+        found = None if known is None else known.answering.found(request, known.index)
+        return None if known is None or found is None else Decided(request, known, found)
+
+    def at_once(self, decided: Decided) -> Answer | None:
+        """See `seglam.gateway.serving.swift.Answers`."""
+        request, known, found = decided
+        tenant = known.name
+        answer = known.answering.answered_at_once(request, found, new_id(), tenant, None, telemetry.due())
         if answer is None:
             return None
         lookup_us, run_us = answer.timings
         where = None if answer.trace is None else SpanReference.parse(answer.trace)
-        telemetry.count_hit(answer.procedure or "", perf_counter() - began, lookup_us / 1e6, run_us / 1e6, where)
+        took_s = perf_counter() - found.began
+        telemetry.count_hit(answer.procedure or "", took_s, lookup_us / 1e6, run_us / 1e6, where)
         if self._service.answers is not None:
             self._service.answers.add(answer, tenant, trace=where)
         return answer
@@ -97,7 +111,9 @@ class EmbeddedAnswers:
             index = tenant.index
             decided: Answer | Unanswered | None = None
             if not telemetry.recording():
-                decided = tenant.answering.at_once(request, index, identity, name, asked.fits)
+                found = tenant.answering.found(request, index)
+                if found is not None:
+                    decided = tenant.answering.answered_at_once(request, found, identity, name, asked.fits)
             if decided is None:
                 decided = await self._places.within(
                     asked.deadline,

@@ -1,4 +1,5 @@
-"""HTTP by uvicorn and httptools, in which what can be answered at once is answered where its last byte is read.
+"""HTTP by uvicorn and httptools, in which what can be answered at once is answered where its last byte is read, or with
+what other connections send in the same moment.
 
 A task, a scope, a cycle of messages and a timer for each request cost about as much as the sandbox. They are made for
 every request that is not answered at once, which then goes the usual way, from its first byte.
@@ -6,25 +7,12 @@ every request that is not answered at once, which then goes the usual way, from 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from seglam.gateway.serving.headers import Headers
-
-
-class AtOnce(Protocol):
-    """Answers requests at once. Never waits, and never raises."""
-
-    def head(self, raw: Sequence[tuple[bytes, bytes]]) -> Headers | None:
-        """The headers of a request, given with names in lower case; None if it must go the usual way because of
-        them."""
-
-    def answer(self, headers: Headers, body: bytes) -> bytes | None:
-        """What follows the status line and the server's own headers of a 200; None if the request must go the usual
-        way."""
-
+from seglam.gateway.serving.rounds import AtOnce, Round
 
 MOST = 16 << 10
 """Bytes of a body that is looked at."""
@@ -40,12 +28,13 @@ def protocol_of(path: bytes, at_once: AtOnce) -> type[HttpToolsProtocol]:
         path: to which requests are posted that may be answered at once.
         at_once: answers them.
     """
-    return type("Swift", (_Swift,), {"path": path, "at_once": at_once})
+    return type("Swift", (_Swift,), {"path": path, "at_once": at_once, "round": Round(at_once)})
 
 
 class _Swift(HttpToolsProtocol):
     path: bytes
     at_once: AtOnce
+    round: Round
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -59,10 +48,28 @@ class _Swift(HttpToolsProtocol):
         self._ended = 0
         self._tried = False  # the request at hand must go the usual way
         self._heads: dict[bytes, tuple[Headers, int]] = {}  # of requests answered at once, with the length of the body
+        self._whole: bytes | None = None  # a request that will be answered with those of other connections
 
     def data_received(self, data: bytes) -> None:
-        if self._again(data):
-            return
+        self._settle()
+        if not self._again(data):
+            self._usual(data)
+
+    def eof_received(self) -> None:
+        self._settle()
+        super().eof_received()
+
+    def shutdown(self) -> None:
+        """Close the connection when what is at work is answered."""
+        self._settle()
+        super().shutdown()
+
+    def _settle(self) -> None:
+        """What has come before is answered first."""
+        if self._whole is not None:
+            self.round.run()
+
+    def _usual(self, data: bytes) -> None:
         begun, whole = self._begun, self._begun == self._ended
         self._parsed(data)
         self._tried = False
@@ -78,10 +85,27 @@ class _Swift(HttpToolsProtocol):
         known = self._heads.get(data[:body])
         if known is None or known[1] != len(data) - body or not self._free:
             return False
-        rest = self.at_once.answer(known[0], data[body:])
-        if rest is None:
+        found = self.at_once.found(known[0], data[body:])
+        if found is None:
             self._tried = True
             return False
+        self._whole = data
+        if len(self.server_state.connections) > 1:
+            self.round.add(found, self._told, self.loop.call_soon)
+        else:
+            answer = self.at_once.answer(found)
+            self._told(None if answer is None else self.at_once.written(answer))
+        return True
+
+    def _told(self, rest: bytes | None) -> None:
+        """Send the answer to the request that was read, or have it go the usual way."""
+        data, self._whole = self._whole, None
+        if data is None or self.transport.is_closing():
+            return
+        if rest is None:
+            self._tried = True
+            self._usual(data)
+            return
         self.server_state.total_requests += 1
         self.transport.write(self._head() + rest)
         self._until = self.loop.time() + self.timeout_keep_alive
@@ -89,7 +113,6 @@ class _Swift(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
-        return True
 
     def _remember(self, data: bytes, headers: Headers) -> None:
         """Keep the head of the one request that these bytes are."""
@@ -123,6 +146,7 @@ class _Swift(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection, unless it was used since the timer began: making one for each answer takes longer than
         its head."""
+        self._settle()
         left = self._until - self.loop.time()
         if left > 0:
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
@@ -178,12 +202,13 @@ class _Swift(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._ended += 1
         if self._body is not None and self._headers is not None:
-            rest = self.at_once.answer(self._headers, self._body)
-            if rest is not None and not self.transport.is_closing():
+            found = self.at_once.found(self._headers, self._body)
+            answer = None if found is None else self.at_once.answer(found)
+            if answer is not None and not self.transport.is_closing():
                 self._body, self._stayed = None, self._headers
                 self._answered = True
                 self.server_state.total_requests += 1
-                self.transport.write(self._head() + rest)
+                self.transport.write(self._head() + self.at_once.written(answer))
                 return
             self._hand_on()
         super().on_message_complete()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -20,19 +20,26 @@ PATH = "/v1/requests"
 MEANT = frozenset((b"prefer", b"idempotency-key", b"seglam-timeout", b"seglam-user", b"traceparent", b"tracestate"))
 """Headers that ask for something: a request with one of them goes the usual way."""
 
+D = TypeVar("D")
+"""A hit that was decided."""
+
 _log = logging.getLogger("seglam.gateway")
 _encode = msgspec.json.Encoder().encode
 
 
-class Answers(Protocol):
-    """What stands behind the API, as far as it answers at once."""
+class Answers(Protocol[D]):
+    """What stands behind the API, as far as it answers at once, in two steps. Each takes a small part of a millisecond,
+    and gives None for every request that takes longer."""
 
-    def at_once(self, request: Request, tenant: str) -> Answer | None:
-        """The hit of a request that takes a small part of a millisecond; None for every other request."""
+    def found(self, request: Request, tenant: str) -> D | None:
+        """The hit of a request."""
+
+    def at_once(self, decided: D) -> Answer | None:
+        """The answer of that hit."""
 
 
-class Swift:
-    """See `seglam.gateway.serving.protocol.AtOnce`. Whatever is not a plain request for a swift hit goes the usual way,
+class Swift(Generic[D]):
+    """See `seglam.gateway.serving.rounds.AtOnce`. Whatever is not a plain request for a swift hit goes the usual way,
     and so does what would be refused: the words for that are said there.
 
     Args:
@@ -42,7 +49,7 @@ class Swift:
     """
 
     def __init__(
-        self, answers: Answers, known: Callable[[Headers], Caller | None], hosts: frozenset[str] | None
+        self, answers: Answers[D], known: Callable[[Headers], Caller | None], hosts: frozenset[str] | None
     ) -> None:
         self._answers = answers
         self._known = known
@@ -55,21 +62,30 @@ class Swift:
             return None
         return headers if self._hosts is None or headers.host in self._hosts else None
 
-    def answer(self, headers: Headers, body: bytes) -> bytes | None:
-        """Answer a request, if that is done at once."""
+    def found(self, headers: Headers, body: bytes) -> D | None:
+        """Decide a request, if that is done at once."""
         try:
             caller = self._known(headers)
             if caller is None or Scope.ASK not in caller.scopes:
                 return None
             request = plain_request(body)
-            answer = None if request is None else self._answers.at_once(request, caller.tenant)
+            return None if request is None else self._answers.found(request, caller.tenant)
         except Problem:
             return None
         except Exception:  # noqa: BLE001  the usual way meets it again, and answers it
             _log.exception("POST %s failed; it is tried once more", PATH)
             return None
-        if answer is None:
+
+    def answer(self, decided: D) -> Answer | None:
+        """Answer what was decided, if that is done at once."""
+        try:
+            return self._answers.at_once(decided)
+        except Exception:  # noqa: BLE001  as above
+            _log.exception("POST %s failed; it is tried once more", PATH)
             return None
+
+    def written(self, answer: Answer) -> bytes:
+        """What follows the status line and the server's own headers."""
         content = _encode(answer.as_json())
         trace = b"" if answer.trace is None else b"seglam-trace: %b\r\n" % answer.trace.encode()
         return b"content-length: %d\r\ncontent-type: application/json\r\ncache-status: %b\r\n%b\r\n%b" % (
