@@ -398,6 +398,15 @@ def test_a_pattern_that_explains_another_meaning_is_found(pattern: str, wrong: i
     assert tried > 100 and bool(found) == bool(wrong)
 
 
+def test_two_orders_of_values_that_cannot_be_mixed_up_are_no_near_miss() -> None:
+    pattern = "solve (for {x} in {e}|{e} for {x})"
+    parameters = ({"name": "x", "type": "variable"}, {"name": "e", "type": "equation"})
+    revision = Revision.of(document(parameters=parameters, patterns=[pattern]))
+    values = {"x": Sample("t", "t"), "e": Sample("2*t = 4", "2*t = 4")}
+    tried, found = wrongly_bound(revision, {pattern: parse(pattern, {})}, values, Request(text="x"))
+    assert tried > 100 and not any(each["change"].endswith("swapped") for each in found)
+
+
 def match_of(*patterns: str) -> Any:
     return document(patterns=patterns).spec.match
 
