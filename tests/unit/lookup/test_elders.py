@@ -65,7 +65,7 @@ def test_an_overlap_is_a_candidate_from_both_sides() -> None:
 
 def test_many_others_are_no_candidates(revisions: list[Revision]) -> None:
     elders = filled(revisions)
-    assert sum(len(elders.candidates(each)) for each in revisions) < len(revisions) ** 2 * 2 / 3
+    assert sum(len(elders.candidates(each)) for each in revisions) < len(revisions) ** 2 * 3 / 4
 
 
 def test_what_is_discarded_is_found_no_more(revisions: list[Revision]) -> None:
