@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
             judged = [record for record in known.values() if "pattern" in record]
     result = {
         "code": _code_result(found),
-        "patterns": _pattern_result(judged, len(served_already(_index(documents), chosen.seed)) if judged else 0),
+        "patterns": _pattern_result(judged, _served(documents, chosen.seed) if chosen.part != "code" else None),
         "finished": finished,
     }
     print(_tables(result))
@@ -203,7 +203,11 @@ def _code_result(tried: list[Record]) -> Record:
     }
 
 
-def _pattern_result(tried: list[Record], served: int) -> Record:
+def _served(documents: list[ReasoningProcedure], seed: int) -> int:
+    return len(served_already(_index(documents), seed))
+
+
+def _pattern_result(tried: list[Record], served: int | None) -> Record:
     """Shares of the patterns that were tried. Of good ones also the share of all, those included whose own request is
     served by what there is: a pattern that is not needed is not lost."""
     found = [record for record in tried if record["by"] != patterns.UNBOUND]
@@ -218,7 +222,7 @@ def _pattern_result(tried: list[Record], served: int) -> Record:
         "good_lost": lost,
         "share_lost": round(lost / len(good), 4) if good else None,
         "good_served_already": served,
-        "share_lost_of_all_good": round(lost / (len(good) + served), 4) if good else None,
+        "share_lost_of_all_good": round(lost / (len(good) + served), 4) if good and served is not None else None,
         "by": dict(
             Counter(
                 record["by"].split(":")[0] if record["by"].startswith("static") else record["by"]
