@@ -98,14 +98,23 @@ class _Swift(HttpToolsProtocol):
         return True
 
     def _told(self, rest: bytes | None) -> None:
-        """Send the answer to the request that was read, or have it go the usual way."""
+        """Send the answer to the request that was read, or have it go the usual way. A connection that fails is closed,
+        so that nobody waits on it.
+        """
         data, self._whole = self._whole, None
         if data is None or self.transport.is_closing():
             return
-        if rest is None:
-            self._tried = True
-            self._usual(data)
-            return
+        try:
+            if rest is None:
+                self._tried = True
+                self._usual(data)
+            else:
+                self._send(rest)
+        except Exception:
+            self.transport.abort()
+            raise
+
+    def _send(self, rest: bytes) -> None:
         self.server_state.total_requests += 1
         self.transport.write(self._head() + rest)
         self._until = self.loop.time() + self.timeout_keep_alive

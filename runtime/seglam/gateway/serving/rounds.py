@@ -60,8 +60,14 @@ class Round:
             self.run()
 
     def run(self) -> None:
-        """Answer all that wait."""
+        """Answer all that wait. What goes wrong with one is raised when the others have been told."""
         waiting, self._waiting = self._waiting, []
         answers = [self._at_once.answer(decided) for decided, _ in waiting]
+        failed: list[Exception] = []
         for (_, told), answer in zip(waiting, answers, strict=True):
-            told(None if answer is None else self._at_once.written(answer))
+            try:
+                told(None if answer is None else self._at_once.written(answer))
+            except Exception as error:  # noqa: BLE001  raised below
+                failed.append(error)
+        if failed:
+            raise ExceptionGroup("answers could not be sent", failed)
