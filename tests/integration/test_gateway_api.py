@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import httpx2
@@ -170,9 +171,10 @@ def test_a_wait_that_is_too_short_gives_the_address(tmp_path: Path) -> None:
         assert response.status_code == 202 and response.json()["compilation"]
         assert client.get("/healthz").json() == {"status": "ok"}
         gate.set()
-        late = client.post("/v1/requests", json={"text": SUM}, headers={"Prefer": "wait=120"})
-        content = problem(late, 502, "model-failed")
-        assert content["compilation"] == response.json()["compilation"]
+        while (told := client.get(response.headers["location"]).json())["progress"] != "finished":
+            sleep(0.05)
+        assert told["id"] == response.json()["compilation"] and told["outcome"] == "model-failed"
+        problem(client.post("/v1/requests", json={"text": SUM}, headers={"Prefer": "wait=120"}), 502, "model-failed")
 
 
 def test_many_misses_at_one_time_are_one_compilation(stack: Stack) -> None:
