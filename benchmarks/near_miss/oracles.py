@@ -560,6 +560,12 @@ def pivot_average(given: Given) -> str:
 
 
 @oracle
+def pivot_maximum(given: Given) -> str:
+    """The greatest of each pair of keys."""
+    return _pivot(given, max)
+
+
+@oracle
 def pivot_count(given: Given) -> str:
     """A cell for each pair of keys."""
     return _pivot(given, len)
