@@ -186,7 +186,7 @@ def _alternatives_of(text: str, rules: Mapping[str, str]) -> Sequence[object]:
 
 def _frame(revision: Revision, name: str) -> str | None:
     """The plainest sentence that holds the rule, with a hole in its place."""
-    rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
+    rules = revision.rules
     for pattern in revision.spec.match.patterns or ():
         if f"<{name}>" in pattern.text:
             tree = parse(pattern.text, {**rules, name: _HOLE})
@@ -230,7 +230,7 @@ def _of_vocabularies(revision: Revision, base: Spec | None) -> Iterator[Question
 
 def _slot_frame(revision: Revision, vocabulary: str) -> str | None:
     using = [p.name for p in revision.parameters.values() if p.vocabulary == vocabulary]
-    rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
+    rules = revision.rules
     for pattern in revision.spec.match.patterns or ():
         if using and not pattern.language:
             values = {**masks(revision), using[0]: Sample(_HOLE, _HOLE)}

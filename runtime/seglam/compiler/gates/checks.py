@@ -108,7 +108,7 @@ def _equal(revision: Revision, bound: Mapping[str, str], stated: Mapping[str, st
 def refusals_miss(revision: Revision, serves: Serves) -> tuple[int, list[Flaw]]:
     """How many sentences of refusals were tried, and those that are answered, one for each refusal."""
     index, source, tried = lookup_of(revision), random.Random(revision.digest), 0
-    rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
+    rules = revision.rules
     first = (revision.spec.examples or [])[:1]
     files = files_of(revision, request_of(first[0])) if first else {}
     flaws: list[Flaw] = []
@@ -168,8 +168,8 @@ def near_misses(revision: Revision, requests: Iterable[Request], settled: Iterab
     Returns:
         None where no request gives every slot a value, so that nothing could be tried.
     """
-    rules, passed = {rule.name: rule.text for rule in revision.spec.rules or ()}, set(settled)
-    trees = [(pattern.text, parse(pattern.text, rules)) for pattern in revision.spec.match.patterns or ()]
+    patterns, passed = revision.patterns, set(settled)
+    trees = [(pattern.text, patterns.read(pattern.text).tree) for pattern in revision.spec.match.patterns or ()]
     new = {text: tree for text, tree in trees if text not in passed}
     for request in requests:
         taken = next((found for _, tree in trees if (found := taken_by(revision, tree, request)) is not None), None)

@@ -73,7 +73,7 @@ def request_of(revision: Revision, arguments: Mapping[str, Any]) -> Request:
             context[parameter.key or name] = written[name]
         else:
             samples[name] = Sample(written[name], written[name])
-    rules = {rule.name: rule.text for rule in revision.spec.rules or ()}
+    rules = revision.rules
     first = next(iter(revision.spec.match.patterns or ()))
     try:
         text = plain_sentence(parse(first.text, rules), samples).text
