@@ -1,9 +1,8 @@
 """Paraphrases that were written without sight of any pattern: JSON lines beside this file.
 
 Each line is {"question", "text", "origin"}; `text` holds places for values in braces, `origin` says how it came to be.
-The parts `learned`, `learned2` and `learned3` are what the procedures' three alias rounds were about. `unseen.jsonl`
-was written by another mind during the third and played no part in any. No sentence of a part is in an earlier one,
-marks and case aside.
+The parts `learned` to `learned4` are what the procedures' alias rounds were about. `unseen` was written by two other
+minds during the fourth and played no part in any. No sentence of a part is in an earlier one, marks and case aside.
 """
 
 from __future__ import annotations

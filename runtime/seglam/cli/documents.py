@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from seglam.cli.exits import CliError
 from seglam.cli.output import Output, visible
 
 if TYPE_CHECKING:
-    from seglam.procedures import Loaded, Problem
+    from seglam.procedures import Loaded, Problem, ReasoningProcedure
+
+Paths = Annotated[
+    list[Path], typer.Argument(help="YAML files, or directories of *.yaml and *.yml files.", show_default=False)
+]
 
 
 def read(paths: Iterable[Path]) -> tuple[list[Loaded], list[Problem]]:
@@ -44,6 +50,14 @@ def faultless(path: Path) -> list[Loaded]:
         place = f"{first.file}:{first.line}:{first.column}" if first.line else first.file
         raise CliError(f"{first.message}{more}", "see `seglam procedures validate`", where=place)
     return loaded
+
+
+def by_file(paths: Iterable[Path]) -> dict[Path, list[ReasoningProcedure]]:
+    """The valid documents of paths, by the file that holds them; `CliError` at the first error."""
+    found: dict[Path, list[ReasoningProcedure]] = {}
+    for each in (loaded for path in paths for loaded in faultless(path)):
+        found.setdefault(Path(each.file), []).append(each.document)
+    return found
 
 
 def same_names(loaded: Sequence[Loaded]) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""`seglam procedures`: list, show, validate, test, export, promote, hygiene, merge, and what `life` adds."""
+"""`seglam procedures`: list, show, validate, test, export, promote, hygiene, merge, and more of `life`, `reframing`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seglam.cli import client, documents, life
+from seglam.cli import client, documents, life, reframing
 from seglam.cli.desk import find
 from seglam.cli.exits import CliError, Exit
 from seglam.cli.files import atomic
@@ -25,13 +25,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Paths = Annotated[
-    list[Path], typer.Argument(help="YAML files, or directories of *.yaml and *.yml files.", show_default=False)
-]
-
 
 @app.command("validate")
-def validate_(paths: Paths, as_json: Json = False) -> None:
+def validate_(paths: documents.Paths, as_json: Json = False) -> None:
     """Check documents without running anything; faults are shown as file:line:column.
 
     \b
@@ -51,7 +47,7 @@ def validate_(paths: Paths, as_json: Json = False) -> None:
 
 
 @app.command("test")
-def test_(paths: Paths, as_json: Json = False) -> None:
+def test_(paths: documents.Paths, as_json: Json = False) -> None:
     """Run the gates that need no model: static, examples on two engines, match.
 
     Documents are validated, their code is inspected, examples bind and run, refusals and near misses do not bind, and
@@ -345,3 +341,4 @@ app.command("restore")(life.restore)
 app.command("rollback")(life.rollback)
 app.command("health")(life.health)
 app.command("counterexamples")(life.counterexamples)
+app.command("reframe")(reframing.reframe)

@@ -28,6 +28,7 @@ from seglam.procedures.document import (
 )
 from seglam.procedures.load import Loaded
 from seglam.procedures.patterns import PatternError, escape, parse, shared_rules
+from seglam.procedures.patterns.rewrite import alternatives_of
 from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
 from seglam.procedures.validate import validate
@@ -45,6 +46,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PATTERN_FIELD = re.compile(r"spec\.match\.patterns\[(\d+)\]")
 _SLOTS = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _SIGNS = re.compile(r"\\.|<[a-z][a-z0-9-]*>|([<>])", re.DOTALL)
+_NAMED_OFTEN = "({0}) ({0}) ({0})"
+"""A rule is too large if a pattern that names it thrice cannot be read."""
 _RULE_NAMES = re.compile(r"(?<!\\)<([a-z][a-z0-9-]*)>")
 
 
@@ -75,19 +78,51 @@ def document_of(reply: ProcedureReply, taken: Iterable[str] = ()) -> ReasoningPr
 
 
 def mended(reply: ExtensionReply, base: Revision) -> ExtensionReply:
-    """An extension whose arrows and comparisons are literal, as they can mean nothing else, without rules that cannot
-    be read; patterns that name one of these are faulty then, each by itself.
+    """An extension whose arrows and comparisons are literal, as they can mean nothing else, and whose rules are without
+    alternatives that cannot be read. A pattern that names a rule of which nothing is left is faulty then, by itself.
     """
-    rules = [rule.model_copy(update={"text": _literal_signs(rule.text)}) for rule in reply.rules]
-    known = {rule.name: rule.text for rule in (*(base.spec.rules or ()), *rules)} | shared_rules()
-    while faulty := {rule.name for rule in rules if not _can_be_read(rule.text, known)}:
-        rules = [rule for rule in rules if rule.name not in faulty]
-        known = {name: text for name, text in known.items() if name not in faulty}
+    rules = {rule.name: _literal_signs(rule.text) for rule in reply.rules}
+    known = {rule.name: rule.text for rule in base.spec.rules or ()} | rules | shared_rules()
+    for name in _innermost_first(rules):
+        text = _readable_part(rules[name], known)
+        if text is None:
+            del known[name]
+        else:
+            known[name] = text
+    left = [rule.model_copy(update={"text": known[rule.name]}) for rule in reply.rules if rule.name in known]
     patterns = [
         _literal_signs(each) if isinstance(each, str) else each.model_copy(update={"text": _literal_signs(each.text)})
         for each in reply.patterns
     ]
-    return reply.model_copy(update={"patterns": patterns, "rules": rules})
+    return reply.model_copy(update={"patterns": patterns, "rules": left})
+
+
+def _innermost_first(rules: Mapping[str, str]) -> Sequence[str]:
+    """The names of rules, each after those that its text names."""
+    done: dict[str, None] = {}
+    begun: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in rules and name not in begun:
+            begun.add(name)
+            for inner in _RULE_NAMES.findall(rules[name]):
+                visit(inner)
+            done[name] = None
+
+    for name in rules:
+        visit(name)
+    return tuple(done)
+
+
+def _readable_part(text: str, rules: Mapping[str, str]) -> str | None:
+    """A rule's text, or what is left of it without the alternatives that cannot be read; None if nothing is."""
+    if _can_be_read(_NAMED_OFTEN.format(text), rules):
+        return text
+    kept: list[str] = []
+    for alternative in alternatives_of(text):
+        if _can_be_read(_NAMED_OFTEN.format("|".join([*kept, alternative])), rules):
+            kept.append(alternative)
+    return "|".join(kept) or None
 
 
 def _literal_signs(text: str) -> str:

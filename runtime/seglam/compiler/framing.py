@@ -7,11 +7,13 @@ think of them and nobody has to be asked about them.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 
-from seglam.compiler.assemble import mended
+from seglam.compiler.assemble import extended, mended, with_patterns
 from seglam.compiler.replies import ExtensionReply, PatternReply
+from seglam.procedures.document import ReasoningProcedure
 from seglam.procedures.patterns import Choice, Node, PatternError, Slot, Words, parse, patterns_of, shared_rules
 from seglam.procedures.patterns import Sequence as Parts
 from seglam.procedures.revision import Revision
@@ -19,11 +21,12 @@ from seglam.procedures.values import ValueType
 
 POLITE = "[<please>]"
 OPENING = "[<opening>] "
-MARKS = "[.|,|?|;]"
+_FRAME_BEHIND = re.compile(r" \[\[[^\[\]]*\] \(<closing>(?:\|<[a-z-]+>)*\)\]$")
+MARKS = "[.|,|?|;|:| -| –]"
 WORD = "thanks"
 SAMPLES = 12
 """Values of a type beside which a word is tried."""
-BY_TYPE = {"integer": "only-number", "weekday": "only-weekday"}
+BY_TYPE = {"integer": "only-number", "decimal": "only-figure", "weekday": "only-weekday"}
 BY_RULE = {"as-yes-or-no": "only-yes-or-no", "as-true-or-false": "only-true-or-false"}
 """Which wish for the form of an answer changes nothing: by the answer's type, and by a rule that the procedure has."""
 
@@ -33,6 +36,24 @@ def framed(reply: ExtensionReply, base: Revision) -> ExtensionReply:
     reply = mended(reply, base)
     rules = {rule.name: rule.text for rule in (*(base.spec.rules or ()), *reply.rules)} | shared_rules()
     return reply.model_copy(update={"patterns": [_framed(each, base, rules) for each in reply.patterns]})
+
+
+def reframed(document: ReasoningProcedure) -> ReasoningProcedure:
+    """The document with today's shared rules and frames, where it has those of an earlier day or none.
+
+    Nothing else of it changes.
+    """
+    old = document.spec.match.patterns
+    if not old:
+        return document
+    bare = [PatternReply(text=_without_frame(each.text), language=each.language) for each in old]
+    reply = framed(ExtensionReply(procedure=document.metadata.name, patterns=list(bare)), Revision.of(document))
+    changed = extended(Revision.of(with_patterns(document, [])), reply)
+    return document.model_copy(update={"spec": changed.spec})
+
+
+def _without_frame(pattern: str) -> str:
+    return _FRAME_BEHIND.sub("", pattern).removeprefix(OPENING)
 
 
 def _framed(pattern: str | PatternReply, base: Revision, rules: Mapping[str, str]) -> str | PatternReply:

@@ -101,7 +101,7 @@ def _match(
     shared = list(checks.shares_nothing(revision, others))
     told = {flaw.facts["digest"] for flaw in shared}
     tried, disturbed = checks.elders_keep(revision, (elder for elder in others if elder.digest not in told))
-    near_flaws = near.flaws if near else []
+    near_flaws = near.certain.flaws if near else []
     flaws = [*chain(checks.examples_bind(revision), answered, near_flaws, shared, disturbed)]
     unchecked = [NOT_ASKED] if revision.spec.match.patterns else []
     if near is None and revision.spec.match.patterns:

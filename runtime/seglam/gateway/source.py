@@ -16,6 +16,7 @@ from watchfiles import watch
 from seglam.gateway.catalog import Catalog
 from seglam.gateway.store import ReviewRefused, Store, StoreError
 from seglam.lookup import Index
+from seglam.lookup.bulk import adding_many
 from seglam.procedures import Loaded, Problem, Revision, load_documents, validate
 
 SUFFIXES = (".yaml", ".yml")
@@ -50,8 +51,9 @@ class Source:
             if not directory.is_dir():
                 raise FileNotFoundError(f"{directory} is no directory; make it, or do not name it as one of procedures")
         reader = _Reader(self, store, catalog)
-        for directory in self.directories:
-            reader.read(directory)
+        with adding_many():
+            for directory in self.directories:
+                reader.read(directory)
         if self.directories:
             self._thread = threading.Thread(target=self._watch, args=(reader,), name="seglam-watch", daemon=True)
             self._thread.start()
@@ -130,7 +132,7 @@ class _Reader:
     def _place(self, file: str, loaded: Loaded) -> list[Problem]:
         revision = Revision.of(loaded.document)
         try:
-            Index().add(revision)  # whatever validation has not seen must not reach the store
+            Index(explains=False).add(revision)  # whatever validation has not seen must not reach the store
             self._catalog.change(partial(self._store.place, file, loaded.document))
         except (ReviewRefused, ValueError) as error:
             return [loaded.problem((), str(error), "the revision that was active before stays")]

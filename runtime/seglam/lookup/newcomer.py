@@ -7,7 +7,7 @@ again and again; in the end the whole pattern. Elders are never touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from seglam.lookup.index import Index
@@ -53,13 +53,19 @@ class Yielded:
     examples: tuple[str, ...] = ()
 
 
-def yield_to(newcomer: ReasoningProcedure, elders: Iterable[Revision], must_bind: Request | None = None) -> Yielded:
+def yield_to(
+    newcomer: ReasoningProcedure,
+    elders: Iterable[Revision],
+    must_bind: Request | None = None,
+    settled: Collection[str] = (),
+) -> Yielded:
     """Take from a newcomer what it shares with active revisions.
 
     Args:
         newcomer: a valid document.
         elders: active revisions, without older ones of the same procedure, which the newcomer is to replace.
         must_bind: the request that the newcomer was made for.
+        settled: texts of patterns that are active beside these elders already and share nothing with them.
 
     Raises:
         NothingRemains: if no pattern and no structured form is left, or `must_bind` no longer binds.
@@ -71,6 +77,9 @@ def yield_to(newcomer: ReasoningProcedure, elders: Iterable[Revision], must_bind
     kept: list[Pattern] = []
     removed: list[Removal] = []
     for pattern in newcomer.spec.match.patterns or ():
+        if pattern.text in settled:
+            kept.append(pattern)
+            continue
         yielding = _Yielding(revision, pattern.text, wanted)
         for elder in elders:
             yielding.to(elder)

@@ -8,7 +8,7 @@ the shapes are exact. Where both patterns have a slot of one type, a value of th
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from heapq import heappop, heappush
@@ -251,7 +251,19 @@ class Machine:
         """Whether some sentence may hold a token."""
         return bool(kind_of(token) & self.kinds) or any(token in tokens for tokens in self.tokens)
 
-    def may_say(self, held: Callable[[str], bool]) -> bool:
+    @cached_property
+    def literals(self) -> Mapping[str, int]:
+        """Tokens that sentences hold outside values, with the kinds of each."""
+        return {token: kind_of(token) for state in self.states for token in state.literals}
+
+    def shared_with(self, other: Machine) -> Set[str]:
+        """Which of the `literals` some sentence of another may hold, in values or outside."""
+        shared = {token for tokens in other.tokens for token in self.literals.keys() & tokens}
+        if kinds := other.kinds:
+            shared.update(token for token, kind in self.literals.items() if kind & kinds)
+        return shared
+
+    def may_say(self, held: Set[str]) -> bool:
         """Whether some sentence has no token outside values but such as are held."""
         seen = {id(self.start)}
         waiting = [self.start]
@@ -259,7 +271,7 @@ class Machine:
             state = waiting.pop()
             if state.accepts:
                 return True
-            ways = [after for token, after in state.literals.items() if id(after) not in seen and held(token)]
+            ways = [after for token, after in state.literals.items() if token in held and id(after) not in seen]
             ways += [after for _, _, after in state.slots if id(after) not in seen]
             seen.update(map(id, ways))
             waiting += ways
@@ -292,7 +304,7 @@ def may_meet(left: Machine, right: Machine) -> bool:
         return False
     if not (all(map(right.may_hold, left.needs)) and all(map(left.may_hold, right.needs))):
         return False
-    return left.may_say(right.may_hold) and right.may_say(left.may_hold)
+    return left.may_say(left.shared_with(right)) and right.may_say(right.shared_with(left))
 
 
 @dataclass(frozen=True, slots=True)

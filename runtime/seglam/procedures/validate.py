@@ -110,7 +110,7 @@ class _Check:
                 yield self.loaded.problem(
                     path,
                     f"<{rule.name}> differs from the shared rule of that name",
-                    "copy the shared rule's text, or choose another name",
+                    "run `seglam procedures reframe`, or choose another name",
                     severity="warning",
                 )
 

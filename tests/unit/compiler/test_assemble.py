@@ -46,6 +46,20 @@ def test_a_shared_rule_is_copied_and_means_what_its_name_says() -> None:
     assert rules_of(found) == {"own": "(now|<thanks>)", "thanks": shared_rules()["thanks"]}
 
 
+def test_an_extensions_rule_loses_the_alternatives_that_cannot_be_read() -> None:
+    base = Revision.of(document(patterns=["sum of {x}"], parameters=[{"name": "x", "type": "integer"}]))
+    rules = [
+        {"name": "outer", "text": "all of|<inner> of|<gone> of"},
+        {"name": "inner", "text": "the [whole|every|<nowhere>|each"},
+        {"name": "gone", "text": "<nowhere>"},
+    ]
+    more = ExtensionReply.model_validate({"procedure": "known", "patterns": ["<outer> {x}"], "rules": rules})
+    assert rules_of(extended(base, more)) == {"outer": "all of"}
+    rules[1]["text"] = "every|<nowhere>|(some|each)"
+    more = ExtensionReply.model_validate({"procedure": "known", "patterns": ["<outer> {x}"], "rules": rules})
+    assert rules_of(extended(base, more)) == {"outer": "all of|<inner> of", "inner": "every|(some|each)"}
+
+
 def test_rules_side_by_side_are_both_copied() -> None:
     assert rules_of(made(patterns=["<please><thanks> sum {a} {b}"])).keys() == {"please", "thanks"}
 

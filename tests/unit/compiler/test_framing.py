@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from seglam.compiler.assemble import extended
-from seglam.compiler.framing import framed
+from seglam.compiler.framing import framed, reframed
 from seglam.compiler.replies import ExtensionReply, PatternReply
 from seglam.lookup import Hit, Index
 from seglam.procedures import Request, Revision
@@ -63,3 +63,30 @@ def test_a_pattern_of_another_language_or_that_cannot_be_read_stays() -> None:
     patterns = [PatternReply(text="verdopple {x}", language="de"), "double {x} [<unheard-of>]", "double {x"]
     reply = ExtensionReply(procedure="known", patterns=patterns)
     assert framed(reply, base("integer")).patterns == reply.patterns
+
+
+def test_a_document_takes_on_the_rules_and_frames_of_today() -> None:
+    old = [{"name": "closing", "text": "cheers"}, {"name": "opening", "text": "hey"}]
+    patterns = ["[<opening>] double {x} [[.|,] (<closing>)]", "[<please>] halve {x}"]
+    before = document(
+        "known", patterns=patterns, parameters=[{"name": "x", "type": "integer"}], returns="integer", rules=old
+    )
+    after = reframed(before)
+    index = Index()
+    index.add(Revision.of(after))
+    for text in (
+        "hey double 7, cheers",
+        "please halve 7",
+        "Hello, could you double 7? Just the number.",
+        "halve 7, thanks",
+    ):
+        assert isinstance(index.find(Request(text=text)), Hit), text
+    assert not isinstance(index.find(Request(text="treble 7")), Hit)
+    assert reframed(after) == after and after.metadata == before.metadata
+
+
+def test_a_document_without_patterns_stays() -> None:
+    before = document("known", patterns=["echo {x}"], parameters=[{"name": "x", "type": "text"}])
+    match = before.spec.match.model_copy(update={"patterns": None})
+    bare = before.model_copy(update={"spec": before.spec.model_copy(update={"match": match})})
+    assert reframed(bare) == bare

@@ -13,6 +13,7 @@ import pytest
 
 from seglam.compiler.gates.agreement import agreement
 from seglam.compiler.gates.alternatives import questions
+from seglam.compiler.gates.checks import near_misses as near_misses_of
 from seglam.compiler.gates.differential import Compared, HandCase, answer_name, difference, judge
 from seglam.compiler.gates.examples import Tried
 from seglam.compiler.gates.examples import judge as judge_examples
@@ -492,6 +493,21 @@ def test_an_extension_loses_the_patterns_that_explain_another_meaning() -> None:
     assert {each["pattern"] for each in found.detail["tooWide"]} == {"(total|difference) of {a} and {b}"}
     found, _, _ = decided(after, "total of 1 and 2", base=before.spec)
     assert not found.passed and "means something else" in found.detail["category"]
+
+
+@pytest.mark.parametrize(("verdict", "kept"), [("same", True), ("different", False), ("unsure", False)])
+def test_a_change_that_may_be_none_is_the_verifiers_to_judge(verdict: str, kept: bool) -> None:
+    before, wide = changed("sum of {a} and {b}"), "total of (all|any) of {a} and {b}"
+    after = changed("sum of {a} and {b}", wide, "{a} plus {b}")
+
+    def judge(left: str, right: str) -> str:
+        by_gate_alone = left.startswith("total of") and right.startswith("total of") and "plus" not in left
+        return verdict if by_gate_alone and left != "total of all of {a} and {b}" else "same"
+
+    found, left, _ = decided(after, "1 plus 2", base=before.spec, judge=judge)
+    assert found.passed and (wide in [each.text for each in left.spec.match.patterns]) is kept
+    tried = near_misses_of(Revision.of(after), [Request(text="sum of 1 and 2")])
+    assert tried is not None and tried.flaws and not tried.certain.flaws
 
 
 def test_of_two_new_patterns_that_mean_different_things_none_is_kept() -> None:

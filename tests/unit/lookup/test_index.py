@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import threading
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seglam.lookup import Hit, Index, Miss, MissReason
+from seglam.lookup.bulk import adding_many
 from seglam.lookup.trie import MAX_PLACES
 from seglam.procedures import Attachment, Request, Revision, TextError
 from seglam.procedures.text import MAX_BYTES
@@ -539,3 +541,11 @@ def test_patterns_that_share_many_sentence_forms_are_indexed_in_few_places() -> 
     assert arguments(find(made, "multiply 6 by 7")) == {"a": "6", "b": "7"}
     made.remove(next(each.digest for each in made if each.name == "counts"))
     assert made._trie.size() < 10
+
+
+def test_while_many_are_added_no_garbage_is_collected() -> None:
+    assert gc.isenabled()
+    with pytest.raises(KeyError), adding_many():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()

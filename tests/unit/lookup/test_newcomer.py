@@ -49,6 +49,12 @@ def test_the_smallest_part_goes(patterns: list[str], elders: list[str], left: li
     assert left_of(patterns, [elder(*elders)]) == left
 
 
+def test_what_is_active_beside_the_elders_already_is_not_compared_again() -> None:
+    made = newcomer("(double|halve) {n}", "(twice|halve) {n}")
+    yielded = yield_to(made, [elder("(double|twice) {n}")], settled={"(double|halve) {n}"})
+    assert [each.text for each in yielded.document.spec.match.patterns or ()] == ["(double|halve) {n}", "halve {n}"]
+
+
 def test_removals_say_what_where_why_and_for_whom() -> None:
     yielded = yield_to(newcomer("(double|halve) {n}[?]", "double {n} please"), [elder("double {n} [please]")])
     first, second = yielded.removed

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seglam.compiler.gates.alternatives import taken_by
-from seglam.compiler.gates.nearmisses import wrongly_bound
+from seglam.compiler.gates.nearmisses import may_change_nothing, wrongly_bound
 from seglam.lookup import Binding, Hit, Index
 from seglam.lookup.bind import fitting_inputs
 from seglam.lookup.overlap import overlaps
@@ -142,6 +142,11 @@ class NearMisses:
 
     tried: int = 0
     bound: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def certain(self) -> NearMisses:
+        """Without those whose change may be none, which a verifier has to read."""
+        return NearMisses(self.tried, tuple(each for each in self.bound if not may_change_nothing(each["change"])))
 
     @property
     def flaws(self) -> list[Flaw]:

@@ -15,6 +15,7 @@ from seglam.compiler.assemble import with_patterns, with_spec
 from seglam.compiler.gates import checks
 from seglam.compiler.gates.alternatives import Question, questions, without
 from seglam.compiler.gates.checks import Flaw, NearMisses, Serves
+from seglam.compiler.gates.nearmisses import may_change_nothing
 from seglam.compiler.results import Evidence, Gate
 from seglam.lookup import Hit
 from seglam.lookup.newcomer import NothingRemains, yield_to
@@ -25,6 +26,8 @@ from seglam.procedures.revision import Revision
 PAIRS_AT_ONCE = 150
 MAX_PAIRS = 1000
 """Pairs of sentences in one question, and in all; alternatives beyond that are taken out unasked."""
+SYNONYM_PAIRS = 3
+"""Sentences of one pattern that are asked about for one changed word."""
 TOLD_PAIRS, MAX_TOLD = 6, 800
 """Of its own sentences, what the author of a rejected procedure learns; characters of what a known one shares."""
 
@@ -74,7 +77,7 @@ def match(
         findings.fault("the patterns do not bind the request that missed", _UNBOUND)
         return _evidence(findings), document
     try:
-        yielded = yield_to(document, elders, request)
+        yielded = yield_to(document, elders, request, checks.settled_by(base, document.spec))
     except NothingRemains as problem:
         findings.fault(str(problem), f"{checks.KNOWN_TYPE} ({checks.shown(str(problem), MAX_TOLD)})")
         return _evidence(findings), document
@@ -92,7 +95,7 @@ def match(
         findings.fault("without the rejected alternatives the request that missed is not bound", f"{_UNBOUND}{why}")
         return _evidence(findings), document
     document = _without_lost_examples(document, findings)
-    near = _near_misses(document, request, base)
+    near = _without_synonyms(_near_misses(document, request, base), judge, known, findings)
     if base is not None and near.bound:
         document, near = _narrowed(document, near, base, request, findings)
     _check(document, near, elders, serves, findings)
@@ -167,6 +170,25 @@ def _without_lost_examples(document: ReasoningProcedure, findings: _Findings) ->
 def _near_misses(document: ReasoningProcedure, request: Request, base: Spec | None) -> NearMisses:
     settled = checks.settled_by(base, document.spec)
     return checks.near_misses(Revision.of(document), [request], settled) or NearMisses()
+
+
+def _without_synonyms(near: NearMisses, judge: Judge, known: Known, findings: _Findings) -> NearMisses:
+    """What is left of the bound near misses when the verifier has read the sentences whose change may be none.
+
+    A change is none in a pattern if it is none in all sentences of the pattern that are asked about.
+    """
+    asked: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for each in near.bound:
+        pairs = asked.setdefault((each["pattern"], each["change"]), [])
+        if len(pairs) < SYNONYM_PAIRS and may_change_nothing(each["change"]):
+            pairs.append((each["sentence"], each["near"]))
+    pairs = list(dict.fromkeys(pair for pairs in asked.values() for pair in pairs if pair not in known))[:PAIRS_AT_ONCE]
+    if pairs:
+        known |= zip(pairs, judge(pairs), strict=True)
+    same = {key for key, pairs in asked.items() if pairs and all(known.get(pair) == "same" for pair in pairs)}
+    left = tuple(each for each in near.bound if (each["pattern"], each["change"]) not in same)
+    findings.detail["synonyms"] = sorted({f"{change}: {pattern}" for pattern, change in same})
+    return NearMisses(near.tried, left)
 
 
 def _narrowed(

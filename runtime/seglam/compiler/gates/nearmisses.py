@@ -41,6 +41,7 @@ class Lexicon:
     added: tuple[str, ...]
     clauses: tuple[str, ...]
     dropped: frozenset[str]
+    contextual: frozenset[str]
 
     def others(self, word: str) -> Iterator[str]:
         """Words that stand where this one does and mean something else."""
@@ -54,7 +55,14 @@ def lexicon() -> Lexicon:
     """The lexicon that is shipped."""
     data = yaml.safe_load(resources.files(__package__).joinpath("lexicon.yaml").read_text(encoding="utf-8"))
     groups = tuple(tuple(group) for group in data["groups"])
-    return Lexicon(groups, tuple(data["added"]), tuple(data["clauses"]), frozenset(data["dropped"]))
+    return Lexicon(
+        groups, tuple(data["added"]), tuple(data["clauses"]), frozenset(data["dropped"]), frozenset(data["contextual"])
+    )
+
+
+def may_change_nothing(change: str) -> bool:
+    """Whether a change is of words that are synonyms in some sentences: "any" and "all" lowercase letters."""
+    return change in lexicon().contextual
 
 
 def near_misses(sentence: str, words: Lexicon) -> Iterator[tuple[str, str, str]]:
@@ -140,7 +148,8 @@ def wrongly_bound(
             ):
                 tried += 1
                 if possible(words) and _differs(change, values, types) and bound(text := filled(near, values)) == meant:
-                    found.append({"change": change, "request": text, "pattern": pattern})
+                    pair = {"sentence": sentence.text, "near": near}
+                    found.append({"change": change, "request": text, "pattern": pattern, **pair})
     return tried, found
 
 

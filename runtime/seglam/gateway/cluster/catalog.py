@@ -6,7 +6,6 @@ tenant that changes a lot at once gets a new index, which is filled aside and pu
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import threading
@@ -19,6 +18,7 @@ from functools import partial
 from seglam.cluster import Change, Key
 from seglam.gateway.cluster.decoding import Announced
 from seglam.lookup import Index
+from seglam.lookup.bulk import adding_many
 from seglam.procedures import Revision
 from seglam.procedures.canonical import canonical
 from seglam.telemetry import SpanReference
@@ -231,24 +231,17 @@ class Catalog:
 
 @contextmanager
 def _giving_way(many: bool) -> Iterator[None]:
-    """While many revisions are read, threads that answer requests wait as little as can be.
-
-    Collecting garbage would look through all that was read so far, again and again, and stop every thread meanwhile.
-    What was read has no cycles, so it goes as soon as nobody refers to it: it need not be looked through at all.
-    """
+    """While many revisions are read, threads that answer requests wait as little as can be."""
     if not many:
         yield
         return
-    collecting, interval = gc.isenabled(), sys.getswitchinterval()
-    gc.disable()
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(min(SWITCH_S, interval))
     try:
-        yield
+        with adding_many():
+            yield
     finally:
         sys.setswitchinterval(interval)
-        gc.freeze()
-        if collecting:
-            gc.enable()
 
 
 def _ordered(changes: Sequence[Change[Announced]]) -> list[Change[Announced]]:

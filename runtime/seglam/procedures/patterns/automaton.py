@@ -14,10 +14,10 @@ from typing import NamedTuple
 from seglam.procedures.patterns.grammar import Choice, Node, PatternError, Sequence, Slot, Words
 from seglam.procedures.values import ValueType
 
-MAX_STATES = 4096
-MAX_EDGES = 16_384
-MAX_WORK = 150_000
-"""States that are made and merges, for one pattern: about half a second."""
+MAX_STATES = 8192
+MAX_EDGES = 32_768
+MAX_WORK = 300_000
+"""States that are made and merges, for one pattern: about a second."""
 MAX_SHARED = 250
 """Words and slots in a row that alternatives share; merging goes one call deeper for each."""
 MAX_SLOTS = 64
@@ -59,6 +59,7 @@ class Compiler:
         self._made: dict[object, State] = {}
         self._merged: dict[tuple[State, ...], State] = {}
         self._rules: dict[int, _Rule] = {}
+        self._copied: dict[tuple[int, State], State] = {}
         self._end = State({}, (), True)
         self._complete = {self._end}  # where the pattern's own text may end, without the final mark that is free
         self._depth = {self._end: 0}  # most slots from a state to the end
@@ -115,7 +116,10 @@ class Compiler:
         return known
 
     def _copy(self, rule: _Rule, after: State) -> State:
-        """The state from which a rule leads to `after`."""
+        """The state from which a rule leads to `after`. Most patterns of a document end in the same rules."""
+        copied = (id(rule.node), after)
+        if copied in self._copied:
+            return self._copied[copied]
         copies: dict[State, State] = {}
         for state in rule.states:
             literals = {token: copies[next_] for token, next_ in state.literals.items()}
@@ -125,6 +129,7 @@ class Compiler:
                 continue
             copy = self._state(literals, slots, complete=False)
             copies[state] = self._merge([copy, after], 0) if state in rule.complete else copy
+        self._copied[copied] = copies[rule.states[-1]]
         return copies[rule.states[-1]]
 
     def _word(self, token: str, after: State) -> State:

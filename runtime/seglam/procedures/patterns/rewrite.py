@@ -23,6 +23,14 @@ class Cut:
     branch: int | None
 
 
+def alternatives_of(text: str) -> tuple[str, ...]:
+    """The alternatives that a rule's text has at its top; the text itself where its brackets do not fit together."""
+    try:
+        return tuple(text[start:end].strip() for start, end in _pieces(text, 0, len(text)))
+    except (IndexError, KeyError, ValueError):
+        return (text,)
+
+
 def without_branch(pattern: str, choice: Choice, branch_index: int) -> str | None:
     """The pattern without one branch of a choice; None if no sentence remains."""
     return cut(pattern, [Cut(choice, branch_index)])
