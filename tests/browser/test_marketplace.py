@@ -58,7 +58,7 @@ def test_a_pack_is_found_and_its_example_runs(
     page.get_by_label("A request of your own").fill("Is the moon a leap year?")
     page.get_by_role("button", name="Ask", exact=True).click()
     expect(trial).to_contain_text("miss")
-    expect(trial).to_contain_text("'the moon' is no value")
+    expect(trial).to_contain_text("the moon' is no value")
     assert faults(page, accessibility) == []
 
     page.get_by_role("button", name="Compare").click()
