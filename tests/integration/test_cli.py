@@ -45,7 +45,8 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "command",
     ["serve", "ask", "replay", "explain", "compile", "savings", "doctor", "procedures validate", "procedures test",
-     "procedures list", "procedures show", "procedures export", "procedures hygiene", "procedures merge", "review list",
+     "procedures list", "procedures show", "procedures export", "procedures hygiene", "procedures merge",
+     "procedures reframe", "review list",
      "review show", "review approve", "review reject"],
 )  # fmt: skip
 def test_every_command_teaches_with_an_example_and_takes_json(command: str) -> None:
