@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,19 +37,28 @@ def read(paths: Iterable[Path]) -> tuple[list[Loaded], list[Problem]]:
     return loaded, problems
 
 
-def faultless(path: Path) -> list[Loaded]:
-    """The valid documents of a path; `CliError` at the first error."""
+def faultless(path: Path) -> Iterator[Loaded]:
+    """The valid documents of a path, each checked as it is asked for; `CliError` at the first error.
+
+    What a document's patterns compile to is kept for a moment, so whoever uses each before asking for the next compiles
+    nothing twice.
+    """
     from seglam.procedures import validate
 
     loaded, problems = read([path])
-    problems += [problem for each in loaded for problem in validate(each)] + same_names(loaded)
+    _refuse(problems + same_names(loaded))
+    for each in loaded:
+        _refuse(validate(each))
+        yield each
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         first, others = errors[0], len(errors) - 1
         more = f" (and {others} more errors)" if others else ""
         place = f"{first.file}:{first.line}:{first.column}" if first.line else first.file
         raise CliError(f"{first.message}{more}", "see `seglam procedures validate`", where=place)
-    return loaded
 
 
 def by_file(paths: Iterable[Path]) -> dict[Path, list[ReasoningProcedure]]:

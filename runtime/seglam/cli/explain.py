@@ -124,12 +124,14 @@ def _index(data_dir: Path | None, procedures: Path | None) -> Index:
     """What would be served: the store's active revisions, or the documents of a path."""
     from seglam.cli.documents import faultless
     from seglam.lookup import Index
+    from seglam.lookup.bulk import adding_many
     from seglam.procedures import Revision
 
     index = Index()
     if procedures is not None:
-        for loaded in faultless(procedures):
-            index.add(Revision.of(loaded.document))
+        with adding_many():
+            for loaded in faultless(procedures):
+                index.add(Revision.of(loaded.document))
         return index
     from seglam.gateway.store import revision_of
 

@@ -106,14 +106,16 @@ class Loop:
     def _begin_with(self, path: Path) -> None:
         """Serve the documents of a file or directory; `CliError` at the first fault."""
         from seglam.gateway.store import ReviewRefused
+        from seglam.lookup.bulk import adding_many
 
-        for each in faultless(path):
-            try:
-                change = self._service.store.place(each.file, each.document)
-            except ReviewRefused as refused:
-                raise CliError(str(refused), "use another --data-dir", where=each.file) from refused
-            if change is not None:
-                self._service.catalog.apply(change)
+        with adding_many():
+            for each in faultless(path):
+                try:
+                    change = self._service.store.place(each.file, each.document)
+                except ReviewRefused as refused:
+                    raise CliError(str(refused), "use another --data-dir", where=each.file) from refused
+                if change is not None:
+                    self._service.catalog.apply(change)
 
 
 def _described(settings: Settings, only_if_cached: bool) -> str:

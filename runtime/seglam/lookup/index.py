@@ -23,6 +23,8 @@ MEMO_SIZE = 4096
 _NOTHING = Miss(MissReason.UNKNOWN, "")
 SHORT_CHARACTERS, SHORT_STEPS = 1_000, 1_000
 """Of a text that is decided where nothing may wait."""
+QUICK_GROWTH = 10_000
+"""Patterns that may be looked through there for the first time: about a millisecond."""
 ATTEMPTS = 8
 """Readings without a lock, each spoiled by a change, after which one waits for its turn."""
 
@@ -162,7 +164,7 @@ class Index:
         text = Text(content, region)
         active = self._revisions
         try:
-            parses = self._trie.parses(text, steps)
+            parses = self._trie.parses(text, steps, None if steps == MAX_STEPS else QUICK_GROWTH)
         except TooComplex:
             return Miss(MissReason.TOO_LARGE, "the text can be read in too many ways")
         closer = bool(request.inputs) or (bool(request.context) and request.bound)

@@ -4,6 +4,7 @@ remedy.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from seglam.procedures.document import Example, Parameter, Spec
@@ -16,11 +17,13 @@ from seglam.procedures.patterns import (
     patterns_of,
     shared_rules,
     slots_of,
+    states_of,
 )
 from seglam.procedures.revision import slot_types
 from seglam.procedures.values import ValueProblem, ValueType, type_of_parameter, type_of_returns, value_type
 
 FREE_WORDS = frozenset({"word", "token", "list[word]", "list[token]"})
+OPAQUE = FREE_WORDS | {"text"}
 INTRODUCING = frozenset(":\"'`([{=,;|>#*")
 """Marks after which a free word may stand: without one it would swallow a word of meaning."""
 
@@ -36,6 +39,7 @@ class _Check:
         self.loaded = loaded
         self.spec: Spec = loaded.document.spec
         self.types: dict[str, ValueType] = {}
+        self.opaque = False  # whether patterns have slots that could swallow words
 
     def run(self) -> Iterator[Problem]:
         yield from self._unique("vocabularies", [v.name for v in self.spec.vocabularies or ()])
@@ -123,6 +127,7 @@ class _Check:
         slotted = slot_types(self.spec.parameters or (), self.types)
         if needed - slotted.keys():
             return  # a parameter is faulty, which is said already; its patterns cannot be judged
+        self.opaque = any(kind.name in OPAQUE for kind in slotted.values())
         patterns = patterns_of(rules, slotted, anew=True)
         for number, pattern in enumerate(match.patterns or ()):
             yield from self._pattern(("spec", "match", "patterns", number, "text"), pattern.text, patterns, needed)
@@ -147,7 +152,7 @@ class _Check:
                 f"the pattern gives no value for {{{name}}}",
                 "add the slot, or take the value from an input or the context",
             )
-        for name, message, remedy in swallowing(start):
+        for name, message, remedy in swallowing(start) if self.opaque else ():
             where = text.find(f"{{{name}}}")
             yield self.loaded.problem(path, message, remedy, offset=max(where, 0))
 
@@ -200,29 +205,31 @@ def swallowing(start: State) -> Iterator[tuple[str, str, str]]:
 
     Opaque text must stand between literals; a free word must be quoted or introduced by a mark.
     """
-    seen: set[tuple[int, str | None]] = set()
-    said: set[str] = set()
-    waiting: list[tuple[State, str | None]] = [(start, None)]
-    while waiting:
-        state, before = waiting.pop()
-        if (id(state), before) in seen:
-            continue
-        seen.add((id(state), before))
+    states = list(states_of(start))
+    risky = {id(state) for state in states if any(kind.name in OPAQUE for kind, _, _ in state.slots)}
+    if not risky:
+        return
+    before: defaultdict[int, set[str | None]] = defaultdict(set)  # of each such state: what may stand before it
+    before[id(start)].add(None)
+    for state in states:
         for token, after in state.literals.items():
-            waiting.append((after, token))
-        for kind, name, after in state.slots:
-            free = kind.name in FREE_WORDS
-            waiting.append((after, ":" if free else ""))
+            if id(after) in risky:
+                before[id(after)].add(token)
+        for kind, _, after in state.slots:
+            before[id(after)].add(":" if kind.name in FREE_WORDS else "")
+    said: set[str] = set()
+    for state in reversed(states):
+        for kind, name, after in state.slots if id(state) in risky else ():
             if name in said:
                 continue
-            if kind.name == "text" and (not before or after.accepts or after.slots):
+            if kind.name == "text" and (after.accepts or after.slots or not all(before[id(state)])):
                 said.add(name)
                 yield (
                     name,
                     f"{{{name}}} is opaque text that nothing ends",
                     "put literal words or quotes on both sides, or attach it as an input",
                 )
-            elif free and before not in INTRODUCING:
+            elif kind.name in FREE_WORDS and not before[id(state)] <= INTRODUCING:
                 said.add(name)
                 yield (
                     name,
