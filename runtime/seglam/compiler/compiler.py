@@ -337,9 +337,8 @@ class Compiler:
 
             serves = serves_on(self._bench, Revision.of(document))
             with telemetry.gate(Gate.MATCH):
-                evidence, document = gates.match(
-                    document, request, elders, judge, serves, base.spec if base else None, work.wording
-                )
+                before, alike = base.spec if base else None, work.missed.alike
+                evidence, document = gates.match(document, request, elders, judge, serves, before, work.wording, alike)
                 work.record(evidence)
         return document
 

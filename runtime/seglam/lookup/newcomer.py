@@ -1,13 +1,15 @@
 """What a newcomer gives up, so that it cannot silence an elder by ambiguity.
 
-Wherever a pattern of the newcomer and one of an active revision may match one request, the smallest alternative of the
-newcomer that removes the overlap is taken from it; where no single one does, the one that leaves the most sentences,
-again and again; in the end the whole pattern. Elders are never touched.
+Wherever a pattern of the newcomer and one of an active revision may match one request, an alternative of the newcomer
+is taken from it: of those that lose the fewest requests which it was written for, one that removes the overlap and
+leaves the most sentences; where no single one does, the one that leaves the most, again and again; in the end the whole
+pattern. A rule is written out where one of its alternatives is to go. Elders are never touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass
 
 from seglam.lookup.index import Index
@@ -15,7 +17,7 @@ from seglam.lookup.overlap import accepts, apart, machines_of, meet, overlaps
 from seglam.lookup.product import Machine
 from seglam.lookup.results import Hit
 from seglam.procedures.document import Example, Pattern, ReasoningProcedure
-from seglam.procedures.patterns import Choice, Node, Sequence, slots_of
+from seglam.procedures.patterns import Choice, Node, PatternError, Sequence, shared_rules, slots_of
 from seglam.procedures.patterns.paths import path_of
 from seglam.procedures.patterns.rewrite import Cut, cut
 from seglam.procedures.request import Request, request_of
@@ -23,7 +25,10 @@ from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
 
 MAX_CUTS = 16
-"""Alternatives that one elder's pattern may take from one pattern before the whole pattern goes."""
+"""Alternatives that one elder's pattern may take from one pattern before the whole pattern goes; from the half of them
+on, also such as requests that it was written for need."""
+MAX_OPENED = 3
+"""Rules that are written out for one alternative."""
 MAX_LENGTH = 4096
 
 
@@ -58,6 +63,7 @@ def yield_to(
     elders: Iterable[Revision],
     must_bind: Request | None = None,
     settled: Collection[str] = (),
+    wanted: Iterable[str] = (),
 ) -> Yielded:
     """Take from a newcomer what it shares with active revisions.
 
@@ -66,6 +72,7 @@ def yield_to(
         elders: active revisions, without older ones of the same procedure, which the newcomer is to replace.
         must_bind: the request that the newcomer was made for.
         settled: texts of patterns that are active beside these elders already and share nothing with them.
+        wanted: texts of other requests that it should bind where it can.
 
     Raises:
         NothingRemains: if no pattern and no structured form is left, or `must_bind` no longer binds.
@@ -73,14 +80,15 @@ def yield_to(
     """
     revision = Revision.of(newcomer)
     elders = [elder for elder in elders if elder.digest != revision.digest and not apart(revision, elder)]
-    wanted = Text(must_bind.text, must_bind.region) if must_bind and must_bind.text is not None else None
+    must = Text(must_bind.text, must_bind.region) if must_bind and must_bind.text is not None else None
+    others = [Text(text, must_bind.region if must_bind else None) for text in dict.fromkeys(wanted)]
     kept: list[Pattern] = []
     removed: list[Removal] = []
     for pattern in newcomer.spec.match.patterns or ():
         if pattern.text in settled:
             kept.append(pattern)
             continue
-        yielding = _Yielding(revision, pattern.text, wanted)
+        yielding = _Yielding(revision, pattern.text, must, others)
         for elder in elders:
             yielding.to(elder)
         removed += yielding.removed
@@ -135,23 +143,6 @@ def _without_lost_examples(
     return _with(after, examples=left or None), lost
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """A pattern with one alternative less."""
-
-    pattern: _Readable
-    part: str
-    binds: bool
-    written: bool
-
-    @property
-    def rank(self) -> tuple[bool, int, bool]:
-        """The best is the one that still binds what must bind, leaves most sentences, and takes something written
-        rather than the freedom to leave it out.
-        """
-        return self.binds, self.pattern.machine.forms, self.written
-
-
 class _Readable:
     """A pattern's text with what is made of it."""
 
@@ -162,15 +153,38 @@ class _Readable:
         self.machine = Machine(start)
         self.slots = frozenset(slots_of(self.tree))
 
+    def bound(self, texts: Sequence_[Text]) -> list[Text]:
+        """Those of some requests that the pattern matches."""
+        return [text for text in texts if accepts(self.machine, text)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A pattern with one alternative less."""
+
+    pattern: _Readable
+    part: str
+    binds: bool
+    wanted: int
+    written: bool
+
+    @property
+    def rank(self) -> tuple[bool, int, int, bool]:
+        """The best is the one that still binds what must bind, and most of what it was written for; then the one that
+        leaves most sentences, and takes something written rather than the freedom to leave it out.
+        """
+        return self.binds, self.wanted, self.pattern.machine.forms, self.written
+
 
 class _Yielding:
     """One pattern of the newcomer while elders take from it. `text` is what is left, None if nothing."""
 
-    def __init__(self, revision: Revision, text: str, wanted: Text | None) -> None:
+    def __init__(self, revision: Revision, text: str, must: Text | None, wanted: Sequence_[Text]) -> None:
         self.revision = revision
         self.original = text
         self.left: _Readable | None = _Readable(text, self.revision)
-        self.wanted = wanted
+        self.must = must
+        self.wanted = self.left.bound(wanted)
         self.removed: list[Removal] = []
 
     @property
@@ -180,16 +194,17 @@ class _Yielding:
     def to(self, elder: Revision) -> None:
         """Give up what is shared with any pattern of an elder."""
         for theirs in machines_of(elder):
-            for _ in range(MAX_CUTS):
+            for number in range(MAX_CUTS):
                 witness = meet(self.left.machine, theirs) if self.left else None
                 if self.left is None or witness is None:
                     break
-                best = self._best(self.left, witness.text, theirs)
+                best = self._best(self.left, witness.text, theirs, patient=2 * number < MAX_CUTS)
                 if best is None:
                     self._give_up(witness.text, elder)
                 else:
                     self.removed.append(Removal(self.left.text, best.part, witness.text, elder.name))
                     self.left = best.pattern
+                    self.wanted = self.left.bound(self.wanted)
             else:
                 witness = meet(self.left.machine, theirs) if self.left else None
                 if witness is not None:
@@ -199,13 +214,30 @@ class _Yielding:
         self.left = None
         self.removed = [Removal(self.original, self.original, witness, elder.name)]
 
-    def _best(self, pattern: _Readable, witness: str, theirs: Machine) -> _Cut | None:
+    def _best(self, pattern: _Readable, witness: str, theirs: Machine, *, patient: bool) -> _Cut | None:
+        """The best cut of the pattern; where each loses something that is wanted, also of the pattern with rules
+        written out that the witness goes through.
+        """
+        best = self._best_as_written(pattern, witness, theirs, patient=patient)
+        for _ in range(MAX_OPENED):
+            opened = self._opened(pattern, witness)
+            if opened is None or (best is not None and best.binds and best.wanted == len(self.wanted)):
+                break
+            pattern = opened
+            better = self._best_as_written(pattern, witness, theirs, patient=patient)
+            if better is not None and (best is None or better.rank[:2] > best.rank[:2]):
+                best = better
+        return best
+
+    def _best_as_written(self, pattern: _Readable, witness: str, theirs: Machine, *, patient: bool) -> _Cut | None:
         """The best cut that ends the overlap, or the best one if none does; one that loses what must bind only where
-        all do. Whether a cut ends it is the dear question, so it is asked in the order of ranks and no further than
-        needed.
+        all do, and one that loses more of what is wanted only where patience has an end. Whether a cut ends it is the
+        dear question, so it is asked in the order of ranks and no further than needed.
         """
         cuts = sorted(self._cuts(pattern, witness), key=lambda one: one.rank, reverse=True)
         cuts = [one for one in cuts if one.binds is cuts[0].binds]
+        if patient:
+            cuts = [one for one in cuts if one.wanted == cuts[0].wanted]
         return next((one for one in cuts if meet(one.pattern.machine, theirs) is None), next(iter(cuts), None))
 
     def _cuts(self, pattern: _Readable, witness: str) -> Iterator[_Cut]:
@@ -217,8 +249,33 @@ class _Yielding:
             left = _Readable(text, self.revision)
             if left.slots != pattern.slots:
                 continue  # it would no longer give every parameter a value
-            binds = self.wanted is None or accepts(left.machine, self.wanted)
-            yield _Cut(left, part, binds, one.branch is not None)
+            binds = self.must is None or accepts(left.machine, self.must)
+            yield _Cut(left, part, binds, len(left.bound(self.wanted)), one.branch is not None)
+
+    def _opened(self, pattern: _Readable, witness: str) -> _Readable | None:
+        """The pattern with the rules written out that the witness goes through; None if there are none, if its way is
+        not known, or if that would be too long. Shared rules stay, since they stand around every pattern.
+        """
+        taken = path_of(pattern.tree, Text(witness), pattern.types)
+        if taken is None:
+            return None
+        rules = sorted(
+            (choice.span, choice.rule)
+            for choice in _rules(pattern.tree)
+            if choice.span is not None and choice.rule is not None
+            if choice.rule not in shared_rules() and choice in taken.path
+        )
+        text = pattern.text
+        for (start, end), name in reversed(rules):
+            before, after = (" " if text[at : at + 1].isalnum() else "" for at in (start - 1, end))
+            text = f"{text[:start]}{before}({self.revision.rules[name]}){after}{text[end:]}"
+        text = " ".join(text.split())
+        if not rules or len(text) > MAX_LENGTH:
+            return None
+        try:
+            return _Readable(text, self.revision)
+        except PatternError:
+            return None  # what is written out has a bound of its own
 
 
 def _alternatives(pattern: _Readable, witness: str) -> Iterator[tuple[Cut, str]]:
@@ -236,6 +293,20 @@ def _alternatives(pattern: _Readable, witness: str) -> Iterator[tuple[Cut, str]]
             if taken is None or (choice in taken.path and taken.path[choice] == branch):
                 part = f"{written} left out" if branch is None else f"{choice.branches[branch].source} of {written}"
                 yield Cut(choice, branch), part
+
+
+def _rules(node: Node) -> Iterator[Choice]:
+    """Where a pattern itself names rules."""
+    match node:
+        case Sequence(items):
+            for item in items:
+                yield from _rules(item)
+        case Choice(branches, _, span, rule) if span is not None:
+            if rule is not None:
+                yield node
+            else:
+                for branch in branches:
+                    yield from _rules(branch.node)
 
 
 def _choices(node: Node) -> Iterator[Choice]:

@@ -78,14 +78,18 @@ def test_members_of_closed_sets_are_no_example_values() -> None:
             {"name": "n", "type": "integer"},
             {"name": "day", "type": "weekday"},
             {"name": "country", "type": "vocabulary", "vocabulary": "country"},
+            {"name": "town", "type": "word"},
+            {"name": "namesake", "type": "word"},
         ],
         vocabularies=[{"name": "country", "values": COUNTRIES}],
-        patterns=["{n} {day} {country}"],
+        patterns=["{n} {day} {country} : {town} : {namesake}"],
         examples=[
             {
-                "request": "77 Monday France",
+                "request": "77 Monday France : Berlin : france",
                 "arguments": [
                     {"name": "n", "value": "77"},
+                    {"name": "town", "value": "Berlin"},
+                    {"name": "namesake", "value": "france"},
                     {"name": "day", "value": "Monday"},
                     {"name": "country", "value": "France"},
                 ],
@@ -93,7 +97,7 @@ def test_members_of_closed_sets_are_no_example_values() -> None:
             }
         ],
     )
-    assert example_values(found.spec) == ["77", "x77"]
+    assert example_values(found.spec) == ["77", "Berlin", "x77"]
 
 
 def test_a_document_that_could_not_be_read_again_is_said() -> None:

@@ -128,10 +128,36 @@ def test_examples_that_only_a_removed_part_binds_go_with_it() -> None:
     assert kept == ["twice 7", "odd 7"], "one that never bound is for the gates to find"
 
 
-def test_rules_are_not_cut_within() -> None:
+def test_rules_are_written_out_where_nothing_else_would_be_left() -> None:
     rules = [{"name": "verb", "text": "double|twice"}]
-    assert left_of(["<verb> {n}", "thrice {n}"], [elder("twice {n}")], rules=rules) == ["thrice {n}"]
+    assert left_of(["<verb> {n}", "thrice {n}"], [elder("twice {n}")], rules=rules) == ["double {n}", "thrice {n}"]
     assert left_of(["(<verb>|thrice) {n}"], [elder("twice {n}")], rules=rules) == ["thrice {n}"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "elders", "wanted", "left"),
+    [
+        (["[please] double {n} [now]"], ["double {n} [now]"], ["double 3"], ["please double {n} [now]"]),
+        (["(a|the) (first|last) {n}"], ["the first {n}"], ["the last 3"], ["(a|the) last {n}"]),
+        (["(a|the) (first|last) {n}"], ["the first {n}"], ["a first 3"], ["a (first|last) {n}"]),
+        (["(a|the) (first|last) {n}"], ["the first {n}"], ["a first 3", "a last 3", "no 3"], ["a (first|last) {n}"]),
+        (["(<verb>|thrice) {n}"], ["twice {n}"], ["double 3"], ["(double|thrice) {n}"]),
+        (["(a|the) <verb> {n}"], ["the twice {n}"], ["a double 3", "the double 3"], ["(a|the) double {n}"]),
+        (["<verb> {n}", "half {n}"], ["twice {n}"], ["half 3"], ["double {n}", "half {n}"]),
+    ],
+)
+def test_what_goes_is_what_the_fewest_wanted_requests_need(
+    patterns: list[str], elders: list[str], wanted: list[str], left: list[str]
+) -> None:
+    made = newcomer(*patterns, rules=[{"name": "verb", "text": "double|twice"}])
+    yielded = yield_to(made, [elder(*elders)], wanted=wanted)
+    assert [pattern.text for pattern in yielded.document.spec.match.patterns or ()] == left
+
+
+def test_a_rule_that_stands_around_every_pattern_is_not_written_out() -> None:
+    rules = [{"name": "closing", "text": "thanks|please"}]
+    with pytest.raises(NothingRemains, match="is its own"):
+        yield_to(newcomer("double {n} <closing>", rules=rules), [elder("double {n} thanks")])
 
 
 def test_structured_forms_yield_as_a_whole() -> None:

@@ -60,6 +60,7 @@ def match(
     serves: Serves,
     base: Spec | None = None,
     wording: Request | None = None,
+    alike: Sequence[str] = (),
 ) -> tuple[Evidence, ReasoningProcedure]:
     """Decide, and return the document without what had to go.
 
@@ -71,13 +72,14 @@ def match(
         serves: runs the code; a refusal that binds but that the code refuses is not answered, and so is refused.
         base: the revision that the newcomer extends, whose parts passed this gate before and raise no new questions.
         wording: the request that the author saw, whose wording alternatives are compared with; by default `request`.
+        alike: texts of other requests that missed; what the newcomer yields is chosen so that it binds those it can.
     """
     findings = _Findings()
     if not _binds(document, request):
         findings.fault("the patterns do not bind the request that missed", _UNBOUND)
         return _evidence(findings), document
     try:
-        yielded = yield_to(document, elders, request, checks.settled_by(base, document.spec))
+        yielded = yield_to(document, elders, request, checks.settled_by(base, document.spec), alike)
     except NothingRemains as problem:
         findings.fault(str(problem), f"{checks.KNOWN_TYPE} ({checks.shown(str(problem), MAX_TOLD)})")
         return _evidence(findings), document

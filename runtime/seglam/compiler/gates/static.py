@@ -59,13 +59,17 @@ def out_of_bounds(document: ReasoningProcedure) -> str | None:
 
 
 def example_values(spec: Spec) -> list[object]:
-    """Example values that code must not single out. Members of a closed set are what code is expected to tell apart."""
+    """Example values that code must not single out. Members of a closed set are what code is expected to tell apart,
+    also where another parameter has such a value: a column may be named as an operation is.
+    """
+    members = {value.casefold() for p in spec.parameters or () for value in p.one_of or ()}
+    members |= {each.value.casefold() for vocabulary in spec.vocabularies or () for each in vocabulary.values}
     closed = {p.name for p in spec.parameters or () if p.one_of or "vocabulary" in p.type or p.type in _CLOSED}
     values = [
         argument.value
         for example in spec.examples or ()
         for argument in example.arguments
-        if argument.name not in closed
+        if argument.name not in closed and argument.value.casefold() not in members
     ]
     answers = [
         example.answer
