@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seglam.compiler import Bench
 from seglam.compiler.gates.checks import Flaw
 from seglam.compiler.verification import verify
+from seglam.lookup.bulk import adding_many
 from seglam.procedures import Loaded, Problem, Revision, validate
 
 
@@ -32,15 +33,22 @@ def prove(documents: Sequence[Loaded], bench: Bench) -> Iterator[Proof]:
     elders: list[Revision] = []
     files: dict[str, str] = {}
     for loaded in documents:
-        spec = loaded.document.spec
-        problems = validate(loaded)
-        valid = not any(problem.severity == "error" for problem in problems)
-        if valid:
-            verified = verify(loaded.document, elders, bench)
-            problems += tuple(_problem(loaded, flaw, files) for flaw in verified.flaws)
-            elders.append(Revision.of(loaded.document))
-            files.setdefault(verified.digest, loaded.file)
-        yield Proof(loaded, valid, tuple(problems), len(spec.examples or ()), len(spec.match.refuse or ()))
+        with adding_many():
+            proof = _proof(loaded, elders, files, bench)
+        yield proof
+
+
+def _proof(loaded: Loaded, elders: list[Revision], files: dict[str, str], bench: Bench) -> Proof:
+    """Of one document, which is an elder of the next if it is valid."""
+    spec = loaded.document.spec
+    problems = validate(loaded)
+    valid = not any(problem.severity == "error" for problem in problems)
+    if valid:
+        verified = verify(loaded.document, elders, bench)
+        problems += tuple(_problem(loaded, flaw, files) for flaw in verified.flaws)
+        elders.append(Revision.of(loaded.document))
+        files.setdefault(verified.digest, loaded.file)
+    return Proof(loaded, valid, tuple(problems), len(spec.examples or ()), len(spec.match.refuse or ()))
 
 
 def _problem(loaded: Loaded, flaw: Flaw, files: dict[str, str]) -> Problem:

@@ -2,7 +2,7 @@
 
 Comparing automata is exact but needs every elder's document, and thousands of them do not fit a small process. Here
 each pattern leaves a silhouette of a few hundred bytes: what its sentences must hold and what they may hold. What
-passes is compared in full by `overlaps`; what does not shares no sentence, by the condition of `product.may_meet`.
+passes is compared in full by `overlaps`; what does not shares no sentence, by the condition of `machine.may_meet`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from sys import intern
 from typing import Generic, TypeVar
 from zlib import crc32
 
+from seglam.lookup.machine import Machine, kind_of
 from seglam.lookup.overlap import machines_of
-from seglam.lookup.product import Machine, kind_of
 from seglam.lookup.structured import key_of
 from seglam.procedures.revision import Revision
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass
 
 from seglam.lookup.index import Index
-from seglam.lookup.overlap import accepts, apart, machines_of, meet, overlaps
-from seglam.lookup.product import Machine
+from seglam.lookup.machine import Machine
+from seglam.lookup.overlap import accepts, apart, machines_of, meet, overlaps, speech_of
 from seglam.lookup.results import Hit
 from seglam.procedures.document import Example, Pattern, ReasoningProcedure
 from seglam.procedures.patterns import Choice, Node, PatternError, Sequence, shared_rules, slots_of
@@ -193,6 +193,8 @@ class _Yielding:
 
     def to(self, elder: Revision) -> None:
         """Give up what is shared with any pattern of an elder."""
+        if self.left is None or not self.left.machine.may_say(self.left.machine.shared_with(speech_of(elder))):
+            return
         for theirs in machines_of(elder):
             for number in range(MAX_CUTS):
                 witness = meet(self.left.machine, theirs) if self.left else None

@@ -16,19 +16,8 @@ from decimal import Decimal
 from itertools import islice
 
 from seglam.lookup.index import templates_of
-from seglam.lookup.product import (
-    BREAK,
-    JOIN,
-    LETTER,
-    LETTERS,
-    SIGN,
-    Machine,
-    Step,
-    Undecided,
-    common,
-    kind_of,
-    may_meet,
-)
+from seglam.lookup.machine import BREAK, JOIN, LETTER, LETTERS, SIGN, Machine, Speech, kind_of, may_meet
+from seglam.lookup.product import Step, Undecided, common
 from seglam.lookup.reach import rest
 from seglam.lookup.structured import dumps, readings_of, segments, slots_of
 from seglam.lookup.trie import Template, TooComplex, Trie
@@ -77,14 +66,14 @@ def overlaps(newcomer: Revision, elders: Iterable[Revision]) -> list[Overlap]:
     the caller to say.
     """
     found: list[Overlap] = []
-    own = machines_of(newcomer)
     structured = newcomer.spec.match.structured
     for elder in elders:
         if elder.digest == newcomer.digest or apart(newcomer, elder):
             continue
-        for elder_number, theirs in enumerate(machines_of(elder)):
-            for number, mine in enumerate(own):
-                if may_meet(mine, theirs) and (witness := meet(mine, theirs)):
+        own = list(may_share(newcomer, elder))
+        for elder_number, theirs in may_share(elder, newcomer) if own else ():
+            for number, mine in own:
+                if witness := meet(mine, theirs):
                     found.append(Overlap(number, elder, elder_number, witness.text, witness.confirmed, witness.decided))
         if structured and (witness := _meet_structured(newcomer, structured, elder, elder.spec.match.structured)):
             found.append(Overlap(None, elder, None, witness.text, witness.confirmed, witness.decided))
@@ -112,6 +101,28 @@ def machines_of(revision: Revision) -> tuple[Machine, ...]:
         _MACHINES[id(revision)] = known
         weakref.finalize(revision, _MACHINES.pop, id(revision), None).atexit = False
     return known
+
+
+_SPEECH: dict[int, Speech] = {}
+
+
+def speech_of(revision: Revision) -> Speech:
+    """What sentences of a revision's patterns may hold; kept as long as the revision is alive."""
+    known = _SPEECH.get(id(revision))
+    if known is None:
+        known = _SPEECH[id(revision)] = Speech.of(machines_of(revision))
+        weakref.finalize(revision, _SPEECH.pop, id(revision), None).atexit = False
+    return known
+
+
+def may_share(revision: Revision, other: Revision) -> Iterator[tuple[int, Machine]]:
+    """A revision's patterns, with their numbers, without those that need a word which no pattern of another has: one
+    quick question in place of one for each of the other's patterns.
+    """
+    speech = speech_of(other)
+    for number, machine in enumerate(machines_of(revision)):
+        if machine.may_say(machine.shared_with(speech)):
+            yield number, machine
 
 
 def meet(left: Machine, right: Machine) -> Witness | None:

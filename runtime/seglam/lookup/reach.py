@@ -13,7 +13,8 @@ from functools import cached_property
 from heapq import heappop, heappush
 from weakref import WeakKeyDictionary
 
-from seglam.lookup.product import END, Config, Machine, Rest, ShapeAutomaton, kind_of
+from seglam.lookup.machine import END, Config, Machine, ShapeAutomaton, kind_of
+from seglam.lookup.product import Rest
 from seglam.procedures.patterns import FINAL_MARKS, State
 
 _Sign = str | ShapeAutomaton

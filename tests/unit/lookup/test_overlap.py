@@ -12,8 +12,9 @@ from hypothesis import given, settings
 
 from seglam.lookup import Hit, Index
 from seglam.lookup import overlap as overlap_module
+from seglam.lookup.machine import Machine, may_meet
 from seglam.lookup.overlap import Witness, accepts, machines_of, meet, overlaps
-from seglam.lookup.product import Machine, Undecided, common, may_meet
+from seglam.lookup.product import Undecided, common
 from seglam.procedures import Attachment, Request, Revision
 from seglam.procedures.patterns import compile_pattern, parse
 from seglam.procedures.text import Text

@@ -6,8 +6,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from seglam.lookup.machine import Machine
 from seglam.lookup.overlap import accepts, meet
-from seglam.lookup.product import Machine, Undecided, common
+from seglam.lookup.product import Undecided, common
 from seglam.lookup.reach import rest
 from seglam.procedures.patterns import compile_pattern
 from seglam.procedures.text import Text
