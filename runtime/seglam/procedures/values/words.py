@@ -231,7 +231,8 @@ class CodeType(AsWritten):
         return _CODE.fullmatch(canonical) is not None
 
     def shape(self) -> Shape:
-        return seq(cls("word", "digits"), Star(cls("word", "digits", glued=True)))
+        digits = alt(cls("digits"), seq(cls("word"), cls("digits", glued=True)))
+        return seq(digits, Star(cls("word", "digits", glued=True)))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
         for written in ("0", "7", "a1", "1A", "2d6", "007", "1011", "zz9", "1e5", "0x1F"):
