@@ -368,6 +368,23 @@ def eval_json(text: str) -> list[str]:
 # Near misses
 
 
+@pytest.mark.parametrize(
+    ("sentence", "is_none"),
+    [
+        ("a total of {n} or more", True),
+        ("a total of {n} and above?", True),
+        ("a total of {n} or fewer dice", True),
+        ("{n} or {m}", False),
+        ("letters or more", False),
+        ("the sum of {n} and more {m}", False),
+        ("{n} and, above all, odd", False),
+    ],
+)
+def test_and_or_or_before_a_word_that_makes_a_bound_says_the_same(sentence: str, is_none: bool) -> None:
+    changes = {change for change, _, _ in near_misses(sentence, lexicon())}
+    assert changes.isdisjoint({"and -> or", "or -> and"}) is is_none
+
+
 def test_near_misses_change_words_of_meaning_only() -> None:
     found = list(near_misses("the sum of {a} and {b} is not zero", lexicon()))
     changes = {change: text for change, _, text in found}

@@ -42,6 +42,7 @@ class Lexicon:
     clauses: tuple[str, ...]
     dropped: frozenset[str]
     contextual: frozenset[str]
+    beyond: frozenset[str]
 
     def others(self, word: str) -> Iterator[str]:
         """Words that stand where this one does and mean something else."""
@@ -56,7 +57,12 @@ def lexicon() -> Lexicon:
     data = yaml.safe_load(resources.files(__package__).joinpath("lexicon.yaml").read_text(encoding="utf-8"))
     groups = tuple(tuple(group) for group in data["groups"])
     return Lexicon(
-        groups, tuple(data["added"]), tuple(data["clauses"]), frozenset(data["dropped"]), frozenset(data["contextual"])
+        groups,
+        tuple(data["added"]),
+        tuple(data["clauses"]),
+        frozenset(data["dropped"]),
+        frozenset(data["contextual"]),
+        frozenset(data["beyond"]),
     )
 
 
@@ -68,9 +74,11 @@ def may_change_nothing(change: str) -> bool:
 def near_misses(sentence: str, words: Lexicon) -> Iterator[tuple[str, str, str]]:
     """What is done, the words that come in, and the changed sentence. Values are masked in both, as `{parameter}`."""
     tokens = [match for match in _WORD.finditer(sentence) if not match.group().startswith("{")]
-    for match in tokens:
+    for match, behind in zip(tokens, [*tokens[1:], None], strict=False):
         word = match.group().lower()
         for other in words.others(word):
+            if {word, other} == {"and", "or"} and behind is not None and _bounding(sentence, match, behind, words):
+                continue
             yield f"{word} -> {other}", other, sentence[: match.start()] + other + sentence[match.end() :]
         if word in words.dropped:
             yield f"without {word}", "", sentence[: match.start()] + sentence[match.end() :].lstrip()
@@ -84,6 +92,16 @@ def near_misses(sentence: str, words: Lexicon) -> Iterator[tuple[str, str, str]]
     masks = list(dict.fromkeys(_MASK.findall(sentence)))
     for left, right in pairwise(masks):
         yield f"{left} and {right} swapped", "", _renamed(sentence, {left: right, right: left})
+
+
+def _bounding(sentence: str, joining: re.Match[str], behind: re.Match[str], words: Lexicon) -> bool:
+    """Whether a joining word makes a value a bound with the word behind it: "28 or more" is "28 and more"."""
+    return (
+        sentence[: joining.start()].rstrip().endswith("}")
+        and not sentence[joining.end() : behind.start()].strip()
+        and behind.group().lower() in words.beyond
+        and not sentence[behind.end() :].lstrip().startswith("{")
+    )
 
 
 def factorials(sentence: str, names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
