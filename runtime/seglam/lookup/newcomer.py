@@ -19,7 +19,7 @@ from seglam.lookup.results import Hit
 from seglam.procedures.document import Example, Pattern, ReasoningProcedure
 from seglam.procedures.patterns import Choice, Node, PatternError, Sequence, shared_rules, slots_of
 from seglam.procedures.patterns.paths import path_of
-from seglam.procedures.patterns.rewrite import Cut, cut
+from seglam.procedures.patterns.rewrite import Cut, cut, written_out
 from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
@@ -261,18 +261,9 @@ class _Yielding:
         taken = path_of(pattern.tree, Text(witness), pattern.types)
         if taken is None:
             return None
-        rules = sorted(
-            (choice.span, choice.rule)
-            for choice in _rules(pattern.tree)
-            if choice.span is not None and choice.rule is not None
-            if choice.rule not in shared_rules() and choice in taken.path
-        )
-        text = pattern.text
-        for (start, end), name in reversed(rules):
-            before, after = (" " if text[at : at + 1].isalnum() else "" for at in (start - 1, end))
-            text = f"{text[:start]}{before}({self.revision.rules[name]}){after}{text[end:]}"
-        text = " ".join(text.split())
-        if not rules or len(text) > MAX_LENGTH:
+        own = {name: text for name, text in self.revision.rules.items() if name not in shared_rules()}
+        text = written_out(pattern.text, pattern.tree, taken.path, own)
+        if text is None or len(text) > MAX_LENGTH:
             return None
         try:
             return _Readable(text, self.revision)
@@ -295,20 +286,6 @@ def _alternatives(pattern: _Readable, witness: str) -> Iterator[tuple[Cut, str]]
             if taken is None or (choice in taken.path and taken.path[choice] == branch):
                 part = f"{written} left out" if branch is None else f"{choice.branches[branch].source} of {written}"
                 yield Cut(choice, branch), part
-
-
-def _rules(node: Node) -> Iterator[Choice]:
-    """Where a pattern itself names rules."""
-    match node:
-        case Sequence(items):
-            for item in items:
-                yield from _rules(item)
-        case Choice(branches, _, span, rule) if span is not None:
-            if rule is not None:
-                yield node
-            else:
-                for branch in branches:
-                    yield from _rules(branch.node)
 
 
 def _choices(node: Node) -> Iterator[Choice]:

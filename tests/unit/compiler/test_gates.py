@@ -19,6 +19,7 @@ from seglam.compiler.gates.examples import Tried
 from seglam.compiler.gates.examples import judge as judge_examples
 from seglam.compiler.gates.inputs import STRANGER, Case, cases, other_letters, other_members, other_numbers
 from seglam.compiler.gates.match import match
+from seglam.compiler.gates.narrowing import narrower
 from seglam.compiler.gates.nearmisses import filled, lexicon, near_misses, wrongly_bound
 from seglam.compiler.gates.static import MOST_YAML, example_values, faults, out_of_bounds
 from seglam.compiler.running import Answer
@@ -661,3 +662,30 @@ def test_words_of_the_request_stay_where_plainer_ones_of_a_rule_do_not_mean_the_
     evidence, left = match(made, request, [], lambda pairs: ["unsure"] * len(pairs), lambda _: True)
     assert "not bound" not in evidence.summary, evidence.summary
     assert [each.text for each in left.spec.rules or ()] == ["sort them alphabetically"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "pairs", "foreign", "left"),
+    [
+        ("(total|difference|sum) of {a}", [("total of 1", "difference of 1")], [], "sum of {a}"),
+        ("(total|difference) of {a}", [("total of 1", "difference of 1")], [], None),
+        ("[total|difference] of {a}", [("total of 1", "difference of 1")], [], "of {a}"),
+        ("sum [not] of {a}", [("sum of 1", "sum not of 1")], [], None),
+        ("(sum|(<word>|total) all) of {a}", [("total all of 1", "difference all of 1")], [], "sum of {a}"),
+        ("(<word>|total) of {a}", [("difference of 1", "product of 1")], [], "(quotient|total) of {a}"),
+        ("sum of {a}", [("sum of 1", "difference of 1")], [], None),
+        ("sum of {a}", [], ["sum of 1"], None),
+        ("sum of {a}", [], ["total of 1"], "sum of {a}"),
+        ("(total|({a}|{a} x)) [of {a}]", [("total of 1", "1 x of 1")], [], None),
+    ],
+)
+def test_of_words_that_mean_different_things_in_a_pattern_both_go(
+    pattern: str, pairs: list[tuple[str, str]], foreign: list[str], left: str | None
+) -> None:
+    found = revision(
+        "sums",
+        patterns=["sum of {a}"],
+        parameters=[{"name": "a", "type": "integer"}],
+        rules=[{"name": "word", "text": "difference|product|quotient"}],
+    )
+    assert narrower(found, pattern, pairs, foreign) == left

@@ -15,11 +15,12 @@ from seglam.compiler.assemble import with_patterns, with_spec
 from seglam.compiler.gates import checks
 from seglam.compiler.gates.alternatives import Question, questions, without
 from seglam.compiler.gates.checks import Flaw, NearMisses, Serves
+from seglam.compiler.gates.narrowing import narrower
 from seglam.compiler.gates.nearmisses import may_change_nothing
 from seglam.compiler.results import Evidence, Gate
 from seglam.lookup import Hit
 from seglam.lookup.newcomer import NothingRemains, yield_to
-from seglam.procedures.document import ReasoningProcedure, Spec
+from seglam.procedures.document import Pattern, ReasoningProcedure, Spec
 from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
 
@@ -28,6 +29,8 @@ MAX_PAIRS = 1000
 """Pairs of sentences in one question, and in all; alternatives beyond that are taken out unasked."""
 SYNONYM_PAIRS = 3
 """Sentences of one pattern that are asked about for one changed word."""
+NARROWINGS = 3
+"""How often near misses of a narrowed extension are tried before what still makes some is left out as a whole."""
 TOLD_PAIRS, MAX_TOLD = 6, 800
 """Of its own sentences, what the author of a rejected procedure learns; characters of what a known one shares."""
 
@@ -196,12 +199,48 @@ def _without_synonyms(near: NearMisses, judge: Judge, known: Known, findings: _F
 def _narrowed(
     document: ReasoningProcedure, near: NearMisses, base: Spec, request: Request, findings: _Findings
 ) -> tuple[ReasoningProcedure, NearMisses]:
-    """An extension without the new patterns that made or explain a near miss; the others are as good without them.
+    """An extension without what made or explains a near miss in its new patterns: an alternative where one is to blame,
+    otherwise the whole pattern; the others are as good without it.
 
     As it is where that is not enough: an old pattern made the near miss, through a rule that grew, or the request is
     bound no more.
     """
     old = {pattern.text for pattern in base.match.patterns or ()}
+    tried, bound = near.tried, near.bound
+    narrowed = document
+    for _ in range(NARROWINGS):
+        if not near.bound:
+            break
+        narrowed = _without_wide_parts(narrowed, near, old)
+        near = _near_misses(narrowed, request, base)
+    if near.bound:
+        narrowed = _without_wide(narrowed, near, old, request)
+    wide = {each["pattern"] for each in bound}
+    if wide & old or not _binds(narrowed, request):
+        return document, NearMisses(tried, bound)
+    findings.detail["tooWide"] = [dict(each) for each in bound]
+    return _without_lost_examples(narrowed, findings), NearMisses(tried)
+
+
+def _without_wide_parts(document: ReasoningProcedure, near: NearMisses, old: set[str]) -> ReasoningProcedure:
+    """The document with narrower new patterns, without those that cannot be made narrower."""
+    revision = Revision.of(document)
+    patterns: list[Pattern] = []
+    for pattern in document.spec.match.patterns or ():
+        text: str | None = pattern.text
+        if pattern.text not in old:
+            own = [(each["said"], each["request"]) for each in near.bound if each["pattern"] == pattern.text]
+            foreign = [each["request"] for each in near.bound if each["pattern"] != pattern.text]
+            text = narrower(revision, pattern.text, own, foreign)
+        if text is not None:
+            patterns.append(pattern.model_copy(update={"text": text}))
+    return with_patterns(document, patterns)
+
+
+def _without_wide(
+    document: ReasoningProcedure, near: NearMisses, old: set[str], request: Request
+) -> ReasoningProcedure:
+    """The document without the new patterns that made or explain a near miss."""
     wide = {each["pattern"] for each in near.bound}
     changed = [request._replace(text=each["request"]) for each in near.bound]
     patterns = document.spec.match.patterns or []
@@ -210,11 +249,7 @@ def _narrowed(
             index = checks.lookup_of(Revision.of(with_patterns(document, [pattern])))
             if any(isinstance(index.find(each), Hit) for each in changed):
                 wide.add(pattern.text)
-    narrowed = with_patterns(document, [pattern for pattern in patterns if pattern.text not in wide])
-    if wide & old or not _binds(narrowed, request):
-        return document, near
-    findings.detail["tooWide"] = [dict(each) for each in near.bound]
-    return _without_lost_examples(narrowed, findings), NearMisses(near.tried)
+    return with_patterns(document, [pattern for pattern in patterns if pattern.text not in wide])
 
 
 def _check(

@@ -166,7 +166,7 @@ def wrongly_bound(
             ):
                 tried += 1
                 if possible(words) and _differs(change, values, types) and bound(text := filled(near, values)) == meant:
-                    pair = {"sentence": sentence.text, "near": near}
+                    pair = {"sentence": sentence.text, "near": near, "said": filled(sentence.text, values)}
                     found.append({"change": change, "request": text, "pattern": pattern, **pair})
     return tried, found
 

@@ -7,10 +7,10 @@ call must come from one reading of the very text that is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from seglam.procedures.patterns.grammar import Choice
+from seglam.procedures.patterns.grammar import Choice, Node, Sequence
 
 _CLOSING = {"(": ")", "[": "]", "{": "}", "<": ">"}
 
@@ -200,3 +200,39 @@ def _single_spaces(pattern: str) -> Iterator[str]:
             yield " "
         spaced = pattern[at].isspace()
         at = after
+
+
+def written_out(pattern: str, tree: Node, path: Mapping[Choice, int | None], rules: Mapping[str, str]) -> str | None:
+    """The pattern with the text of each rule that a way takes in place of the rule's name, so that parts of it can be
+    cut; None if the way takes none.
+
+    Args:
+        pattern: its text.
+        tree: what was read from that text.
+        path: the way, as `path_of` tells it.
+        rules: texts of the rules that may be written out, by name.
+    """
+    taken = sorted(
+        (choice.span, rules[choice.rule])
+        for choice in _named_rules(tree)
+        if choice.span is not None and choice.rule is not None and choice.rule in rules and choice in path
+    )
+    text = pattern
+    for (start, end), rule in reversed(taken):
+        before, after = (" " if text[at : at + 1].isalnum() else "" for at in (start - 1, end))
+        text = f"{text[:start]}{before}({rule}){after}{text[end:]}"
+    return " ".join(text.split()) if taken else None
+
+
+def _named_rules(node: Node) -> Iterator[Choice]:
+    """Where a pattern itself names rules."""
+    match node:
+        case Sequence(items):
+            for item in items:
+                yield from _named_rules(item)
+        case Choice(branches, _, span, rule) if span is not None:
+            if rule is not None:
+                yield node
+            else:
+                for branch in branches:
+                    yield from _named_rules(branch.node)
