@@ -674,13 +674,14 @@ def test_words_of_the_request_stay_where_plainer_ones_of_a_rule_do_not_mean_the_
         ("(sum|(<word>|total) all) of {a}", [("total all of 1", "difference all of 1")], [], "sum of {a}"),
         ("(<word>|total) of {a}", [("difference of 1", "product of 1")], [], "(quotient|total) of {a}"),
         ("sum of {a}", [("sum of 1", "difference of 1")], [], None),
-        ("sum of {a}", [], ["sum of 1"], None),
-        ("sum of {a}", [], ["total of 1"], "sum of {a}"),
+        ("sum of {a}", [], [("total of 1", "sum of 1")], None),
+        ("sum of {a}", [], [("sum of 1", "total of 1")], "sum of {a}"),
+        ("(sum|total|all) of {a}", [], [("sum of 1", "total of 1")], "all of {a}"),
         ("(total|({a}|{a} x)) [of {a}]", [("total of 1", "1 x of 1")], [], None),
     ],
 )
 def test_of_words_that_mean_different_things_in_a_pattern_both_go(
-    pattern: str, pairs: list[tuple[str, str]], foreign: list[str], left: str | None
+    pattern: str, pairs: list[tuple[str, str]], foreign: list[tuple[str, str]], left: str | None
 ) -> None:
     found = revision(
         "sums",

@@ -229,8 +229,9 @@ def _without_wide_parts(document: ReasoningProcedure, near: NearMisses, old: set
     for pattern in document.spec.match.patterns or ():
         text: str | None = pattern.text
         if pattern.text not in old:
-            own = [(each["said"], each["request"]) for each in near.bound if each["pattern"] == pattern.text]
-            foreign = [each["request"] for each in near.bound if each["pattern"] != pattern.text]
+            own, foreign = list[tuple[str, str]](), list[tuple[str, str]]()
+            for each in near.bound:
+                (own if each["pattern"] == pattern.text else foreign).append((each["said"], each["request"]))
             text = narrower(revision, pattern.text, own, foreign)
         if text is not None:
             patterns.append(pattern.model_copy(update={"text": text}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from seglam.procedures.patterns import Choice, PatternError, shared_rules, slots_of
 from seglam.procedures.patterns.paths import path_of
@@ -18,7 +18,9 @@ MAX_LENGTH = 4096
 Path = Mapping[Choice, int | None]
 
 
-def narrower(revision: Revision, pattern: str, own: Sequence[tuple[str, str]], foreign: Iterable[str]) -> str | None:
+def narrower(
+    revision: Revision, pattern: str, own: Sequence[tuple[str, str]], foreign: Sequence[tuple[str, str]]
+) -> str | None:
     """The pattern without what explains near misses; None if it has to go as a whole.
 
     Which of two words means the wrong thing is not known here, so both go, and the pattern stays with what else may
@@ -29,17 +31,17 @@ def narrower(revision: Revision, pattern: str, own: Sequence[tuple[str, str]], f
         revision: whose rules and slots the pattern has.
         pattern: its text.
         own: its sentences, each with a near miss of it that matches.
-        foreign: near misses of other patterns' sentences.
+        foreign: sentences of other patterns, each with a near miss of it.
     """
-    text: str | None = pattern
     if any(_path(revision, pattern, near) is None for _, near in own):
         return None
+    text: str | None = pattern
     for _ in range(MAX_NARROWED):
         if text is None:
             return None
-        wide = next((pair for pair in own if _path(revision, text, pair[1]) is not None), None)
+        wide = next((pair for pair in (*own, *foreign) if _path(revision, text, pair[1]) is not None), None)
         if wide is None:
-            return None if any(_path(revision, text, near) is not None for near in foreign) else text
+            return text
         text = _step(revision, text, *wide)
     return None
 
