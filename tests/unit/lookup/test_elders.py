@@ -68,9 +68,11 @@ def test_an_overlap_is_a_candidate_from_both_sides() -> None:
     assert any(overlaps(left, [right]) for left, right in combinations(NEWCOMERS, 2))
 
 
-def test_many_others_are_no_candidates(revisions: list[Revision]) -> None:
-    elders = filled(revisions)
-    assert sum(len(elders.candidates(each)) for each in revisions) < len(revisions) ** 2 * 9 / 10
+def test_others_with_words_of_their_own_are_no_candidates() -> None:
+    """Of patterns with as many ways to ask as the examples have, hardly any word is in all sentences, and a silhouette
+    tells little."""
+    elders = filled(NEWCOMERS)
+    assert sum(len(elders.candidates(each)) for each in NEWCOMERS) <= len(NEWCOMERS) ** 2 / 3
 
 
 def test_what_is_discarded_is_found_no_more(revisions: list[Revision]) -> None:
