@@ -222,8 +222,10 @@ class _Yielding:
         """
         best = self._best_as_written(pattern, witness, theirs, patient=patient)
         for _ in range(MAX_OPENED):
+            if best is not None and best.binds and best.wanted == len(self.wanted):
+                break
             opened = self._opened(pattern, witness)
-            if opened is None or (best is not None and best.binds and best.wanted == len(self.wanted)):
+            if opened is None:
                 break
             pattern = opened
             better = self._best_as_written(pattern, witness, theirs, patient=patient)
