@@ -7,7 +7,6 @@ passes is compared in full by `overlaps`; what does not shares no sentence, by t
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from sys import intern
@@ -71,7 +70,6 @@ class Elders(Generic[T]):
     def __init__(self) -> None:
         self._places: dict[T, tuple[tuple[str, ...], frozenset[str] | None]] = {}
         self._filed: dict[str, dict[T, tuple[_Silhouette, ...]]] = {}
-        self._by_kind: defaultdict[int, set[str]] = defaultdict(set)  # the tokens above; none is of no kind
 
     def __contains__(self, key: object) -> bool:
         return key in self._places
@@ -92,7 +90,6 @@ class Elders(Generic[T]):
             token = min(silhouette.needs, key=lambda token: len(self._filed.get(token, ())), default="")
             filed = self._filed.setdefault(token, {})
             filed[key] = (*filed.get(key, ()), silhouette)
-            self._by_kind[_kind(token)].add(token)
             places.append(token)
         structured = revision.spec.match.structured
         members = key_of(structured) if structured else None
@@ -105,7 +102,6 @@ class Elders(Generic[T]):
             del self._filed[token][key]
             if not self._filed[token]:
                 del self._filed[token]
-                self._by_kind[_kind(token)].discard(token)
 
     def candidates(self, newcomer: Revision) -> set[T]:
         """Keys of all revisions that might share a request with a newcomer, and of some that do not."""
@@ -120,16 +116,3 @@ class Elders(Generic[T]):
             members = key_of(newcomer.spec.match.structured)
             found |= {key for key, (_, theirs) in self._places.items() if theirs == members}
         return found
-
-    def _tokens_of(self, machine: Machine) -> set[str]:
-        """The tokens of which a sentence of the pattern may hold one, of those that patterns are filed under."""
-        found = set(self._by_kind[0])
-        for kind, tokens in self._by_kind.items():
-            if kind & machine.kinds:
-                found |= tokens
-        return found.union(*(self._filed.keys() & tokens for tokens in machine.tokens))
-
-
-def _kind(token: str) -> int:
-    """The kind of a token, 0 for the one that stands for none."""
-    return kind_of(token) if token else 0

@@ -17,9 +17,9 @@ from seglam.lookup.machine import Machine
 from seglam.lookup.overlap import accepts, apart, machines_of, meet, overlaps, speech_of
 from seglam.lookup.results import Hit
 from seglam.procedures.document import Example, Pattern, ReasoningProcedure
-from seglam.procedures.patterns import Choice, Node, PatternError, Sequence, shared_rules, slots_of
+from seglam.procedures.patterns import PatternError, shared_rules, slots_of
 from seglam.procedures.patterns.paths import path_of
-from seglam.procedures.patterns.rewrite import Cut, cut, written_out
+from seglam.procedures.patterns.rewrite import Cut, choices_of, cut, written_out
 from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
@@ -276,7 +276,9 @@ class _Yielding:
 def _alternatives(pattern: _Readable, witness: str) -> Iterator[tuple[Cut, str]]:
     """Alternatives that the witness takes, or all if its path is not known; and how the pattern writes them."""
     taken = path_of(pattern.tree, Text(witness), pattern.types)
-    for choice in _choices(pattern.tree):
+    for choice in choices_of(pattern.tree):
+        if choice.rule is not None:
+            continue
         assert choice.span is not None
         written = pattern.text[slice(*choice.span)]
         branches: list[int | None] = list(range(len(choice.branches)))
@@ -288,14 +290,3 @@ def _alternatives(pattern: _Readable, witness: str) -> Iterator[tuple[Cut, str]]
             if taken is None or (choice in taken.path and taken.path[choice] == branch):
                 part = f"{written} left out" if branch is None else f"{choice.branches[branch].source} of {written}"
                 yield Cut(choice, branch), part
-
-
-def _choices(node: Node) -> Iterator[Choice]:
-    match node:
-        case Sequence(items):
-            for item in items:
-                yield from _choices(item)
-        case Choice(branches, _, span, rule) if span is not None and rule is None:
-            yield node
-            for branch in branches:
-                yield from _choices(branch.node)

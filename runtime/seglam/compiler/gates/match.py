@@ -207,6 +207,8 @@ def _narrowed(
     """
     old = {pattern.text for pattern in base.match.patterns or ()}
     tried, bound = near.tried, near.bound
+    if not old.isdisjoint(each["pattern"] for each in bound):
+        return document, near
     narrowed = document
     for _ in range(NARROWINGS):
         if not near.bound:
@@ -215,8 +217,7 @@ def _narrowed(
         near = _near_misses(narrowed, request, base)
     if near.bound:
         narrowed = _without_wide(narrowed, near, old, request)
-    wide = {each["pattern"] for each in bound}
-    if wide & old or not _binds(narrowed, request):
+    if not _binds(narrowed, request):
         return document, NearMisses(tried, bound)
     findings.detail["tooWide"] = [dict(each) for each in bound]
     return _without_lost_examples(narrowed, findings), NearMisses(tried)

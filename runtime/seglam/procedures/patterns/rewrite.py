@@ -214,7 +214,7 @@ def written_out(pattern: str, tree: Node, path: Mapping[Choice, int | None], rul
     """
     taken = sorted(
         (choice.span, rules[choice.rule])
-        for choice in _named_rules(tree)
+        for choice in choices_of(tree)
         if choice.span is not None and choice.rule is not None and choice.rule in rules and choice in path
     )
     text = pattern
@@ -224,15 +224,13 @@ def written_out(pattern: str, tree: Node, path: Mapping[Choice, int | None], rul
     return " ".join(text.split()) if taken else None
 
 
-def _named_rules(node: Node) -> Iterator[Choice]:
-    """Where a pattern itself names rules."""
+def choices_of(node: Node) -> Iterator[Choice]:
+    """Choices that a pattern itself writes, rules that it names among them; none within these."""
     match node:
         case Sequence(items):
             for item in items:
-                yield from _named_rules(item)
+                yield from choices_of(item)
         case Choice(branches, _, span, rule) if span is not None:
-            if rule is not None:
-                yield node
-            else:
-                for branch in branches:
-                    yield from _named_rules(branch.node)
+            yield node
+            for branch in branches if rule is None else ():
+                yield from choices_of(branch.node)
