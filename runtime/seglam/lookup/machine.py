@@ -48,9 +48,18 @@ def kind_of(token: str) -> int:
     return BREAK if token in BREAKING else SIGN
 
 
+class Apart:
+    """Whether a token touches the one before it: not if that is a word or a number, either if it is a mark."""
+
+
+APART = Apart()
+Glued = bool | Apart | None
+"""Whether a token touches the one before it; None is either."""
+
+
 class _ShapeState(NamedTuple):
-    literals: Mapping[str, tuple[tuple[bool | None, int], ...]]  # token -> whether glued, next state
-    classes: tuple[tuple[int, bool | None, int], ...]  # kinds, whether glued, next state
+    literals: Mapping[str, tuple[tuple[Glued, int], ...]]  # token -> whether glued, next state
+    classes: tuple[tuple[int, Glued, int], ...]  # kinds, whether glued, next state
     accepts: bool
 
 
@@ -69,6 +78,8 @@ class ShapeAutomaton:
         start = self._new()
         end = self._build(kind.shape(), start)
         self.states = [self._state(position, end) for position in range(len(self._edges))]
+        if kind.separate:
+            self.states[start] = _apart(self.states[start])
         self.literals = frozenset(token for state in self.states for token in state.literals)
         self.kinds = 0
         for state in self.states:
@@ -125,6 +136,16 @@ class ShapeAutomaton:
         return _ShapeState({token: tuple(found) for token, found in literals.items()}, tuple(classes), end in seen)
 
 
+def _apart(state: _ShapeState) -> _ShapeState:
+    """The first state of a type whose values no word or number touches in front. No edge leads back to it."""
+    literals = {
+        token: tuple((APART if glued is None else glued, after) for glued, after in targets)
+        for token, targets in state.literals.items()
+    }
+    classes = tuple((kinds, APART if glued is None else glued, after) for kinds, glued, after in state.classes)
+    return _ShapeState(literals, classes, state.accepts)
+
+
 _SHAPES: WeakValueDictionary[str, ShapeAutomaton] = WeakValueDictionary()
 
 
@@ -148,12 +169,12 @@ class Edges(NamedTuple):
     """Edges of one origin. A pattern's own literals lead to states, a shape's to states within the value."""
 
     literals: Mapping[str, object]
-    classes: tuple[tuple[int, bool | None, int], ...]
+    classes: tuple[tuple[int, Glued, int], ...]
     state: State
     shape: ShapeAutomaton | None
     greedy: bool = False  # whether a value comes before that would take a word or number which touches it
 
-    def follow(self, token: str) -> list[tuple[bool | None, Config]]:
+    def follow(self, token: str) -> list[tuple[Glued, Config]]:
         """Whether the token must touch the one before it, and where it leads."""
         if self.shape is None:
             after = self.literals[token]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from seglam.lookup.index import Index
 from seglam.lookup.machine import Machine
-from seglam.lookup.overlap import accepts, apart, machines_of, meet, overlaps, speech_of
+from seglam.lookup.overlap import accepts, apart, meet, overlaps, speech_of, together
 from seglam.lookup.results import Hit
 from seglam.procedures.document import Example, Pattern, ReasoningProcedure
 from seglam.procedures.patterns import PatternError, shared_rules, slots_of
@@ -24,9 +24,9 @@ from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
 
-MAX_CUTS = 16
-"""Alternatives that one elder's pattern may take from one pattern before the whole pattern goes; from the half of them
-on, also such as requests that it was written for need."""
+MAX_CUTS = 24
+"""Alternatives that one elder may take from one pattern before the whole pattern goes; from the half of them on, also
+such as requests that it was written for need."""
 MAX_OPENED = 3
 """Rules that are written out for one alternative."""
 MAX_LENGTH = 4096
@@ -192,10 +192,10 @@ class _Yielding:
         return self.left.text if self.left else None
 
     def to(self, elder: Revision) -> None:
-        """Give up what is shared with any pattern of an elder."""
+        """Give up what is shared with an elder."""
         if self.left is None or not self.left.machine.may_say(self.left.machine.shared_with(speech_of(elder))):
             return
-        for theirs in machines_of(elder):
+        for theirs in together(elder):
             for number in range(MAX_CUTS):
                 witness = meet(self.left.machine, theirs) if self.left else None
                 if self.left is None or witness is None:

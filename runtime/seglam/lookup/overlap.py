@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, product
 
 from seglam.lookup.index import templates_of
 from seglam.lookup.machine import BREAK, JOIN, LETTER, LETTERS, SIGN, Machine, Speech, kind_of, may_meet
@@ -21,6 +21,7 @@ from seglam.lookup.product import Step, Undecided, common
 from seglam.lookup.reach import rest
 from seglam.lookup.structured import dumps, readings_of, segments, slots_of
 from seglam.lookup.trie import Template, TooComplex, Trie
+from seglam.lookup.union import united
 from seglam.procedures.document import Structured, StructuredField
 from seglam.procedures.patterns.grammar import touching
 from seglam.procedures.request import Request
@@ -70,9 +71,10 @@ def overlaps(newcomer: Revision, elders: Iterable[Revision]) -> list[Overlap]:
     for elder in elders:
         if elder.digest == newcomer.digest or apart(newcomer, elder):
             continue
-        own = list(may_share(newcomer, elder))
-        for elder_number, theirs in may_share(elder, newcomer) if own else ():
-            for number, mine in own:
+        if any(meet(mine, theirs) for mine in together(newcomer) for theirs in together(elder)):
+            for (elder_number, theirs), (number, mine) in product(
+                may_share(elder, newcomer), list(may_share(newcomer, elder))
+            ):
                 if witness := meet(mine, theirs):
                     found.append(Overlap(number, elder, elder_number, witness.text, witness.confirmed, witness.decided))
         if structured and (witness := _meet_structured(newcomer, structured, elder, elder.spec.match.structured)):
@@ -123,6 +125,23 @@ def may_share(revision: Revision, other: Revision) -> Iterator[tuple[int, Machin
     for number, machine in enumerate(machines_of(revision)):
         if machine.may_say(machine.shared_with(speech)):
             yield number, machine
+
+
+_UNITED: dict[int, Machine | None] = {}
+
+
+def united_of(revision: Revision) -> Machine | None:
+    """A revision's patterns as one, kept as long as it is alive; None if it has none, or that is too large."""
+    if id(revision) not in _UNITED:
+        _UNITED[id(revision)] = united(machines_of(revision))
+        weakref.finalize(revision, _UNITED.pop, id(revision), None).atexit = False
+    return _UNITED[id(revision)]
+
+
+def together(revision: Revision) -> tuple[Machine, ...]:
+    """A revision's patterns as one machine if they can be; one by one if not."""
+    one = united_of(revision)
+    return machines_of(revision) if one is None else (one,)
 
 
 def meet(left: Machine, right: Machine) -> Witness | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from seglam.lookup.machine import MARK, NUMBER, WORD, Config, Machine, Moves, kind_of
+from seglam.lookup.machine import MARK, NUMBER, WORD, Apart, Config, Glued, Machine, Moves, kind_of
 
 MAX_STEPS = 200_000
 """Pairs of edges that one product compares; past it the question counts as undecided. About half a second."""
@@ -114,16 +114,19 @@ def _both(a: Moves, b: Moves, last: int) -> Iterator[tuple[Step, _Pair]]:
 def _joint(
     token: str | None,
     kinds: int,
-    glued_x: bool | None,
-    glued_y: bool | None,
+    glued_x: Glued,
+    glued_y: Glued,
     after_x: Config,
     after_y: Config,
     last: int,
 ) -> Iterator[tuple[Step, _Pair]]:
     """One step of both sides, for each kind of token that matters to what may touch it."""
-    if glued_x is not None and glued_y is not None and glued_x is not glued_y:
+    touched = last in (WORD, NUMBER)
+    x = (False if touched else None) if isinstance(glued_x, Apart) else glued_x
+    y = (False if touched else None) if isinstance(glued_y, Apart) else glued_y
+    if x is not None and y is not None and x is not y:
         return
-    glued = glued_y if glued_x is None else glued_x
+    glued = y if x is None else x
     for gluing in _GLUING:
         if kinds & gluing and not (glued and (not last or (last == gluing and gluing != MARK))):
             yield Step(token, kinds & gluing, glued), (after_x, after_y, gluing)

@@ -265,6 +265,16 @@ def test_columns_end_where_the_sentence_goes_on() -> None:
     assert overlaps(again, [plain]) != []
 
 
+def test_a_value_that_is_nothing_s_part_touches_no_word() -> None:
+    bases, code = real(n="code"), real(n="code", b="integer")
+    assert meet(machine("convert x{n}", bases), machine("convert {n}", bases)) is None, "x7 is one value"
+    assert meet(machine("take x {n}", code), machine("take x{b}", code)) is not None, "with a space"
+    left, right = machine("to base {n}", bases), machine("to base{n}base{b}", code)
+    assert meet(left, right) is None, "7base7 would be a part of the sentence and a value"
+    columns = real(n="column", m="column")
+    assert meet(machine("sum {n}per {m}", columns), machine("sum 7per {m}", columns)) is None
+
+
 def test_machines_live_as_long_as_their_revision() -> None:
     kept = capital()
     assert machines_of(kept) is machines_of(kept)

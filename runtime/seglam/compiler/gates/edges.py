@@ -137,6 +137,7 @@ _BESIDE: dict[str, Callable[[str], Iterator[str]]] = {
     "date": _dates,
     "time": _times,
     "datetime": _datetimes,
+    "arithmetic": _expressions,
     "expression": _expressions,
     "equation": _equations,
 }

@@ -126,7 +126,8 @@ class ValueType(ABC):
             must never exclude a text that `scan` accepts.
         openers: the first tokens with which a text of the type may begin, or None for any; as `first`, only a filter.
         exact: whether `shape` accepts nothing that `scan` refuses.
-        greedy: whether no word or number that touches the end of a value is outside of it.
+        separate: whether no word or number outside of a value touches its beginning.
+        greedy: whether none touches its end.
         summary: what the type is, in a sentence.
         python: what `solve` receives.
         accepts: texts that are values of the type.
@@ -138,6 +139,7 @@ class ValueType(ABC):
     first: frozenset[str] | None = None
     openers: Collection[str] | None = None
     exact: bool = True
+    separate: bool = False
     greedy: bool = False
     summary: str
     python: str

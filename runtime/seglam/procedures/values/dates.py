@@ -39,6 +39,7 @@ class DateType(Tagged):
     """
 
     name = key = "date"
+    separate = True
     tag = "$date"
     first = _DIGITS | {word[0] for word in FIRST_WORDS}
     exact = False
@@ -96,6 +97,7 @@ class MonthDayType(Tagged):
     """A month and a day without a year. Canonical: `02-29`. February 29 is one, since some years have it."""
 
     name = key = "monthday"
+    separate = True
     tag = "$monthday"
     first = _DIGITS | _MONTH_STARTS
     exact = False

@@ -13,7 +13,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from seglam.procedures.text import Text
-from seglam.procedures.values.base import Reading, Sample, Shape, ValueProblem, ValueType, alt, cls, lit, plus
+from seglam.procedures.values.base import (
+    Reading,
+    Sample,
+    Shape,
+    Star,
+    ValueProblem,
+    ValueType,
+    alt,
+    cls,
+    lit,
+    opt,
+    plus,
+    seq,
+)
 from seglam.procedures.values.formats import MAX_DIGITS, dots_certain, free
 from seglam.procedures.values.mathematics import NUMERAL, OPERATORS, before, plain
 from seglam.procedures.values.numbers import random_decimal, shown
@@ -25,8 +38,26 @@ _LEXEME = re.compile(
 _GOES_ON = re.compile(rf"[^\W_]|[!%\u00b0_]|[.,][0-9]|\s*+[{re.escape(OPERATORS)}(]")
 _PRIMES, _QUOTES = ("'", "\u2019"), ("'", "\u2018")
 _NOT_EQUAL = re.compile(r"\s*+[=<>~\u2248\u2260\u2264\u2265]")
-_TOKENS = (cls("digits", "letter"), lit(*"-+*/^().", "\u00d7", "\u00f7", "\u00b7", "\u22c5"))
 _FIRST = frozenset("0123456789-+.(abcdefghijklmnopqrstuvwxyz")
+
+_SIGN = lit("-", "+")
+_NUMBER = seq(opt(lit(".")), cls("digits"), opt(seq(lit(".", glued=True), cls("digits", glued=True))))
+_NAME = cls("letter")
+_FACTOR = alt(_NUMBER, seq(_NUMBER, cls("letter", glued=True)))
+
+
+def _operand(innermost: Shape) -> Shape:
+    """One in any number of brackets, some of which may be closed later or were opened before."""
+    return seq(opt(_SIGN), Star(seq(lit("("), opt(_SIGN))), innermost, Star(lit(")")))
+
+
+def _more(innermost: Shape) -> Shape:
+    """An operator and what it takes."""
+    return seq(lit(*"-+*/^", *_SYMBOLS), _operand(innermost))
+
+
+_ANY = alt(_FACTOR, _NAME)
+_SIGNED_NAME = seq(Star(lit("(")), _SIGN, Star(seq(lit("("), opt(_SIGN))), _NAME, Star(lit(")")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +151,8 @@ class _Notation(ValueType):
     def check(self, canonical: str) -> None:
         if self.readings(canonical, "US") != (canonical,):
             raise ValueProblem(
-                f"not the canonical text of an {self.name}: {canonical[:60]!r}; single spaces around binary operators, "
-                f"none elsewhere, as in {self.accepts[-1]!r}"
+                f"not the canonical text of type {self.name}: {canonical[:60]!r}; single spaces around binary "
+                f"operators, none elsewhere, as in {self.accepts[-1]!r}"
             )
 
     def to_tagged(self, canonical: str) -> object:
@@ -130,7 +161,7 @@ class _Notation(ValueType):
     def from_tagged(self, tagged: object) -> str:
         readings = self.readings(tagged, "US") if isinstance(tagged, str) else ()
         if len(readings) != 1:
-            raise ValueProblem(f"the answer must be the text of an {self.name}, not {shown(tagged)}")
+            raise ValueProblem(f"the answer must be a text of type {self.name}, not {shown(tagged)}")
         return readings[0]
 
 
@@ -152,7 +183,9 @@ class ExpressionType(_Notation):
         return ((text.ends[found.end], found.canonical),)
 
     def shape(self) -> Shape:
-        return plus(alt(*_TOKENS))
+        # A variable alone is none.
+        more = _more(_ANY)
+        return alt(seq(_operand(_FACTOR), Star(more)), seq(_operand(_NAME), plus(more)), seq(_SIGNED_NAME, Star(more)))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
         boundaries = (
@@ -165,6 +198,30 @@ class ExpressionType(_Notation):
         while True:
             canonical = _random_expression(random, 3)
             yield Sample(_respaced(random, canonical), canonical)
+
+
+class ArithmeticType(_Notation):
+    """An expression without variables."""
+
+    name = key = "arithmetic"
+    first = frozenset("0123456789-+.(")
+    summary = "An arithmetic expression of numbers alone, without variables: + - * / ^ and brackets."
+    accepts = ("3*(4+5)", "6 × 7", "42", "-2 ^ 2 + (3 - 0.5) / 4")
+    rejects = ("x", "2x", "(i) * 3", "3 +", "(3 + 4", "1,000 + 5", "5!", "3 x 4", "1.234 * 2")
+
+    def scan(self, text: Text, start: int) -> Sequence[Reading]:
+        if not _begins(text, start):
+            return ()
+        found = expression_at(text.text, text.start(start))
+        if not found or found.variables or not dots_certain(found.numerals, text.region):
+            return ()
+        return ((text.ends[found.end], found.canonical),)
+
+    def shape(self) -> Shape:
+        return seq(_operand(_NUMBER), Star(_more(_NUMBER)))
+
+    def samples(self, random: random.Random) -> Iterator[Sample]:
+        return (sample for sample in ExpressionType().samples(random) if not re.search("[a-z]", sample.canonical))
 
 
 class EquationType(_Notation):
@@ -189,7 +246,8 @@ class EquationType(_Notation):
         return ((text.ends[right.end], f"{left.canonical} = {right.canonical}"),)
 
     def shape(self) -> Shape:
-        return plus(alt(*_TOKENS, lit("=")))
+        side = seq(_operand(_ANY), Star(_more(_ANY)))
+        return seq(side, lit("="), side)
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
         for boundary in (

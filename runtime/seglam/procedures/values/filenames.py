@@ -25,7 +25,7 @@ class FileNameType(AsWritten):
 
     name = key = "file name"
     exact = False
-    greedy = True
+    separate = greedy = True
     summary = "The name of an attached file, with its extension."
     accepts = ("sales.csv", "Q3-report_2024.v2.csv", "données.csv", "-x.csv", "2024.json")
     rejects = ("sales", "sales.", ".csv", "my sales.csv", "data/sales.csv", "sales.csv,")

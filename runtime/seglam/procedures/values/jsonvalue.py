@@ -169,6 +169,8 @@ class JsonType(ValueType):
     accepts = ('{"b": 1, "a": [1.50, null]}', "[]", '"text"', "-12.5e3", "true")
     rejects = ('{"a": 1, "a": 2}', "{a: 1}", "NaN", "01", "[1,]", "True", "'text'")
 
+    separate = True
+
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
         content, position = text.text, text.start(start)
         character = content[position]

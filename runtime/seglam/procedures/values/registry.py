@@ -10,7 +10,7 @@ from typing import NamedTuple
 from seglam.procedures.document import Parameter, Returns, Spec, Vocabulary
 from seglam.procedures.values.base import ValueProblem, ValueType
 from seglam.procedures.values.dates import DateType, MonthDayType, MonthType, WeekdayType
-from seglam.procedures.values.expressions import EquationType, ExpressionType
+from seglam.procedures.values.expressions import ArithmeticType, EquationType, ExpressionType
 from seglam.procedures.values.jsonvalue import JsonType
 from seglam.procedures.values.lists import ListType
 from seglam.procedures.values.mathematics import ComplexType, FractionType
@@ -53,6 +53,7 @@ _ITEMS: dict[str, Callable[[], ValueType]] = {
     "token": TokenType,
     "variable": VariableType,
     "quoted": QuotedType,
+    "arithmetic": ArithmeticType,
     "expression": ExpressionType,
     "equation": EquationType,
 }

@@ -23,13 +23,15 @@ from seglam.procedures.values.base import (
     alt,
     cls,
     lit,
+    opt,
     seq,
 )
-from seglam.procedures.values.tagged import AsWritten, described, well_formed
+from seglam.procedures.values.tagged import AsWritten, after_word, described, well_formed
 from seglam.procedures.values.words import QUOTES, quoted_spans
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
-MAX_COLUMN_TOKENS = 8
+MAX_COLUMN_WORDS = 4
+"""Of a bare name, a word being what stands between spaces. More of them are a part of a sentence, not a name."""
 
 _CELL = {mark: re.compile(rf'"([^"]*(?:""[^"]*)*)"|([^"{mark}\r\n]*)') for mark in DELIMITERS}
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -261,16 +263,41 @@ def _without(*marks: str) -> Symbol:
     return Symbol(literals=BREAKING - set(marks), classes=frozenset({"word", "digits", "sign"}))
 
 
-def _touched(text: Text, at: int) -> bool:
-    """Whether the token after one touches it."""
-    return at + 1 < len(text) and text.glued(at + 1)
+_OWN = ("content", "digits", "sign")
+"""Classes of the tokens that a bare name is made of, save those that join them."""
+
+
+def _bare_ends(text: Text, start: int) -> Iterator[int]:
+    """Where a bare name that begins at a token may end."""
+
+    def own(at: int) -> bool:
+        return at < len(text) and text.tokens[at] not in JOINING and text.tokens[at] not in BREAKING
+
+    at, words = start, 1
+    if not own(at):
+        return
+    while words <= MAX_COLUMN_WORDS:
+        yield at + 1
+        after = at + 1
+        touches = text.glued(after)
+        if after < len(text) and (text.tokens[after] in _WITHIN or (text.tokens[after] == "." and touches)):
+            after += 1
+            words += 0 if touches else 2
+            if touches and not text.glued(after):
+                return
+        else:
+            words += not touches
+        if not own(after):
+            return
+        at = after
 
 
 class ColumnType(AsWritten):
-    """The name of a column of an attached table: one to eight tokens, or quoted text. Canonical: as written.
+    """The name of a column of an attached table: one to four words, or quoted text. Canonical: as written.
 
-    A bare name has neither marks that end a clause or quote, save a full stop within a word (`Sepal.Length`), nor words
-    that join the parts of a sentence, save `of` and `per` between others; a name that has is written in quotes.
+    A word is what stands between spaces, such as `price_2024` or `(EUR)`. A bare name has neither marks that end a
+    clause or quote, save a full stop within a word (`Sepal.Length`), nor words that join the parts of a sentence, save
+    `of` and `per` between others; a name that has is written in quotes.
 
     The pattern alone cannot tell which tables will come, so a scan accepts any name. Once the request is bound, whoever
     has its table replaces the argument by `find_column(table, written)`; without such a column the binding is rejected.
@@ -278,36 +305,39 @@ class ColumnType(AsWritten):
 
     name = key = "column"
     exact = False
-    summary = "The name of a column of the attached table, in quotes or bare (up to eight tokens, no comma or `and`)."
+    separate = greedy = True
+    summary = "The name of a column of the attached table, in quotes or bare (up to four words, no comma or `and`)."
     python = "str: the name as the table has it"
     accepts = ("price", "unit price", '"a, b"', "price ($)", "Größe", "date of birth", '"terms and conditions"')
-    rejects = ("price?", '"price', "price and cost", "price,cost", "one two three four five six seven eight nine")
+    rejects = ("price?", '"price', "price and cost", "price,cost", "one two three four five")
     expected = "a column's name"
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
         content = text.text
+        if after_word(text, start):
+            return ()
         if content[text.start(start)] in QUOTES:
             spans = [
                 (text.ends[end + 1], content[begin:end]) for begin, end in quoted_spans(text, start) if end > begin
             ]
             own = {text.tokens[start], _CLOSING[text.tokens[start]]}
-            return [(end, name) for end, name in spans if own.isdisjoint(text.tokens[start + 1 : end - 1])]
-        ends: list[int] = []
-        for at in range(start, min(start + MAX_COLUMN_TOKENS, len(text))):
-            token = text.tokens[at]
-            if token not in JOINING and token not in BREAKING:
-                ends.append(at + 1)
-            elif at == start or not (token in _WITHIN or (token == "." and text.glued(at) and _touched(text, at))):
-                break
-        return [(end, text.slice(start, end)) for end in ends]
+            found = [(end, name) for end, name in spans if own.isdisjoint(text.tokens[start + 1 : end - 1])]
+        else:
+            found = [(end, text.slice(start, end)) for end in _bare_ends(text, start)]
+        return [(end, name) for end, name in found if not (text.glued(end) and text.tokens[end][0].isalnum())]
 
     def valid(self, canonical: str) -> bool:
         return bool(canonical) and well_formed(canonical)
 
     def shape(self) -> Shape:
-        part = cls("content", "digits", "sign")
-        inner = alt(part, lit(".", glued=True), lit(*_WITHIN))
-        bare = alt(part, seq(part, Star(inner), part))
+        touching = Star(seq(opt(lit(".", *_WITHIN, glued=True)), cls(*_OWN, glued=True)))
+
+        def more(words: int) -> Shape:
+            """At most so many further words."""
+            one = seq(cls(*_OWN), touching, more(words - 1)) if words else seq()
+            return opt(alt(one, seq(lit(*_WITHIN), cls(*_OWN), touching, more(words - 2)))) if words > 1 else opt(one)
+
+        bare = seq(cls(*_OWN), touching, more(MAX_COLUMN_WORDS - 1))
         return alt(bare, *(seq(lit(mark), Star(_without(mark, end)), lit(end)) for mark, end in _CLOSING.items()))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:

@@ -36,6 +36,7 @@ class TimeType(Tagged):
     """A time of day, as precise as written. Canonical: `09:06`, `09:06:46` or `09:06:46.123` (24 hours)."""
 
     name = key = "time"
+    separate = True
     tag = "$time"
     first = _DIGITS
     exact = False
@@ -91,6 +92,7 @@ class DatetimeType(Tagged):
     """
 
     name = key = "datetime"
+    separate = True
     tag = "$datetime"
     first = _DIGITS | {word[0] for word in FIRST_WORDS}
     exact = False
@@ -200,6 +202,7 @@ class DurationType(Tagged):
     """
 
     name = key = "duration"
+    separate = True
     tag = "$duration"
     first = _DIGITS
     exact = False

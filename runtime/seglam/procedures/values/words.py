@@ -155,6 +155,7 @@ class WordType(AsWritten):
 
     name = key = "word"
     exact = False
+    separate = True
     summary = "One word: letters and digits, with - _ ' inside and _ around."
     accepts = ("hello", "well-known", "don't", "x2", "snake_case", "_emphasis_", "Ünïcödé", "日本語")
     rejects = ("two words", "a--b", "-a", "'quoted'", "3.5")
@@ -209,6 +210,7 @@ class CodeType(AsWritten):
 
     name = key = "code"
     exact = False
+    separate = greedy = True
     summary = "Letters and digits in one piece, with at least one digit: digits in any base, 2d6, part numbers."
     accepts = ("3f", "2d6", "1011", "x2", "7zz")
     rejects = ("abc", "-3f", "3.5", "1,000", "x-2", "3 f")
@@ -252,6 +254,7 @@ class TokenType(AsWritten):
 
     name = key = "token"
     exact = False
+    separate = True
     summary = "A run of characters without white space."
     accepts = ("x86-64", "a/b", "#42", "user@example.org", "0x1F", "f(x)=2")
     rejects = ("two tokens",)
