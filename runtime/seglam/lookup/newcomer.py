@@ -17,9 +17,10 @@ from seglam.lookup.machine import Machine
 from seglam.lookup.overlap import accepts, apart, meet, overlaps, speech_of, together
 from seglam.lookup.results import Hit
 from seglam.procedures.document import Example, Pattern, ReasoningProcedure
-from seglam.procedures.patterns import PatternError, shared_rules, slots_of
+from seglam.procedures.patterns import slots_of
+from seglam.procedures.patterns.compiled import MAX_LENGTH
 from seglam.procedures.patterns.paths import path_of
-from seglam.procedures.patterns.rewrite import Cut, choices_of, cut, written_out
+from seglam.procedures.patterns.rewrite import Cut, choices_of, cut
 from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
@@ -29,7 +30,6 @@ MAX_CUTS = 24
 such as requests that it was written for need."""
 MAX_OPENED = 3
 """Rules that are written out for one alternative."""
-MAX_LENGTH = 4096
 
 
 class NothingRemains(ValueError):
@@ -257,20 +257,12 @@ class _Yielding:
             yield _Cut(left, part, binds, len(left.bound(self.wanted)), one.branch is not None)
 
     def _opened(self, pattern: _Readable, witness: str) -> _Readable | None:
-        """The pattern with the rules written out that the witness goes through; None if there are none, if its way is
-        not known, or if that would be too long. Shared rules stay, since they stand around every pattern.
+        """The pattern with the rules written out that the witness goes through; None if its way is not known, or if
+        they cannot be.
         """
         taken = path_of(pattern.tree, Text(witness), pattern.types)
-        if taken is None:
-            return None
-        own = {name: text for name, text in self.revision.rules.items() if name not in shared_rules()}
-        text = written_out(pattern.text, pattern.tree, taken.path, own)
-        if text is None or len(text) > MAX_LENGTH:
-            return None
-        try:
-            return _Readable(text, self.revision)
-        except PatternError:
-            return None  # what is written out has a bound of its own
+        text = self.revision.patterns.opened(pattern.text, taken.path) if taken is not None else None
+        return _Readable(text, self.revision) if text is not None else None
 
 
 def _alternatives(pattern: _Readable, witness: str) -> Iterator[tuple[Cut, str]]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from seglam.procedures.patterns import Choice, PatternError, shared_rules, slots_of
+from seglam.procedures.patterns import Choice, slots_of
 from seglam.procedures.patterns.paths import path_of
-from seglam.procedures.patterns.rewrite import Cut, cut, written_out
+from seglam.procedures.patterns.rewrite import Cut, cut
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
 
 MAX_NARROWED = 24
 """Pairs of alternatives that are taken from one pattern, and rules that are written out for them, before it goes as a
 whole."""
-MAX_LENGTH = 4096
 
 Path = Mapping[Choice, int | None]
 
@@ -60,15 +59,7 @@ def _step(revision: Revision, text: str, sentence: str, near: str) -> str | None
             continue
         if _path(revision, left, near) is None and _path(revision, left, sentence) is None:
             return left
-    rules = {name: rule for name, rule in revision.rules.items() if name not in shared_rules()}
-    opened = written_out(text, tree, taken, rules)
-    if opened is None or len(opened) > MAX_LENGTH:
-        return None
-    try:
-        revision.patterns.read(opened)
-    except PatternError:
-        return None  # what is written out has a bound of its own
-    return opened
+    return revision.patterns.opened(text, taken)
 
 
 def _apart(taken: Path, own: Path) -> Iterator[tuple[Cut, Cut]]:

@@ -13,11 +13,15 @@ from threading import Lock
 from typing import NamedTuple
 
 from seglam.procedures.patterns.automaton import Compiler, State
-from seglam.procedures.patterns.grammar import Node, parse
+from seglam.procedures.patterns.grammar import Choice, Node, PatternError, parse
+from seglam.procedures.patterns.rewrite import written_out
+from seglam.procedures.patterns.rules import shared_rules
 from seglam.procedures.values import ValueType
 
 KEPT = 4
 """Sets of patterns that are kept."""
+MAX_LENGTH = 4096
+"""Characters of a pattern's text, as documents have it."""
 MAX_KEPT_STATES = 50_000
 """States of one set, past which it begins anew: some tens of MiB."""
 
@@ -52,6 +56,20 @@ class Patterns:
                 tree = parse(text, self._rules)
                 known = self._known[text] = Compiled(tree, self._compiler.compile(tree))
             return known
+
+    def opened(self, text: str, path: Mapping[Choice, int | None]) -> str | None:
+        """A pattern with the rules written out that a way through it takes; None if it takes none, or if that would be
+        past a bound of patterns. Shared rules stay, since they stand around every pattern.
+        """
+        own = {name: rule for name, rule in self._rules.items() if name not in shared_rules()}
+        opened = written_out(text, self.read(text).tree, path, own)
+        if opened is None or len(opened) > MAX_LENGTH:
+            return None
+        try:
+            self.read(opened)
+        except PatternError:
+            return None
+        return opened
 
 
 _Key = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
