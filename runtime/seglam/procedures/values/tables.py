@@ -30,9 +30,6 @@ from seglam.procedures.values.tagged import AsWritten, after_word, described, we
 from seglam.procedures.values.words import QUOTES, quoted_spans
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
-MAX_COLUMN_WORDS = 4
-"""Of a bare name, a word being what stands between spaces. More of them are a part of a sentence, not a name."""
-
 _CELL = {mark: re.compile(rf'"([^"]*(?:""[^"]*)*)"|([^"{mark}\r\n]*)') for mark in DELIMITERS}
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _RULER = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)*[ \t]*:?-+:?[ \t]*\|?[ \t]*")
@@ -273,31 +270,29 @@ def _bare_ends(text: Text, start: int) -> Iterator[int]:
     def own(at: int) -> bool:
         return at < len(text) and text.tokens[at] not in JOINING and text.tokens[at] not in BREAKING
 
-    at, words = start, 1
-    if not own(at):
+    if not own(start):
         return
-    while words <= MAX_COLUMN_WORDS:
-        yield at + 1
-        after = at + 1
-        touches = text.glued(after)
-        if after < len(text) and (text.tokens[after] in _WITHIN or (text.tokens[after] == "." and touches)):
-            after += 1
-            words += 0 if touches else 2
-            if touches and not text.glued(after):
-                return
-        else:
-            words += not touches
-        if not own(after):
+    second = False
+    at = start + 1
+    yield at
+    while at < len(text):
+        touches = text.glued(at)
+        joined = text.tokens[at] in _WITHIN or (text.tokens[at] == "." and touches)
+        at += joined
+        if (touches and joined and not text.glued(at)) or (second and not touches) or not own(at):
             return
-        at = after
+        second = second or not touches
+        at += 1
+        yield at
 
 
 class ColumnType(AsWritten):
-    """The name of a column of an attached table: one to four words, or quoted text. Canonical: as written.
+    """The name of a column of an attached table: one word or two, or quoted text. Canonical: as written.
 
-    A word is what stands between spaces, such as `price_2024` or `(EUR)`. A bare name has neither marks that end a
-    clause or quote, save a full stop within a word (`Sepal.Length`), nor words that join the parts of a sentence, save
-    `of` and `per` between others; a name that has is written in quotes.
+    A word is what stands between spaces, such as `price_2024` or `(EUR)`; the two may be joined by `of` or `per`. More
+    of them are a part of the sentence as likely as a name. A bare name has neither marks that end a clause or
+    quote, save a full stop within a word (`Sepal.Length`), nor words that join the parts of a sentence; a name that has
+    is written in quotes.
 
     The pattern alone cannot tell which tables will come, so a scan accepts any name. Once the request is bound, whoever
     has its table replaces the argument by `find_column(table, written)`; without such a column the binding is rejected.
@@ -306,10 +301,10 @@ class ColumnType(AsWritten):
     name = key = "column"
     exact = False
     separate = greedy = True
-    summary = "The name of a column of the attached table, in quotes or bare (up to four words, no comma or `and`)."
+    summary = "The name of a column of the attached table, in quotes or bare (one or two words, no comma or `and`)."
     python = "str: the name as the table has it"
     accepts = ("price", "unit price", '"a, b"', "price ($)", "Größe", "date of birth", '"terms and conditions"')
-    rejects = ("price?", '"price', "price and cost", "price,cost", "one two three four five")
+    rejects = ("price?", '"price', "price and cost", "price,cost", "one two three")
     expected = "a column's name"
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
@@ -332,12 +327,8 @@ class ColumnType(AsWritten):
     def shape(self) -> Shape:
         touching = Star(seq(opt(lit(".", *_WITHIN, glued=True)), cls(*_OWN, glued=True)))
 
-        def more(words: int) -> Shape:
-            """At most so many further words."""
-            one = seq(cls(*_OWN), touching, more(words - 1)) if words else seq()
-            return opt(alt(one, seq(lit(*_WITHIN), cls(*_OWN), touching, more(words - 2)))) if words > 1 else opt(one)
-
-        bare = seq(cls(*_OWN), touching, more(MAX_COLUMN_WORDS - 1))
+        word = seq(cls(*_OWN), touching)
+        bare = seq(word, opt(seq(opt(lit(*_WITHIN)), word)))
         return alt(bare, *(seq(lit(mark), Star(_without(mark, end)), lit(end)) for mark, end in _CLOSING.items()))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
@@ -345,5 +336,5 @@ class ColumnType(AsWritten):
             yield Sample(name, name)
         yield from (Sample('"a, b"', "a, b"), Sample("`total?`", "total?"))
         while True:
-            words = random.choices(("total", "unit", "price", "sales", "2024", "city"), k=random.randint(1, 4))
+            words = random.choices(("total", "unit", "price", "sales", "2024", "city"), k=random.randint(1, 2))
             yield Sample(" ".join(words), " ".join(words))
