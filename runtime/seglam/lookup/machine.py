@@ -49,7 +49,7 @@ def kind_of(token: str) -> int:
 
 
 class Apart:
-    """Whether a token touches the one before it: not if that is a word or a number, either if it is a mark."""
+    """Whether a word or number touches the token before it: not if that is one too, either if it is a mark."""
 
 
 APART = Apart()
@@ -78,8 +78,9 @@ class ShapeAutomaton:
         start = self._new()
         end = self._build(kind.shape(), start)
         self.states = [self._state(position, end) for position in range(len(self._edges))]
+        self.apart = _apart(self.states[start])
         if kind.separate:
-            self.states[start] = _apart(self.states[start])
+            self.states[start] = self.apart
         self.literals = frozenset(token for state in self.states for token in state.literals)
         self.kinds = 0
         for state in self.states:
@@ -137,13 +138,20 @@ class ShapeAutomaton:
 
 
 def _apart(state: _ShapeState) -> _ShapeState:
-    """The first state of a type whose values no word or number touches in front. No edge leads back to it."""
+    """The first state of a value whose first word or number touches none before it. No edge leads back to it."""
     literals = {
-        token: tuple((APART if glued is None else glued, after) for glued, after in targets)
-        for token, targets in state.literals.items()
+        token: tuple(
+            (APART if glued is None and kind_of(token) & (WORD | NUMBER) else glued, after) for glued, after in to
+        )
+        for token, to in state.literals.items()
     }
-    classes = tuple((kinds, APART if glued is None else glued, after) for kinds, glued, after in state.classes)
-    return _ShapeState(literals, classes, state.accepts)
+    classes: list[tuple[int, Glued, int]] = []
+    for kinds, glued, after in state.classes:
+        parts: tuple[tuple[int, Glued], ...] = ((kinds, glued),)
+        if glued is None:
+            parts = ((kinds & (WORD | NUMBER), APART), (kinds & MARK, None))
+        classes += [(part, how, after) for part, how in parts if part]
+    return _ShapeState(literals, tuple(classes), state.accepts)
 
 
 _SHAPES: WeakValueDictionary[str, ShapeAutomaton] = WeakValueDictionary()
@@ -179,7 +187,7 @@ class Edges(NamedTuple):
         if self.shape is None:
             after = self.literals[token]
             assert isinstance(after, State)
-            apart = False if self.greedy and kind_of(token) & (WORD | NUMBER) else None
+            apart = APART if self.greedy and kind_of(token) & (WORD | NUMBER) else None
             return [(apart, Config(after, None, 0))]
         targets = self.literals[token]
         assert isinstance(targets, tuple)
@@ -316,7 +324,8 @@ class Machine:
             edges.append(Edges(state.literals, (), state, None, config.shape is not None and config.shape.greedy))
         for kind, _, after in state.slots:
             shape = self.shapes[kind.key]
-            edges.append(Edges(shape.states[0].literals, shape.states[0].classes, after, shape))
+            first = shape.apart if config.shape is not None and config.shape.greedy else shape.states[0]
+            edges.append(Edges(first.literals, first.classes, after, shape))
         if state.accepts and state is not END:
             edges.append(Edges(_CLOSING, (), state, None))
         return Moves(edges, [(self.shapes[kind.key], after) for kind, _, after in state.slots], state.accepts)

@@ -95,6 +95,10 @@ class Text:
         """What is written from token `start` up to token `end` (exclusive)."""
         return self.text[self.starts[start] : self.stops[end - 1]] if end > start else ""
 
+    def touched(self, token: int) -> bool:
+        """Whether a token and the one before it are words or numbers that nothing separates."""
+        return self.glued(token) and self.tokens[token][0].isalnum() and self.tokens[token - 1][-1].isalnum()
+
     def glued(self, token: int) -> bool:
         """Whether nothing separates a token from the one before it."""
         return 0 < token < len(self.tokens) and self.starts[token] == self.stops[token - 1]

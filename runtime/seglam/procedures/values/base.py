@@ -126,8 +126,8 @@ class ValueType(ABC):
             must never exclude a text that `scan` accepts.
         openers: the first tokens with which a text of the type may begin, or None for any; as `first`, only a filter.
         exact: whether `shape` accepts nothing that `scan` refuses.
-        separate: whether no word or number outside of a value touches its beginning.
-        greedy: whether none touches its end.
+        separate: whether no word or number outside of a value touches a word or number at its beginning.
+        greedy: whether none touches one at its end.
         summary: what the type is, in a sentence.
         python: what `solve` receives.
         accepts: texts that are values of the type.

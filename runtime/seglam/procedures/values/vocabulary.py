@@ -21,7 +21,8 @@ _VALUE = ""
 class VocabularyType(ValueType):
     """A member of a vocabulary, by its value or one of its names.
 
-    Names are compared token by token without case, as literals are; an article counts only where a name states it. Of
+    Names are compared token by token without case, as literals are; an article counts only where a name states it. No
+    letter or digit touches a name on either side that begins or ends with one. Of
     nested names (`Guinea`, `Guinea Bissau`) each is a reading. The canonical text is the member's value.
 
     Raises:
@@ -34,6 +35,7 @@ class VocabularyType(ValueType):
     rejects = ("Atlantis", "the South Korea", "South Koreas")
 
     name = "vocabulary"
+    separate = greedy = True
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
@@ -70,13 +72,13 @@ class VocabularyType(ValueType):
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
         tokens = text.tokens
         node = self._trie.get(tokens[start])
-        if node is None:
+        if node is None or text.touched(start):
             return ()
         found = []
         end = start + 1
         count = len(tokens)
         while True:
-            if _VALUE in node:
+            if _VALUE in node and not text.touched(end):
                 found.append((end, node[_VALUE]))
             node = node.get(tokens[end]) if end < count else None
             if node is None:

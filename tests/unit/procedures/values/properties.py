@@ -28,7 +28,7 @@ def check_junk(kind: ValueType, written: str, region: str | None = None) -> None
             assert start < end <= len(text)
             kind.check(canonical)
             assert kind.from_tagged(kind.to_tagged(canonical)) == canonical
-            assert not (kind.separate and text.start(start) and text.text[text.start(start) - 1].isalnum())
-            assert not (kind.greedy and text.glued(end) and text.tokens[end][0].isalnum())
+            assert not (kind.separate and text.touched(start))
+            assert not (kind.greedy and text.touched(end))
             assert kind.first is None or text.tokens[start][0] in kind.first
             assert accepts(kind.shape(), text.slice(start, end))
