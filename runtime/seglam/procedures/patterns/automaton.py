@@ -14,8 +14,8 @@ from typing import NamedTuple
 from seglam.procedures.patterns.grammar import Choice, Node, PatternError, Sequence, Slot, Words
 from seglam.procedures.values import ValueType
 
-MAX_STATES = 8192
-MAX_EDGES = 32_768
+MAX_STATES = 16_384
+MAX_EDGES = 131_072
 MAX_WORK = 300_000
 """States that are made and merges, for one pattern: about a second."""
 MAX_SHARED = 250

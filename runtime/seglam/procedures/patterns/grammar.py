@@ -18,7 +18,7 @@ from itertools import product
 
 from seglam.procedures.text import TOKEN, fold, tokens
 
-MAX_DEPTH = 12
+MAX_DEPTH = 20
 """Groups in groups and rules in rules, together."""
 MAX_GLUED = 256
 MAX_PARTS = 40_000

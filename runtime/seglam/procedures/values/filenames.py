@@ -12,8 +12,8 @@ from seglam.procedures.values.tagged import AsWritten, after_word
 
 EXTENSIONS = (
     "csv", "tsv", "tab", "psv", "dat", "data", "txt", "text", "log", "md", "markdown", "json", "jsonl", "ndjson",
-    "geojson", "xml", "html", "htm", "yaml", "yml", "toml", "ini", "rst", "tex", "sql", "py", "js", "xls", "xlsx", "ods",
-    "gz", "zip",
+    "geojson", "xml", "html", "htm", "yaml", "yml", "toml", "ini", "rst", "tex", "sql", "py", "js", "xls", "xlsx",
+    "ods", "gz", "zip",
 )  # fmt: skip
 """What names of attached files end with; of anything else, as in `report.smallest`, a sentence may begin."""
 _NAME = re.compile(
