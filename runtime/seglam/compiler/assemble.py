@@ -46,8 +46,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PATTERN_FIELD = re.compile(r"spec\.match\.patterns\[(\d+)\]")
 _SLOTS = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _SIGNS = re.compile(r"\\.|<[a-z][a-z0-9-]*>|([<>])", re.DOTALL)
-_NAMED_OFTEN = "({0}) ({0}) ({0})"
-"""A rule is too large if a pattern that names it thrice cannot be read."""
+_NAMED_OFTEN = "({0}) ({0})"
+"""A rule is too large if a pattern that names it twice cannot be read."""
 _RULE_NAMES = re.compile(r"(?<!\\)<([a-z][a-z0-9-]*)>")
 
 

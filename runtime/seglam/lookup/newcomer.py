@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from seglam.lookup.index import Index
 from seglam.lookup.machine import Machine
-from seglam.lookup.overlap import accepts, apart, meet, overlaps, speech_of, together
+from seglam.lookup.overlap import accepts, apart, may_share_a_request, meet, overlaps, speech_of, together
 from seglam.lookup.results import Hit
 from seglam.procedures.document import Example, Pattern, ReasoningProcedure
 from seglam.procedures.patterns import slots_of
@@ -28,6 +28,8 @@ from seglam.procedures.text import Text
 MAX_CUTS = 24
 """Alternatives that one elder may take from one pattern before the whole pattern goes; from the half of them on, also
 such as requests that it was written for need."""
+MAX_LOOKAHEAD = 3
+"""Cuts of which it is asked whether they end an overlap."""
 MAX_OPENED = 3
 """Rules that are written out for one alternative."""
 
@@ -80,6 +82,7 @@ def yield_to(
     """
     revision = Revision.of(newcomer)
     elders = [elder for elder in elders if elder.digest != revision.digest and not apart(revision, elder)]
+    near = [elder for elder in elders if may_share_a_request(revision, elder)]
     must = Text(must_bind.text, must_bind.region) if must_bind and must_bind.text is not None else None
     others = [Text(text, must_bind.region if must_bind else None) for text in dict.fromkeys(wanted)]
     kept: list[Pattern] = []
@@ -89,7 +92,7 @@ def yield_to(
             kept.append(pattern)
             continue
         yielding = _Yielding(revision, pattern.text, must, others)
-        for elder in elders:
+        for elder in near:
             yielding.to(elder)
         removed += yielding.removed
         if yielding.text is not None:
@@ -234,15 +237,16 @@ class _Yielding:
         return best
 
     def _best_as_written(self, pattern: _Readable, witness: str, theirs: Machine, *, patient: bool) -> _Cut | None:
-        """The best cut that ends the overlap, or the best one if none does; one that loses what must bind only where
-        all do, and one that loses more of what is wanted only where patience has an end. Whether a cut ends it is the
+        """The best cut of the first few that ends the overlap, or the best one if none does; one that loses what must
+        bind only where all do, and one that loses more of what is wanted only where patience has an end. Whether a cut ends it is the
         dear question, so it is asked in the order of ranks and no further than needed.
         """
         cuts = sorted(self._cuts(pattern, witness), key=lambda one: one.rank, reverse=True)
         cuts = [one for one in cuts if one.binds is cuts[0].binds]
         if patient:
             cuts = [one for one in cuts if one.wanted == cuts[0].wanted]
-        return next((one for one in cuts if meet(one.pattern.machine, theirs) is None), next(iter(cuts), None))
+        ending = (one for one in cuts[:MAX_LOOKAHEAD] if meet(one.pattern.machine, theirs) is None)
+        return next(ending, next(iter(cuts), None))
 
     def _cuts(self, pattern: _Readable, witness: str) -> Iterator[_Cut]:
         """What can be left of a pattern if one alternative on the witness's path is taken."""

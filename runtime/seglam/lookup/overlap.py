@@ -71,7 +71,7 @@ def overlaps(newcomer: Revision, elders: Iterable[Revision]) -> list[Overlap]:
     for elder in elders:
         if elder.digest == newcomer.digest or apart(newcomer, elder):
             continue
-        if any(meet(mine, theirs) for mine in together(newcomer) for theirs in together(elder)):
+        if may_share_a_request(newcomer, elder):
             for (elder_number, theirs), (number, mine) in product(
                 may_share(elder, newcomer), list(may_share(newcomer, elder))
             ):
@@ -136,6 +136,11 @@ def united_of(revision: Revision) -> Machine | None:
         _UNITED[id(revision)] = united(machines_of(revision))
         weakref.finalize(revision, _UNITED.pop, id(revision), None).atexit = False
     return _UNITED[id(revision)]
+
+
+def may_share_a_request(revision: Revision, other: Revision) -> bool:
+    """Whether some pattern of one and some pattern of the other may match one request."""
+    return any(meet(mine, theirs) for mine in together(revision) for theirs in together(other))
 
 
 def together(revision: Revision) -> tuple[Machine, ...]:

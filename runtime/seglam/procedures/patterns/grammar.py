@@ -21,7 +21,7 @@ from seglam.procedures.text import TOKEN, fold, tokens
 MAX_DEPTH = 20
 """Groups in groups and rules in rules, together."""
 MAX_GLUED = 256
-MAX_PARTS = 40_000
+MAX_PARTS = 80_000
 """Words, groups, slots and rules, those within rules included: rules that name rules grow exponentially."""
 SPECIAL = "()[]{}<>|\\"
 _PIECE = re.compile(r"[^\s()\[\]{}<>|\\]+|\\.?", re.DOTALL)

@@ -24,8 +24,12 @@ class Cut:
 
 
 def alternatives_of(text: str) -> tuple[str, ...]:
-    """The alternatives that a rule's text has at its top; the text itself where its brackets do not fit together."""
+    """The alternatives that a rule's text has at its top, also where one group holds all of it; the text itself where
+    its brackets do not fit together.
+    """
     try:
+        if text.startswith("(") and _end(text, 0) == len(text):
+            text = text[1:-1]
         return tuple(text[start:end].strip() for start, end in _pieces(text, 0, len(text)))
     except (IndexError, KeyError, ValueError):
         return (text,)

@@ -7,12 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seglam.procedures.patterns import Choice, parse
-from seglam.procedures.patterns.rewrite import Cut, cut, drop, keep_only, require, without_branch
+from seglam.procedures.patterns.rewrite import Cut, alternatives_of, cut, drop, keep_only, require, without_branch
 from tests.patterns import RULES, choices, forms, language, pattern_texts, readable
 
 
 def choice(pattern: str, number: int = 0) -> Choice:
     return list(choices(parse(pattern, RULES)))[number]
+
+
+@pytest.mark.parametrize(
+    ("text", "alternatives"),
+    [
+        ("a|b (c|d)|<e>", ("a", "b (c|d)", "<e>")),
+        ("(a|b (c|d))", ("a", "b (c|d)")),
+        ("(a|b) (c|d)", ("(a|b) (c|d)",)),
+        (r"a\|b", (r"a\|b",)),
+        ("(a|b", ("(a|b",)),
+    ],
+)
+def test_alternatives_of_a_rule(text: str, alternatives: tuple[str, ...]) -> None:
+    assert alternatives_of(text) == alternatives
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,15 @@ def test_reads_values_and_names(text: str, readings: tuple[str, ...]) -> None:
     assert COUNTRIES.readings(text) == readings
 
 
+def test_no_letter_or_digit_touches_a_name() -> None:
+    for text in ("7korea", "korea7", "guinea2bissau"):
+        assert not any(COUNTRIES.scan(Text(text), at) for at in range(len(Text(text))))
+    units = make(percent=["%"], dollar=["$"], degree=["\u00b0C"])
+    assert units.scan(Text("5%"), 1) == [(2, "percent")]
+    assert units.scan(Text("$5"), 0) == [(1, "dollar")]
+    assert units.scan(Text("5\u00b0C7"), 1) == []
+
+
 def test_each_of_nested_names_is_a_reading() -> None:
     assert list(COUNTRIES.scan(Text("from Guinea Bissau to Guinea"), 1)) == [(2, "Guinea"), (3, "Guinea Bissau")]
     assert list(COUNTRIES.scan(Text("from Guinea Bissau to Guinea"), 4)) == [(5, "Guinea")]
