@@ -238,8 +238,8 @@ class _Yielding:
 
     def _best_as_written(self, pattern: _Readable, witness: str, theirs: Machine, *, patient: bool) -> _Cut | None:
         """The best cut of the first few that ends the overlap, or the best one if none does; one that loses what must
-        bind only where all do, and one that loses more of what is wanted only where patience has an end. Whether a cut ends it is the
-        dear question, so it is asked in the order of ranks and no further than needed.
+        bind only where all do, and one that loses more of what is wanted only where patience has an end. Whether a cut
+        ends it is the dear question, so it is asked in the order of ranks and no further than needed.
         """
         cuts = sorted(self._cuts(pattern, witness), key=lambda one: one.rank, reverse=True)
         cuts = [one for one in cuts if one.binds is cuts[0].binds]
