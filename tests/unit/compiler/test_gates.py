@@ -645,6 +645,14 @@ def test_where_questions_are_too_many_a_rejected_difference_is_not_asked_about_a
     assert {each.right for each in left} == {"double {n} today", "twice {n} today"}
 
 
+def test_a_pattern_is_asked_about_in_the_words_that_somebody_used() -> None:
+    made = document(patterns=["double {n}", "twice {n} [in digits]", "{n} times two [in digits]"])
+    asked = {each.pair for each in questions(made, Request(text="double 4"), alike=["twice 4 in digits"])}
+    assert ("double {n}", "twice {n} in digits") in asked
+    assert ("twice {n} in digits", "twice {n}") in asked, "what everybody said is not left out unasked"
+    assert ("double {n}", "{n} times two") in asked, "nobody said this one"
+
+
 def test_columns_of_generated_inputs_differ_where_the_table_has_enough() -> None:
     named = [{"name": name, "type": "column"} for name in ("value", "group")]
     table = {"name": "table", "type": "table", "origin": "input", "key": "text/csv"}

@@ -74,21 +74,28 @@ class Question:
 
 
 def questions(
-    document: ReasoningProcedure, request: Request, base: Spec | None = None, *, own_way: bool = False
+    document: ReasoningProcedure,
+    request: Request,
+    base: Spec | None = None,
+    *,
+    own_way: bool = False,
+    alike: Sequence[str] = (),
 ) -> list[Question]:
     """All questions about a newcomer, but for what `base`, the revision that it extends, was asked before.
 
-    With `own_way` the alternatives of rules are compared with the request's own, which then stay, else with the
-    plainest.
+    A pattern is asked about with the wording that somebody used: the request's, or the first of `alike` that it binds;
+    only if there is none with its plainest sentence, which may leave out what everybody said. With `own_way` the
+    alternatives of rules are compared with the request's own too, which then stay, else with the plainest.
     """
+    asked = (request, *(request._replace(text=text) for text in alike))
     revision = Revision.of(document)
     rules = {rule.name: rule.text for rule in document.spec.rules or ()}
     settled = {pattern.text for pattern in (base.match.patterns if base else None) or ()}
-    found = list(_of_patterns(document, revision, request, base))
+    found = list(_of_patterns(document, revision, asked, base))
     for number, pattern in enumerate(document.spec.match.patterns or ()):
         if pattern.text not in settled:
             tree = parse(pattern.text, rules)
-            taken = taken_by(revision, tree, request)
+            taken = _first_taken(revision, tree, asked)
             found += [
                 Question(contrast.left.text, contrast.right.text, contrast, pattern=number)
                 for contrast in contrasts(tree, masks(revision), taken.path if taken else None, pattern.language)
@@ -103,9 +110,9 @@ def questions(
 
 
 def _of_patterns(
-    document: ReasoningProcedure, revision: Revision, request: Request, base: Spec | None
+    document: ReasoningProcedure, revision: Revision, asked: Sequence[Request], base: Spec | None
 ) -> Iterator[Question]:
-    """Each new pattern's plain sentence against a known one: the base's first, else the request's own wording."""
+    """Each new pattern's sentence against a known one: the base's first, else the request's own wording."""
     rules = {rule.name: rule.text for rule in document.spec.rules or ()}
     settled = [pattern.text for pattern in (base.match.patterns if base else None) or ()]
     known: str | None = None
@@ -115,9 +122,9 @@ def _of_patterns(
     for number, pattern in enumerate(document.spec.match.patterns or ()):
         if pattern.text not in settled:
             tree = parse(pattern.text, rules)
-            taken = taken_by(revision, tree, request)
+            taken = _first_taken(revision, tree, asked)
             written.append((number, plain_sentence(tree, masks(revision), taken.path if taken else None).text))
-            if known is None and taken is not None:
+            if known is None and taken_by(revision, tree, asked[0]) is not None:
                 known = written[-1][1]
     for number, sentence in written:
         if known is not None and sentence != known:
@@ -140,6 +147,11 @@ def taken_by(revision: Revision, tree: Node, request: Request) -> Taken | None:
     if request.text is None:
         return None
     return path_of(tree, Text(request.text, request.region), revision.slots)
+
+
+def _first_taken(revision: Revision, tree: Node, asked: Sequence[Request]) -> Taken | None:
+    """The way of the first request that has one."""
+    return next((taken for request in asked if (taken := taken_by(revision, tree, request)) is not None), None)
 
 
 def _way_through(revision: Revision, rule: Rule, rules: Mapping[str, str], request: Request) -> Path | None:

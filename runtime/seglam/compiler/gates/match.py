@@ -75,7 +75,8 @@ def match(
         serves: runs the code; a refusal that binds but that the code refuses is not answered, and so is refused.
         base: the revision that the newcomer extends, whose parts passed this gate before and raise no new questions.
         wording: the request that the author saw, whose wording alternatives are compared with; by default `request`.
-        alike: texts of other requests that missed; what the newcomer yields is chosen so that it binds those it can.
+        alike: texts of other requests that missed. What the newcomer yields is chosen so that it binds those it can,
+            and its patterns are asked about in their words.
     """
     findings = _Findings()
     if not _binds(document, request):
@@ -92,9 +93,11 @@ def match(
     ]
     whole, seen = document, wording or request
     known: Known = {}
-    document, rejected = _prune(whole, questions(whole, seen, base), judge, known, findings)
+    document, rejected = _prune(whole, questions(whole, seen, base, alike=alike), judge, known, findings)
     if not _binds(document, request):  # its own words went, since they were not found to mean the same as plainer ones
-        document, rejected = _prune(whole, questions(whole, seen, base, own_way=True), judge, known, findings)
+        document, rejected = _prune(
+            whole, questions(whole, seen, base, own_way=True, alike=alike), judge, known, findings
+        )
     if not _binds(document, request):
         why = _not_the_same(rejected)
         findings.fault("without the rejected alternatives the request that missed is not bound", f"{_UNBOUND}{why}")
