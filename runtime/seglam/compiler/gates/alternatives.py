@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from seglam.compiler.assemble import with_patterns, with_spec
+from seglam.lookup.machine import Machine
+from seglam.lookup.overlap import accepts
 from seglam.procedures.document import Pattern, ReasoningProcedure, Rule, Spec, Vocabulary
 from seglam.procedures.patterns import Choice, Node, Words, parse, shared_rules, slots_of
 from seglam.procedures.patterns import Sequence as Parts
@@ -95,7 +97,7 @@ def questions(
     for number, pattern in enumerate(document.spec.match.patterns or ()):
         if pattern.text not in settled:
             tree = parse(pattern.text, rules)
-            taken = _first_taken(revision, tree, asked)
+            taken = _first_taken(revision, pattern.text, asked)
             found += [
                 Question(contrast.left.text, contrast.right.text, contrast, pattern=number)
                 for contrast in contrasts(tree, masks(revision), taken.path if taken else None, pattern.language)
@@ -122,7 +124,7 @@ def _of_patterns(
     for number, pattern in enumerate(document.spec.match.patterns or ()):
         if pattern.text not in settled:
             tree = parse(pattern.text, rules)
-            taken = _first_taken(revision, tree, asked)
+            taken = _first_taken(revision, pattern.text, asked)
             written.append((number, plain_sentence(tree, masks(revision), taken.path if taken else None).text))
             if known is None and taken_by(revision, tree, asked[0]) is not None:
                 known = written[-1][1]
@@ -149,9 +151,13 @@ def taken_by(revision: Revision, tree: Node, request: Request) -> Taken | None:
     return path_of(tree, Text(request.text, request.region), revision.slots)
 
 
-def _first_taken(revision: Revision, tree: Node, asked: Sequence[Request]) -> Taken | None:
-    """The way of the first request that has one."""
-    return next((taken for request in asked if (taken := taken_by(revision, tree, request)) is not None), None)
+def _first_taken(revision: Revision, pattern: str, asked: Sequence[Request]) -> Taken | None:
+    """The way of the first request that has one through a pattern. Which one has is quicker asked of its automaton."""
+    tree, start = revision.patterns.read(pattern)
+    for request in asked:
+        if request.text is not None and accepts(Machine(start), Text(request.text, request.region)):
+            return taken_by(revision, tree, request)
+    return None
 
 
 def _way_through(revision: Revision, rule: Rule, rules: Mapping[str, str], request: Request) -> Path | None:

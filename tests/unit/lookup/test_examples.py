@@ -1,0 +1,26 @@
+"""The example procedures: none may share a request with another, whatever its wording."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from seglam.lookup.overlap import overlaps
+from seglam.procedures import Revision
+from seglam.procedures.load import load_file
+
+EXAMPLES = sorted(Path(__file__).parents[3].joinpath("examples/procedures").glob("*.yaml"))
+
+
+@cache
+def revision_in(path: Path) -> Revision:
+    (loaded,) = load_file(path)[0]
+    return Revision.of(loaded.document)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=[path.stem for path in EXAMPLES])
+def test_it_shares_no_request_with_another(number: int) -> None:
+    found = overlaps(revision_in(EXAMPLES[number]), map(revision_in, EXAMPLES[:number]))
+    assert not [(each.elder.name, each.witness) for each in found]
