@@ -184,19 +184,16 @@ class FractionType(NumberType):
 
 
 class ComplexType(NumberType):
-    """Complex numbers: real and imaginary part with the decimals that were written.
-
-    A real number alone is none: what is asked of two of them is a question of other procedures, with answers in another
-    form.
-    """
+    """Complex numbers: real and imaginary part with the decimals that were written."""
 
     name = key = "complex"
     first = frozenset("0123456789-+.(i")
-    summary = "A complex number in i; the real part may be absent, the imaginary part not."
+    summary = "A complex number in i; the real or the imaginary part may be absent."
     python = "Complex(real: Decimal, imag: Decimal)"
-    accepts = ("-8.0 - 2.0i", "(3+4i)", "3 + i", "-2i", "i")
-    rejects = ("5", "(3+4i", "3+4j", "3 + 4i * 2", "1.234+2i", "4i + 3", "3 -4i")
+    accepts = ("-8.0 - 2.0i", "(3+4i)", "3 + i", "-2i", "i", "5")
+    rejects = ("(3+4i", "3+4j", "3 + 4i * 2", "1.234+2i", "4i + 3", "3 -4i")
 
+    _REAL = re.compile(rf"({SIGN}?)({NUMERAL}){FOLLOW}")
     _IMAGINARY = re.compile(rf"({SIGN}?)({NUMERAL}?)i{FOLLOW}")
     _BOTH = re.compile(rf"({SIGN}?)({NUMERAL})(?:([-+\u2212])|\s+([-+\u2212])\s+)({NUMERAL}?)i{FOLLOW}")
     _CLOSE = re.compile(r"\s*\)")
@@ -232,10 +229,12 @@ class ComplexType(NumberType):
             sign, real, glued, spaced, imag = match.groups()
             if dots_certain((real, imag or "1"), text.region) and max(len(real), len(imag)) < MAX_DIGITS:
                 yield match.end(), self._value(sign, real, glued or spaced, imag or "1"), True
-        if match := self._IMAGINARY.match(string, position, stop):
-            sign, part = match.groups()
-            if dots_certain((part,), text.region) and len(part) < MAX_DIGITS:
-                yield match.end(), self._value("", "0", sign, part or "1"), False
+        for pattern in (self._REAL, self._IMAGINARY):
+            if match := pattern.match(string, position, stop):
+                sign, part = match.groups()
+                parts = ("", "0", sign, part or "1") if pattern is self._IMAGINARY else (sign, part, "", "0")
+                if dots_certain((part,), text.region) and len(part) < MAX_DIGITS:
+                    yield match.end(), self._value(*parts), False
 
     def _value(self, sign: str, real: str, imag_sign: str, imag: str) -> str:
         imaginary = plain(imag_sign, imag)
@@ -271,7 +270,7 @@ class ComplexType(NumberType):
     def shape(self) -> Shape:
         numeral = seq(opt(lit("-", "+")), opt(lit(".")), cls("digits"), opt(seq(lit("."), cls("digits"))))
         imaginary = alt(seq(numeral, lit("i")), seq(opt(lit("-", "+")), lit("i")))
-        bare = alt(imaginary, seq(numeral, imaginary), seq(numeral, lit("-", "+"), opt(numeral), lit("i")))
+        bare = alt(numeral, imaginary, seq(numeral, imaginary), seq(numeral, lit("-", "+"), opt(numeral), lit("i")))
         return alt(bare, seq(lit("("), bare, lit(")")))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
@@ -288,7 +287,7 @@ class ComplexType(NumberType):
         )
         for boundary in boundaries:
             yield Sample(boundary, boundary)
-        yield from (Sample("i", "0+1i"), Sample("-2i", "0-2i"), Sample("3 - i", "3-1i"))
+        yield from (Sample("i", "0+1i"), Sample("-2i", "0-2i"), Sample("5", "5+0i"), Sample("3 - i", "3-1i"))
         while True:
             real, imag = random_decimal(random), random_decimal(random)
             sign, part = ("-", imag[1:]) if imag[0] == "-" else ("+", imag)
