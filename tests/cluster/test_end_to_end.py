@@ -42,7 +42,7 @@ def approved(tenant: Tenant) -> Tenant:
     assert review["spec"]["digest"] == digest(document)
     assert review["spec"]["authors"] == ["alice"]
     # The procedure's status follows its revision's, which `wait_for_review` read.
-    eventually("it awaits review", lambda: condition(tenant.get("rp", GCD), "Ready")["reason"] == "AwaitingReview")
+    eventually("it awaits review", lambda: condition(tenant.get("rp", GCD), "Ready").get("reason") == "AwaitingReview")
     assert condition(tenant.get("rp", GCD), "Ready")["status"] == "False"
     assert tenant.caller.ask(QUESTION, only_if_cached=True)["outcome"] == "miss"
 

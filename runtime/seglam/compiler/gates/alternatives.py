@@ -93,14 +93,18 @@ def questions(
     revision = Revision.of(document)
     rules = {rule.name: rule.text for rule in document.spec.rules or ()}
     settled = {pattern.text for pattern in (base.match.patterns if base else None) or ()}
-    found = list(_of_patterns(document, revision, asked, base))
+    ways = {
+        number: _first_way(revision, pattern.text, asked)
+        for number, pattern in enumerate(document.spec.match.patterns or ())
+        if pattern.text not in settled
+    }
+    found = list(_of_patterns(document, revision, request, base, ways))
     for number, pattern in enumerate(document.spec.match.patterns or ()):
-        if pattern.text not in settled:
+        if number in ways:
             tree = parse(pattern.text, rules)
-            taken = _first_taken(revision, pattern.text, asked)
             found += [
                 Question(contrast.left.text, contrast.right.text, contrast, pattern=number)
-                for contrast in contrasts(tree, masks(revision), taken.path if taken else None, pattern.language)
+                for contrast in contrasts(tree, masks(revision), ways[number], pattern.language)
             ]
     old_rules = {rule.name: rule.text for rule in (base.rules if base else None) or ()}
     for rule in document.spec.rules or ():
@@ -112,9 +116,13 @@ def questions(
 
 
 def _of_patterns(
-    document: ReasoningProcedure, revision: Revision, asked: Sequence[Request], base: Spec | None
+    document: ReasoningProcedure,
+    revision: Revision,
+    request: Request,
+    base: Spec | None,
+    ways: Mapping[int, Path | None],
 ) -> Iterator[Question]:
-    """Each new pattern's sentence against a known one: the base's first, else the request's own wording."""
+    """Each new pattern's sentence, on its way, against a known one: the base's first, else the request's wording."""
     rules = {rule.name: rule.text for rule in document.spec.rules or ()}
     settled = [pattern.text for pattern in (base.match.patterns if base else None) or ()]
     known: str | None = None
@@ -122,11 +130,10 @@ def _of_patterns(
         known = plain_sentence(parse(settled[0], rules), masks(revision)).text
     written = []
     for number, pattern in enumerate(document.spec.match.patterns or ()):
-        if pattern.text not in settled:
+        if number in ways:
             tree = parse(pattern.text, rules)
-            taken = _first_taken(revision, pattern.text, asked)
-            written.append((number, plain_sentence(tree, masks(revision), taken.path if taken else None).text))
-            if known is None and taken_by(revision, tree, asked[0]) is not None:
+            written.append((number, plain_sentence(tree, masks(revision), ways[number]).text))
+            if known is None and taken_by(revision, tree, request) is not None:
                 known = written[-1][1]
     for number, sentence in written:
         if known is not None and sentence != known:
@@ -151,12 +158,14 @@ def taken_by(revision: Revision, tree: Node, request: Request) -> Taken | None:
     return path_of(tree, Text(request.text, request.region), revision.slots)
 
 
-def _first_taken(revision: Revision, pattern: str, asked: Sequence[Request]) -> Taken | None:
+def _first_way(revision: Revision, pattern: str, asked: Sequence[Request]) -> Path | None:
     """The way of the first request that has one through a pattern. Which one has is quicker asked of its automaton."""
     tree, start = revision.patterns.read(pattern)
+    machine = Machine(start)
     for request in asked:
-        if request.text is not None and accepts(Machine(start), Text(request.text, request.region)):
-            return taken_by(revision, tree, request)
+        if request.text is not None and accepts(machine, Text(request.text, request.region)):
+            taken = taken_by(revision, tree, request)
+            return taken.path if taken is not None else None
     return None
 
 

@@ -22,8 +22,8 @@ class VocabularyType(ValueType):
     """A member of a vocabulary, by its value or one of its names.
 
     Names are compared token by token without case, as literals are; an article counts only where a name states it. No
-    letter or digit touches a name on either side that begins or ends with one. Of
-    nested names (`Guinea`, `Guinea Bissau`) each is a reading. The canonical text is the member's value.
+    letter or digit touches a letter or digit with which a name begins or ends. Of nested names (`Guinea`, `Guinea
+    Bissau`) each is a reading. The canonical text is the member's value.
 
     Raises:
         ValueProblem: a name is blank, or stands for two members.
