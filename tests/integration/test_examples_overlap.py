@@ -11,7 +11,7 @@ from seglam.lookup.overlap import overlaps
 from seglam.procedures import Revision
 from seglam.procedures.load import load_file
 
-EXAMPLES = sorted(Path(__file__).parents[3].joinpath("examples/procedures").glob("*.yaml"))
+EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples/procedures").glob("*.yaml"))
 
 
 @cache
@@ -20,6 +20,7 @@ def revision_in(path: Path) -> Revision:
     return Revision.of(loaded.document)
 
 
+@pytest.mark.timeout(1200)  # a process builds all examples' automata in its first test
 @pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=[path.stem for path in EXAMPLES])
 def test_it_shares_no_request_with_another(number: int) -> None:
     found = overlaps(revision_in(EXAMPLES[number]), map(revision_in, EXAMPLES[:number]))
