@@ -52,8 +52,15 @@ def reframed(document: ReasoningProcedure) -> ReasoningProcedure:
     return document.model_copy(update={"spec": changed.spec})
 
 
+def core_of(pattern: str) -> tuple[int, int]:
+    """Where a pattern's own text begins and ends within its frame."""
+    behind = _FRAME_BEHIND.search(pattern)
+    return len(OPENING) if pattern.startswith(OPENING) else 0, behind.start() if behind else len(pattern)
+
+
 def _without_frame(pattern: str) -> str:
-    return _FRAME_BEHIND.sub("", pattern).removeprefix(OPENING)
+    begin, end = core_of(pattern)
+    return pattern[begin:end]
 
 
 def _framed(pattern: str | PatternReply, base: Revision, rules: Mapping[str, str]) -> str | PatternReply:

@@ -35,7 +35,12 @@ MAX_OPENED = 3
 
 
 class NothingRemains(ValueError):
-    """A newcomer that has nothing left of its own, or no longer binds the request that it was made for."""
+    """A newcomer that has nothing left of its own, or no longer binds the request that it was made for.
+
+    `left` is what is left of it in the second case.
+    """
+
+    left: Yielded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +111,19 @@ def yield_to(
     if removed:
         match = newcomer.spec.match.model_copy(update={"patterns": kept or None, "structured": structured})
         document, examples = _without_lost_examples(newcomer, _with(newcomer, match=match))
-    _check(document, removed, must_bind)
-    return Yielded(document, tuple(removed), tuple(example.request or example.value or "" for example in examples))
+    yielded = Yielded(document, tuple(removed), tuple(example.request or example.value or "" for example in examples))
+    _check(yielded, must_bind)
+    return yielded
 
 
 def _with(document: ReasoningProcedure, **fields: object) -> ReasoningProcedure:
     return document.model_copy(update={"spec": document.spec.model_copy(update=fields)})
 
 
-def _check(document: ReasoningProcedure, removed: list[Removal], must_bind: Request | None) -> None:
+def _check(yielded: Yielded, must_bind: Request | None) -> None:
+    document = yielded.document
     name = document.metadata.name
-    taken = "; ".join(f"{removal.elder} shares {removal.witness!r}" for removal in removed) or "nothing was taken"
+    taken = "; ".join(f"{each.elder} shares {each.witness!r}" for each in yielded.removed) or "nothing was taken"
     if not document.spec.match.patterns and not document.spec.match.structured:
         raise NothingRemains(f"nothing of {name} is its own: {taken}")
     if must_bind is not None:
@@ -124,7 +131,9 @@ def _check(document: ReasoningProcedure, removed: list[Removal], must_bind: Requ
         index.add(Revision.of(document))
         found = index.find(must_bind)
         if not isinstance(found, Hit):
-            raise NothingRemains(f"{name} does not bind the request it was made for: {found.explanation} ({taken})")
+            problem = NothingRemains(f"{name} does not bind the request it was made for: {found.explanation} ({taken})")
+            problem.left = yielded
+            raise problem
 
 
 def _without_lost_examples(

@@ -438,7 +438,12 @@ def match_of(*patterns: str) -> Any:
 
 
 def decided(
-    found: ReasoningProcedure, text: str, *elders: ReasoningProcedure, base: Any = None, judge: Any = None
+    found: ReasoningProcedure,
+    text: str,
+    *elders: ReasoningProcedure,
+    base: Any = None,
+    judge: Any = None,
+    alike: Sequence[str] = (),
 ) -> Any:
     asked: list[tuple[str, str]] = []
 
@@ -450,7 +455,7 @@ def decided(
         return binding.arguments.get("a") != "13"  # as if the code refused thirteen
 
     revisions = [Revision.of(elder) for elder in elders]
-    evidence, left = match(found, Request(text=text), revisions, verdicts, serves, base)
+    evidence, left = match(found, Request(text=text), revisions, verdicts, serves, base, alike=alike)
     return evidence, left, asked
 
 
@@ -513,8 +518,22 @@ def test_an_extension_loses_the_patterns_that_explain_another_meaning() -> None:
     assert found.passed and "left out" in found.summary
     assert [each.text for each in left.spec.match.patterns] == ["sum of {a} and {b}", "{a} plus {b}"]
     assert {each["pattern"] for each in found.detail["tooWide"]} == {"(total|difference) of {a} and {b}"}
-    found, _, _ = decided(after, "total of 1 and 2", base=before.spec)
+    found, _, _ = decided(after, "difference of 1 and 2", base=before.spec)
     assert not found.passed and "means something else" in found.detail["category"]
+
+
+@pytest.mark.parametrize(("verdict", "kept"), [("same", True), ("unsure", False)])
+def test_what_was_asked_stays_in_its_own_words_if_these_are_known_to_mean_the_same(verdict: str, kept: bool) -> None:
+    before, wide = changed("sum of {a} and {b}"), "(total|difference) of {a} and {b} [again]"
+
+    def judge(_: str, right: str) -> str:
+        return verdict if right == "total of {a} and {b}" else "same"
+
+    after, alike = changed("sum of {a} and {b}", wide, "{a} plus {b}"), ["total of 1 and 2", "total of 3 and 4"]
+    found, left, _ = decided(after, "1 plus 2", base=before.spec, judge=judge, alike=alike)
+    assert found.passed and found.detail["ownWords"] == [{"said": "total of {a} and {b}", "verdict": verdict}]
+    own = ["total of {a} and {b}"] if kept else []
+    assert [each.text for each in left.spec.match.patterns] == ["sum of {a} and {b}", "{a} plus {b}", *own]
 
 
 @pytest.mark.parametrize(("verdict", "kept"), [("same", True), ("different", False), ("unsure", False)])

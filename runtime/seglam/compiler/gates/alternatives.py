@@ -38,7 +38,8 @@ class Question:
     """A pair of sentences, and what is taken out unless they mean the same.
 
     `pattern` and `rule` say where the contrast's choice is; a question about a vocabulary has neither, and one about a
-    whole pattern has no contrast. `bare` marks a pattern of several values without a word that says what they are for.
+    whole pattern has no contrast. `strict` marks a pattern that stays only if it is known to mean the same: one of
+    several values without a word that says what they are for, and one that nothing but a request vouches for.
     """
 
     left: str
@@ -47,7 +48,7 @@ class Question:
     pattern: int | None = None
     rule: str | None = None
     member: tuple[str, str, str] | None = None  # vocabulary, value, name
-    bare: bool = False
+    strict: bool = False
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -57,10 +58,9 @@ class Question:
     def rejected(self, verdict: str | None) -> bool:
         """Whether the verdict takes the alternative out. A choice goes unless it is known to change nothing.
 
-        A whole pattern goes if it asks something else: where nobody can tell, gates that run it have to. A bare one
-        asks nothing that a gate could run.
+        A whole pattern goes if it asks something else: where nobody can tell, gates that run it have to.
         """
-        return verdict == "different" if self.whole and not self.bare else verdict != "same"
+        return verdict == "different" if self.whole and not self.strict else verdict != "same"
 
     @property
     def whole(self) -> bool:
@@ -137,7 +137,7 @@ def _of_patterns(
                 known = written[-1][1]
     for number, sentence in written:
         if known is not None and sentence != known:
-            yield Question(known, sentence, pattern=number, bare=_is_bare(sentence))
+            yield Question(known, sentence, pattern=number, strict=_is_bare(sentence))
 
 
 def _is_bare(sentence: str) -> bool:

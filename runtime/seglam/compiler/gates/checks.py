@@ -146,7 +146,7 @@ class NearMisses:
     @property
     def certain(self) -> NearMisses:
         """Without those whose change may be none, which a verifier has to read."""
-        return NearMisses(self.tried, tuple(each for each in self.bound if not may_change_nothing(each["change"])))
+        return NearMisses(self.tried, tuple(each for each in self.bound if not may_change_nothing(each)))
 
     @property
     def flaws(self) -> list[Flaw]:

@@ -1,22 +1,24 @@
 """Gate 4: a newcomer's patterns match what they should, and nothing else.
 
 What overlaps with active revisions is taken from the newcomer; so is every optional part and alternative that a blind
-verifier does not find to mean the same, and every further pattern of an extension that explains a near miss. Then, for
-what is left: the request that missed and the examples bind, refusals and generated near misses do not, and the examples
-of active revisions stay theirs.
+verifier does not find to mean the same, and every further pattern of an extension that explains a near miss. Of an
+extension, what somebody asked and lost by that is asked about once more, as the one sentence that it is. Then, for what
+is left: the request that missed and the examples bind, refusals and generated near misses do not, and the examples of
+active revisions stay theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from seglam.compiler.assemble import with_patterns, with_spec
 from seglam.compiler.gates import checks
 from seglam.compiler.gates.alternatives import Question, questions, without
 from seglam.compiler.gates.checks import Flaw, NearMisses, Serves
 from seglam.compiler.gates.narrowing import narrower
-from seglam.compiler.gates.nearmisses import may_change_nothing
+from seglam.compiler.gates.nearmisses import behind, may_change_nothing
+from seglam.compiler.gates.wordings import as_said, lost
 from seglam.compiler.results import Evidence, Gate
 from seglam.lookup import Hit
 from seglam.lookup.newcomer import NothingRemains, yield_to
@@ -31,6 +33,8 @@ SYNONYM_PAIRS = 3
 """Sentences of one pattern that are asked about for one changed word."""
 NARROWINGS = 3
 """How often near misses of a narrowed extension are tried before what still makes some is left out as a whole."""
+ROUNDS = 3
+"""How often an extension is narrowed and gets the words of those who lost by it."""
 TOLD_PAIRS, MAX_TOLD = 6, 800
 """Of its own sentences, what the author of a rejected procedure learns; characters of what a known one shares."""
 
@@ -43,9 +47,12 @@ Judge = Callable[[Pairs], Verdicts]
 
 @dataclass(slots=True)
 class _Findings:
-    """What the gate has done and found so far."""
+    """What the gate has done and found so far. `known` is what the verifier said of pairs of sentences."""
 
+    judge: Judge
+    known: Known = field(default_factory=dict)
     flaws: list[Flaw] = field(default_factory=list)
+    own_words: list[dict[str, str]] = field(default_factory=list)
     detail: dict[str, object] = field(default_factory=dict)
 
     def add(self, flaws: Iterable[Flaw]) -> None:
@@ -78,36 +85,97 @@ def match(
         alike: texts of other requests that missed. What the newcomer yields is chosen so that it binds those it can,
             and its patterns are asked about in their words.
     """
-    findings = _Findings()
+    findings = _Findings(judge)
     if not _binds(document, request):
         findings.fault("the patterns do not bind the request that missed", _UNBOUND)
         return _evidence(findings), document
+    claimed, seen, refused = document, wording or request, ""
     try:
         yielded = yield_to(document, elders, request, checks.settled_by(base, document.spec), alike)
     except NothingRemains as problem:
-        findings.fault(str(problem), f"{checks.KNOWN_TYPE} ({checks.shown(str(problem), MAX_TOLD)})")
-        return _evidence(findings), document
-    document = yielded.document
+        refused = str(problem)
+        if base is None or problem.left is None:
+            findings.fault(refused, f"{checks.KNOWN_TYPE} ({checks.shown(refused, MAX_TOLD)})")
+            return _evidence(findings), document
+        yielded = problem.left
+    whole = yielded.document
     findings.detail["yielded"] = [
         {"pattern": r.pattern, "removed": r.removed, "witness": r.witness, "elder": r.elder} for r in yielded.removed
     ]
-    whole, seen = document, wording or request
-    known: Known = {}
-    document, rejected = _prune(whole, questions(whole, seen, base, alike=alike), judge, known, findings)
-    if not _binds(document, request):  # its own words went, since they were not found to mean the same as plainer ones
-        document, rejected = _prune(
-            whole, questions(whole, seen, base, own_way=True, alike=alike), judge, known, findings
-        )
-    if not _binds(document, request):
-        why = _not_the_same(rejected)
+    document, rejected = _prune(whole, questions(whole, seen, base, alike=alike), findings)
+    if not refused and not _binds(document, request):  # its own words were not found to mean the same as plainer ones
+        document, rejected = _prune(whole, questions(whole, seen, base, own_way=True, alike=alike), findings)
+    if base is None:
+        document = _without_lost_examples(document, findings)
+        near = _without_synonyms(_near_misses(document, request, base), findings)
+    else:
+        requests = [request, *(request._replace(text=text) for text in alike)]
+        document, near = _extension(claimed, document, base, requests, elders, findings)
+    if not near.bound and not _binds(document, request):
+        why = f" ({checks.shown(refused, MAX_TOLD)})" if refused else _not_the_same(rejected)
         findings.fault("without the rejected alternatives the request that missed is not bound", f"{_UNBOUND}{why}")
         return _evidence(findings), document
-    document = _without_lost_examples(document, findings)
-    near = _without_synonyms(_near_misses(document, request, base), judge, known, findings)
-    if base is not None and near.bound:
-        document, near = _narrowed(document, near, base, request, findings)
     _check(document, near, elders, serves, findings)
     return _evidence(findings), document
+
+
+def _extension(
+    claimed: ReasoningProcedure,
+    document: ReasoningProcedure,
+    base: Spec,
+    requests: Sequence[Request],
+    elders: Sequence[Revision],
+    findings: _Findings,
+) -> tuple[ReasoningProcedure, NearMisses]:
+    """An extension without what makes near misses, and with what was asked and lost, in its own words.
+
+    What is lost by narrowing gets its own words after it; these may make near misses with each other, and then go.
+
+    Args:
+        claimed: the extension as it was proposed.
+        document: what is left of it.
+        base: the revision that is extended.
+        requests: the request that missed, and others alike.
+    """
+    request, tried, wide = requests[0], set[str](), list[Mapping[str, str]]()
+    near = NearMisses()
+    for _ in range(ROUNDS):
+        document = _with_own_words(claimed, document, requests, elders, tried, findings)
+        near = _without_synonyms(_near_misses(document, request, base), findings)
+        if not near.bound:
+            break
+        narrowed = _narrowed(document, near, base, request, findings)
+        if narrowed is document:
+            break
+        document, wide = narrowed, [*wide, *near.bound]
+        near = NearMisses(near.tried)
+    findings.detail["ownWords"] = findings.own_words
+    if wide:
+        findings.detail["tooWide"] = [dict(each) for each in wide]
+    if wide and not near.bound and not _binds(document, request):
+        near = NearMisses(near.tried, tuple(wide))
+    return _without_lost_examples(document, findings), near
+
+
+def _with_own_words(
+    claimed: ReasoningProcedure,
+    document: ReasoningProcedure,
+    requests: Sequence[Request],
+    elders: Sequence[Revision],
+    tried: set[str],
+    findings: _Findings,
+) -> ReasoningProcedure:
+    """The document with each request that it lost in its own words, where the verifier finds these to mean the same."""
+    said = [each for each in as_said(claimed, lost(requests, claimed, document)) if each.text not in tried]
+    if not said:
+        return document
+    tried |= {each.text for each in said}
+    left = document.spec.match.patterns or []
+    yielded = yield_to(with_patterns(document, [*left, *said]), elders, settled={each.text for each in left})
+    asked = [replace(each, strict=True) for each in questions(yielded.document, requests[0], document.spec)]
+    verdicts = _verdicts(asked, findings.judge, findings.known)
+    findings.own_words += [{"said": each.right, "verdict": verdicts.get(each.pair, "not asked")} for each in asked]
+    return without(yielded.document, [each for each in asked if each.rejected(verdicts.get(each.pair))])[0]
 
 
 _UNBOUND = "no pattern matches the missed request as a whole"
@@ -127,12 +195,12 @@ def _binds(document: ReasoningProcedure, request: Request) -> bool:
 
 
 def _prune(
-    document: ReasoningProcedure, asked: Sequence[Question], judge: Judge, known: Known, findings: _Findings
+    document: ReasoningProcedure, asked: Sequence[Question], findings: _Findings
 ) -> tuple[ReasoningProcedure, Sequence[Question]]:
     """Take out every alternative that is not found to mean the same as what it stands for, and alien patterns; and say
-    which were rejected. `known` is what was said before, and gains what is said now.
+    which were rejected.
     """
-    verdicts = _verdicts(asked, judge, known)
+    verdicts = _verdicts(asked, findings.judge, findings.known)
     rejected = [question for question in asked if question.rejected(verdicts.get(question.pair))]
     findings.detail["contrasts"] = [
         {"at": question.shown, "pair": list(question.pair), "verdict": verdicts.get(question.pair, "not asked")}
@@ -180,50 +248,45 @@ def _near_misses(document: ReasoningProcedure, request: Request, base: Spec | No
     return checks.near_misses(Revision.of(document), [request], settled) or NearMisses()
 
 
-def _without_synonyms(near: NearMisses, judge: Judge, known: Known, findings: _Findings) -> NearMisses:
+def _without_synonyms(near: NearMisses, findings: _Findings) -> NearMisses:
     """What is left of the bound near misses when the verifier has read the sentences whose change may be none.
 
-    A change is none in a pattern if it is none in all sentences of the pattern that are asked about.
+    A change is none in a place of a pattern if it is none in all sentences of the place that are asked about. A place
+    is told by the word behind it.
     """
-    asked: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    asked: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for each in near.bound:
-        pairs = asked.setdefault((each["pattern"], each["change"]), [])
-        if len(pairs) < SYNONYM_PAIRS and may_change_nothing(each["change"]):
+        pairs = asked.setdefault((each["pattern"], each["change"], behind(each)), [])
+        if len(pairs) < SYNONYM_PAIRS and may_change_nothing(each):
             pairs.append((each["sentence"], each["near"]))
+    known = findings.known
     pairs = list(dict.fromkeys(pair for pairs in asked.values() for pair in pairs if pair not in known))[:PAIRS_AT_ONCE]
     if pairs:
-        known |= zip(pairs, judge(pairs), strict=True)
+        known |= zip(pairs, findings.judge(pairs), strict=True)
     same = {key for key, pairs in asked.items() if pairs and all(known.get(pair) == "same" for pair in pairs)}
-    left = tuple(each for each in near.bound if (each["pattern"], each["change"]) not in same)
-    findings.detail["synonyms"] = sorted({f"{change}: {pattern}" for pattern, change in same})
+    left = tuple(each for each in near.bound if (each["pattern"], each["change"], behind(each)) not in same)
+    findings.detail["synonyms"] = sorted({f"{change}: {pattern}" for pattern, change, _ in same})
     return NearMisses(near.tried, left)
 
 
 def _narrowed(
     document: ReasoningProcedure, near: NearMisses, base: Spec, request: Request, findings: _Findings
-) -> tuple[ReasoningProcedure, NearMisses]:
+) -> ReasoningProcedure:
     """An extension without what made or explains a near miss in its new patterns: an alternative where one is to blame,
     otherwise the whole pattern; the others are as good without it.
 
-    As it is where that is not enough: an old pattern made the near miss, through a rule that grew, or the request is
-    bound no more.
+    As it is where that is not enough: an old pattern made the near miss, through a rule that grew.
     """
     old = {pattern.text for pattern in base.match.patterns or ()}
-    tried, bound = near.tried, near.bound
-    if not old.isdisjoint(each["pattern"] for each in bound):
-        return document, near
+    if not old.isdisjoint(each["pattern"] for each in near.bound):
+        return document
     narrowed = document
     for _ in range(NARROWINGS):
         if not near.bound:
-            break
+            return narrowed
         narrowed = _without_wide_parts(narrowed, near, old)
-        near = _near_misses(narrowed, request, base)
-    if near.bound:
-        narrowed = _without_wide(narrowed, near, old, request)
-    if not _binds(narrowed, request):
-        return document, NearMisses(tried, bound)
-    findings.detail["tooWide"] = [dict(each) for each in bound]
-    return _without_lost_examples(narrowed, findings), NearMisses(tried)
+        near = _without_synonyms(_near_misses(narrowed, request, base), findings)
+    return _without_wide(narrowed, near, old, request) if near.bound else narrowed
 
 
 def _without_wide_parts(document: ReasoningProcedure, near: NearMisses, old: set[str]) -> ReasoningProcedure:
@@ -285,6 +348,7 @@ def _evidence(findings: _Findings) -> Evidence:
     summary = (
         f"examples bind, {detail['refusalsTried']} refusals and {detail['nearMissesTried']} near misses do not; "
         f"{counts['contrasts']} contrasts judged, {counts.get('cut', 0)} cut, {counts['yielded']} parts yielded"
+        + (f"; {counts['ownWords']} asked about in their own words" if counts.get("ownWords") else "")
         + (f"; patterns that explain one of {counts['tooWide']} near misses left out" if "tooWide" in counts else "")
     )
     return Evidence(Gate.MATCH, True, summary, detail)

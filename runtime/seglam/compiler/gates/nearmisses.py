@@ -42,6 +42,7 @@ class Lexicon:
     clauses: tuple[str, ...]
     dropped: frozenset[str]
     contextual: frozenset[str]
+    joining: frozenset[str]
     beyond: frozenset[str]
 
     def others(self, word: str) -> Iterator[str]:
@@ -62,13 +63,25 @@ def lexicon() -> Lexicon:
         tuple(data["clauses"]),
         frozenset(data["dropped"]),
         frozenset(data["contextual"]),
+        frozenset(data["joining"]),
         frozenset(data["beyond"]),
     )
 
 
-def may_change_nothing(change: str) -> bool:
-    """Whether a change is of words that are synonyms in some sentences: "any" and "all" lowercase letters."""
-    return change in lexicon().contextual
+def may_change_nothing(near: Mapping[str, str]) -> bool:
+    """Whether a bound near miss, as `wrongly_bound` tells it, changes words that are synonyms in some sentences: "any"
+    and "all" lowercase letters, "and" and "or" where no value is behind them.
+    """
+    if near["change"] in lexicon().joining:
+        return not behind(near).startswith("{")
+    return near["change"] in lexicon().contextual
+
+
+def behind(near: Mapping[str, str]) -> str:
+    """The word, or value, behind what was changed in a near miss."""
+    words = zip(near["sentence"].split(), near["near"].split(), strict=False)
+    first = next((number for number, (left, right) in enumerate(words) if left != right), None)
+    return "" if first is None else "".join(near["sentence"].split()[first + 1 : first + 2]).lstrip("(\"'")
 
 
 def near_misses(sentence: str, words: Lexicon) -> Iterator[tuple[str, str, str]]:
