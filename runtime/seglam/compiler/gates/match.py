@@ -10,7 +10,7 @@ active revisions stay theirs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from seglam.compiler.assemble import with_patterns, with_spec
 from seglam.compiler.gates import checks
@@ -18,7 +18,7 @@ from seglam.compiler.gates.alternatives import Question, questions, without
 from seglam.compiler.gates.checks import Flaw, NearMisses, Serves
 from seglam.compiler.gates.narrowing import narrower
 from seglam.compiler.gates.nearmisses import behind, may_change_nothing
-from seglam.compiler.gates.wordings import as_said, lost
+from seglam.compiler.gates.wordings import as_said, lost, whether_the_same
 from seglam.compiler.results import Evidence, Gate
 from seglam.lookup import Hit
 from seglam.lookup.newcomer import NothingRemains, yield_to
@@ -172,7 +172,7 @@ def _with_own_words(
     tried |= {each.text for each in said}
     left = document.spec.match.patterns or []
     yielded = yield_to(with_patterns(document, [*left, *said]), elders, settled={each.text for each in left})
-    asked = [replace(each, strict=True) for each in questions(yielded.document, requests[0], document.spec)]
+    asked = whether_the_same(yielded.document, tried)
     verdicts = _verdicts(asked, findings.judge, findings.known)
     findings.own_words += [{"said": each.right, "verdict": verdicts.get(each.pair, "not asked")} for each in asked]
     return without(yielded.document, [each for each in asked if each.rejected(verdicts.get(each.pair))])[0]

@@ -6,19 +6,20 @@ said is one sentence of it, and may be right where the pattern was not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from seglam.compiler.assemble import with_patterns
 from seglam.compiler.framing import core_of
+from seglam.compiler.gates.alternatives import Question, masks
 from seglam.lookup import Hit, Index
-from seglam.lookup.machine import Machine
-from seglam.lookup.overlap import accepts
+from seglam.lookup.overlap import accepts, machines_of
 from seglam.procedures.document import Pattern, ReasoningProcedure
 from seglam.procedures.patterns import Choice, Node
 from seglam.procedures.patterns import Sequence as Parts
 from seglam.procedures.patterns.grammar import escape
 from seglam.procedures.patterns.paths import path_of
-from seglam.procedures.patterns.sentences import plain_sentence
-from seglam.procedures.request import Request
+from seglam.procedures.patterns.sentences import Path, plain_sentence
+from seglam.procedures.request import Request, request_of
 from seglam.procedures.revision import Revision
 from seglam.procedures.text import Text
 from seglam.procedures.values import Sample
@@ -45,35 +46,68 @@ def as_said(document: ReasoningProcedure, requests: Sequence[Request]) -> Iterat
     for its values, no alternatives, and the frame of the pattern that bound it.
     """
     revision = Revision.of(document)
-    patterns = [(each, Machine(revision.patterns.read(each.text).start)) for each in document.spec.match.patterns or ()]
-    made: dict[str, Pattern] = {}
+    slots = {name: Sample(_BEGIN + name + _END, name) for name in revision.types}
+    made: set[str] = set()
     for request in requests:
-        if request.text is None:
-            continue
-        text = Text(request.text, request.region)
-        for pattern, machine in patterns:
-            if accepts(machine, text) and (said := _said(revision, pattern.text, text)) is not None:
-                if said not in made:
-                    made[said] = pattern.model_copy(update={"text": said})
-                    yield made[said]
-                break
+        for pattern, sentence in _sentences(revision, request, slots):
+            begin, end = core_of(pattern.text)
+            core = escape(sentence).replace(_BEGIN, "{").replace(_END, "}")
+            said = pattern.text[:begin] + core + pattern.text[end:]
+            if said not in made:
+                made.add(said)
+                yield pattern.model_copy(update={"text": said})
 
 
-def _said(revision: Revision, pattern: str, text: Text) -> str | None:
-    """The one sentence of a pattern that a text is, within the pattern's frame."""
-    tree = revision.patterns.read(pattern).tree
-    taken = path_of(tree, text, revision.slots)
-    if taken is None:
-        return None
+def whether_the_same(document: ReasoningProcedure, said: Collection[str]) -> list[Question]:
+    """A question for each of some patterns of one sentence: whether it means the same as the most alike of those that
+    the document's other patterns are known for, which are their examples and the first one's plainest.
+    """
+    revision = Revision.of(document)
+    patterns = document.spec.match.patterns or []
+    values = masks(revision)
+    trees = {each.text: revision.patterns.read(each.text).tree for each in patterns}
+    others = Revision.of(with_patterns(document, [each for each in patterns if each.text not in said]))
+    known = [plain_sentence(tree, values).text for text, tree in trees.items() if text not in said][:1]
+    for example in document.spec.examples or ():
+        known += [sentence for _, sentence in _sentences(others, request_of(example), values)]
+    return [
+        Question(_nearest(known, sentence), sentence, pattern=number, strict=True)
+        for number, pattern in enumerate(patterns)
+        if pattern.text in said
+        for sentence in [_core(trees[pattern.text], pattern.text, values, {})]
+    ]
+
+
+def _sentences(revision: Revision, request: Request, values: Mapping[str, Sample]) -> Iterator[tuple[Pattern, str]]:
+    """The first pattern that a request's text is a sentence of, and that sentence with other values and no frame."""
+    if request.text is None:
+        return
+    text = Text(request.text, request.region)
+    for pattern, machine in zip(revision.spec.match.patterns or (), machines_of(revision), strict=True):
+        tree = revision.patterns.read(pattern.text).tree
+        if accepts(machine, text) and (taken := path_of(tree, text, revision.slots)) is not None:
+            yield pattern, _core(tree, pattern.text, values, taken.path)
+            return
+
+
+def _core(tree: Node, pattern: str, values: Mapping[str, Sample], path: Path) -> str:
+    """A way through a pattern without its frame."""
     begin, end = core_of(pattern)
-    bare = dict.fromkeys(_frame(tree, begin, end))
-    masks = {name: Sample(_BEGIN + name + _END, name) for name in revision.types}
-    core = escape(plain_sentence(tree, masks, {**taken.path, **bare}).text)
-    return pattern[:begin] + core.replace(_BEGIN, "{").replace(_END, "}") + pattern[end:]
+    parts = tree.items if isinstance(tree, Parts) else ()
+    frame = [
+        part
+        for part in parts
+        if isinstance(part, Choice) and part.span is not None and (part.span[1] <= begin or part.span[0] >= end)
+    ]
+    return plain_sentence(tree, values, {**path, **dict.fromkeys(frame)}).text
 
 
-def _frame(tree: Node, begin: int, end: int) -> Iterator[Choice]:
-    """Choices that a pattern writes outside of its core."""
-    for item in tree.items if isinstance(tree, Parts) else ():
-        if isinstance(item, Choice) and item.span is not None and (item.span[1] <= begin or item.span[0] >= end):
-            yield item
+def _nearest(known: Sequence[str], sentence: str) -> str:
+    """The one with the greatest share of words in common, the first of several. It decides only what is asked."""
+    words = set(Text(sentence).tokens)
+
+    def share(other: str) -> float:
+        theirs = set(Text(other).tokens)
+        return len(words & theirs) / max(1, len(words | theirs))
+
+    return max(known, key=share)
