@@ -52,7 +52,7 @@ class _Findings:
     judge: Judge
     known: Known = field(default_factory=dict)
     flaws: list[Flaw] = field(default_factory=list)
-    own_words: list[dict[str, str]] = field(default_factory=list)
+    own_words: list[dict[str, object]] = field(default_factory=list)
     detail: dict[str, object] = field(default_factory=dict)
 
     def add(self, flaws: Iterable[Flaw]) -> None:
@@ -171,11 +171,18 @@ def _with_own_words(
         return document
     tried |= {each.text for each in said}
     left = document.spec.match.patterns or []
-    yielded = yield_to(with_patterns(document, [*left, *said]), elders, settled={each.text for each in left})
-    asked = whether_the_same(yielded.document, tried)
-    verdicts = _verdicts(asked, findings.judge, findings.known)
-    findings.own_words += [{"said": each.right, "verdict": verdicts.get(each.pair, "not asked")} for each in asked]
-    return without(yielded.document, [each for each in asked if each.rejected(verdicts.get(each.pair))])[0]
+    old = {each.text for each in left}
+    wider = yield_to(with_patterns(document, [*left, *said]), elders, settled=old).document
+    patterns = list(enumerate(wider.spec.match.patterns or ()))
+    agreed = {number for number, each in patterns if each.text in old}
+    for compared in whether_the_same(wider, agreed):
+        asked = [each for each in compared if each.pattern not in agreed]
+        verdicts = _verdicts(asked, findings.judge, findings.known)
+        findings.own_words += [{"pair": each.pair, "verdict": verdicts.get(each.pair, "not asked")} for each in asked]
+        agreed |= {
+            each.pattern for each in asked if each.pattern is not None and not each.rejected(verdicts.get(each.pair))
+        }
+    return with_patterns(wider, [each for number, each in patterns if number in agreed])
 
 
 _UNBOUND = "no pattern matches the missed request as a whole"

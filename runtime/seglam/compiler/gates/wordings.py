@@ -6,6 +6,7 @@ said is one sentence of it, and may be right where the pattern was not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from seglam.compiler.assemble import with_patterns
@@ -26,6 +27,10 @@ from seglam.procedures.values import Sample
 
 _BEGIN, _END = "\ue000", "\ue001"
 """Around a parameter's name in a sentence, so that its braces are not taken for text: characters for private use."""
+_TOUCHING = re.compile(rf"(?<=[}}{_END}])(?=\w)")
+"""Where a word is written right behind a value, which a reader may take for a part of it."""
+COMPARED = 3
+"""Known sentences that one is compared with until one is found to mean the same."""
 
 
 def lost(requests: Sequence[Request], before: ReasoningProcedure, after: ReasoningProcedure) -> list[Request]:
@@ -58,24 +63,27 @@ def as_said(document: ReasoningProcedure, requests: Sequence[Request]) -> Iterat
                 yield pattern.model_copy(update={"text": said})
 
 
-def whether_the_same(document: ReasoningProcedure, said: Collection[str]) -> list[Question]:
-    """A question for each of some patterns of one sentence: whether it means the same as the most alike of those that
-    the document's other patterns are known for, which are their examples and the first one's plainest.
+def whether_the_same(document: ReasoningProcedure, known: Collection[int]) -> list[list[Question]]:
+    """Questions whether a document's patterns of one sentence mean the same as what the others, those with the numbers
+    `known`, are known for: the first one's plainest sentence and the examples.
+
+    The first list compares each with the most alike of these, the next with the second; the same as any is enough.
     """
-    revision = Revision.of(document)
-    patterns = document.spec.match.patterns or []
+    revision, patterns = Revision.of(document), document.spec.match.patterns or []
     values = masks(revision)
-    trees = {each.text: revision.patterns.read(each.text).tree for each in patterns}
-    others = Revision.of(with_patterns(document, [each for each in patterns if each.text not in said]))
-    known = [plain_sentence(tree, values).text for text, tree in trees.items() if text not in said][:1]
+    trees = [revision.patterns.read(each.text).tree for each in patterns]
+    old = [number for number in range(len(patterns)) if number in known]
+    others = Revision.of(with_patterns(document, [patterns[number] for number in old]))
+    wordings = [plain_sentence(trees[number], values).text for number in old[:1]]
     for example in document.spec.examples or ():
-        known += [sentence for _, sentence in _sentences(others, request_of(example), values)]
-    return [
-        Question(_nearest(known, sentence), sentence, pattern=number, strict=True)
-        for number, pattern in enumerate(patterns)
-        if pattern.text in said
-        for sentence in [_core(trees[pattern.text], pattern.text, values, {})]
-    ]
+        wordings += [sentence for _, sentence in _sentences(others, request_of(example), values)]
+    asked: list[list[Question]] = [[] for _ in range(COMPARED)]
+    for number, pattern in enumerate(patterns):
+        if number not in known:
+            sentence = _core(trees[number], pattern.text, values, {})
+            for questions, other in zip(asked, _nearest(wordings, sentence), strict=False):
+                questions.append(Question(other, sentence, pattern=number, strict=True))
+    return asked
 
 
 def _sentences(revision: Revision, request: Request, values: Mapping[str, Sample]) -> Iterator[tuple[Pattern, str]]:
@@ -99,15 +107,15 @@ def _core(tree: Node, pattern: str, values: Mapping[str, Sample], path: Path) ->
         for part in parts
         if isinstance(part, Choice) and part.span is not None and (part.span[1] <= begin or part.span[0] >= end)
     ]
-    return plain_sentence(tree, values, {**path, **dict.fromkeys(frame)}).text
+    return _TOUCHING.sub(" ", plain_sentence(tree, values, {**path, **dict.fromkeys(frame)}).text)
 
 
-def _nearest(known: Sequence[str], sentence: str) -> str:
-    """The one with the greatest share of words in common, the first of several. It decides only what is asked."""
+def _nearest(known: Sequence[str], sentence: str) -> list[str]:
+    """Known sentences, the one with the greatest share of words in common first. It decides only what is asked."""
     words = set(Text(sentence).tokens)
 
     def share(other: str) -> float:
         theirs = set(Text(other).tokens)
         return len(words & theirs) / max(1, len(words | theirs))
 
-    return max(known, key=share)
+    return sorted(dict.fromkeys(known), key=share, reverse=True)
