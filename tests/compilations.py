@@ -85,11 +85,16 @@ def scripted(
 
 
 def compiler_for(
-    server: Server, bench: Bench, *, budget: Budget | None = None, skipped: Gate | None = None
+    server: Server,
+    bench: Bench,
+    *,
+    budget: Budget | None = None,
+    skipped: Gate | None = None,
+    own_words: bool = True,
 ) -> Compiler:
     """A compiler that asks the endpoint; `skipped` leaves one gate out."""
     author, verifier = (OpenAIModel(Endpoint("m", server.url), role) for role in ("author", "verifier"))
-    compiler = Compiler(author, verifier, bench, budget=budget)
+    compiler = Compiler(author, verifier, bench, budget=budget, own_words=own_words)
     if skipped is not None:
         compiler._skipped = frozenset({skipped})
     return compiler
@@ -121,8 +126,9 @@ def compiled(
     active: Sequence[ReasoningProcedure] = (),
     skipped: Gate | None = None,
     alias: object = NO_ALIAS,
+    own_words: bool = False,
 ) -> Compilation:
     """One compilation with scripted models."""
     index = index_of(*active)
     with scripted(authors, verifier, judge, alias=alias) as server:
-        return compiler_for(server, bench, skipped=skipped).compile(missed(request, index), index)
+        return compiler_for(server, bench, skipped=skipped, own_words=own_words).compile(missed(request, index), index)

@@ -172,6 +172,36 @@ def test_another_wording_takes_the_smallest_question(bench: Bench) -> None:
     assert isinstance(index.find(Request(text="Hey, could you add 20 and 30 at once? Just the number, please.")), Hit)
 
 
+def test_a_request_s_own_words_need_no_author(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+
+    def judge(left: str, right: str) -> str:
+        return "same" if right.startswith("add {a} and {b}") else "different"
+
+    made = compiled(bench, [], judge=judge, request="add 5 and 6", active=[old.document], own_words=True)
+    assert (made.outcome, made.replaces, made.answer) == (Outcome.EXTENDED, old.digest, "11"), made.message
+    assert set(purposes(made)) == {"verifier contrasts"}
+    assert made.document is not None and made.document.spec.code == old.document.spec.code
+    assert isinstance(index_of(made.document).find(Request(text="Add 20 and 30, please.")), Hit)
+    assert not isinstance(index_of(made.document).find(Request(text="add 20 to 30")), Hit)
+
+
+def test_own_words_that_mean_something_else_or_may_are_the_author_s_question(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+    for verdict in ("different", "unsure"):
+        made = compiled(
+            bench,
+            [EXTENSION],
+            judge=lambda left, right, verdict=verdict: verdict,  # type: ignore[misc]
+            request="add 5 and 6",
+            active=[old.document],
+            own_words=True,
+        )
+        assert purposes(made)[:2] == ["verifier contrasts", "author alias"] and made.document is None
+
+
 def test_a_wording_that_fails_a_gate_or_names_a_stranger_is_the_author_s_question(bench: Bench) -> None:
     old = base(bench)
     assert old.document is not None

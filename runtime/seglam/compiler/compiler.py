@@ -35,6 +35,7 @@ from seglam.compiler.prompting import (
     implementation_prompt,
     repair_prompt,
 )
+from seglam.compiler.proposals import proposals
 from seglam.compiler.replies import (
     AliasReply,
     AuthorReply,
@@ -60,6 +61,10 @@ Progress = Callable[[str], None]
 NEGATIVE_FOR = timedelta(days=30)
 ATTEMPTS = 2
 """How often the author may try; the second time it knows which gate failed."""
+PROPOSED_TO = 2
+"""Procedures near a request of which the verifier is asked, before any author, whether they are what its words mean."""
+MAX_PROPOSED = 256
+"""Sentences that are proposed at one time."""
 
 
 class _Rejected(Exception):
@@ -82,6 +87,7 @@ class _Work:
     wording: Request | None = None  # what the author saw, where that is another request of the type
     implementation: ImplementationReply | None = None  # the verifier's, of the document at hand
     left_out: tuple[tuple[str, str], ...] = ()  # patterns of an extension that break a rule, and which
+    judged: dict[tuple[str, str, str], str] = field(default_factory=dict)  # by summary and pair of sentences
 
     @property
     def recorded(self) -> bool:
@@ -117,6 +123,8 @@ class Compiler:
         choices: sentences that say how this tenant reads contested names, such as "Korea means South Korea".
         aliases: whether the author is first asked, in a small question, if a miss is another wording of a procedure
             near it.
+        own_words: whether, before that, the verifier is asked if the request's own words mean what such a procedure is
+            known for.
         clock: now, with a zone; for expiry dates only.
     """
 
@@ -129,6 +137,7 @@ class Compiler:
         budget: Budget | None = None,
         choices: Sequence[str] = (),
         aliases: bool = True,
+        own_words: bool = True,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._author = author
@@ -137,6 +146,7 @@ class Compiler:
         self._budget = budget or Budget()
         self._choices = tuple(choices)
         self._aliases = aliases
+        self._proposed_to = PROPOSED_TO if own_words else 0
         self._clock = clock
         self._rejected: dict[frozenset[str], tuple[AuthorReply, ...]] = {}  # recorded ones, by what was active
         self._skipped: frozenset[Gate] = frozenset()  # only the check that each gate matters sets it
@@ -162,7 +172,7 @@ class Compiler:
             )
 
         try:
-            made = self._alias(work, progress) or self._attempts(work, progress)
+            made = self._known(work, progress) or self._attempts(work, progress)
         except BudgetExceeded as problem:
             return result(Outcome.BUDGET, str(problem))
         except ModelFailed as problem:
@@ -186,16 +196,48 @@ class Compiler:
             implementation=work.implementation,
         )
 
-    # The author
+    # Another wording
 
-    def _alias(self, work: _Work, progress: Progress) -> _Made | None:
-        """Patterns for a procedure that computes what was asked, if the author knows one and its patterns pass.
-
-        A miss whose own procedure was withdrawn lacks code, no wording.
+    def _known(self, work: _Work, progress: Progress) -> _Made | None:
+        """An extension of a procedure near the request that computes what was asked, if one does and it passes: by the
+        request's own words, else by patterns of the author. A miss whose own procedure was withdrawn lacks code, no
+        wording.
         """
         near = candidates(work.missed, work.known) if self._aliases and work.missed.withdrawn is None else ()
-        if not near:
+        for base in near[: self._proposed_to]:
+            made = self._own_words(work, base, progress)
+            if made is not None:
+                return made
+        return self._alias(work, near, progress) if near else None
+
+    def _own_words(self, work: _Work, base: Revision, progress: Progress) -> _Made | None:
+        """A procedure with the words of the request and of those alike, where the verifier finds them to mean the same
+        and they pass. No author is asked.
+        """
+        missed = work.missed
+        requests = [missed.request, *(missed.request._replace(text=text) for text in missed.alike)]
+        written = list(dict.fromkeys(text for request in requests for text in proposals(base, request)))
+        if not written or not proposals(base, missed.request):
             return None
+        reply = framed(ExtensionReply(procedure=base.name, patterns=list(written[:MAX_PROPOSED])), base)
+        proposed, _ = without_faulty_patterns(extended(base, reply), base.spec)
+        progress(f"asking the verifier whether it is another wording of {base.name}")
+        try:
+            agreed = gates.agreed(proposed, base.spec, lambda pairs: self._judge(work, base.spec.summary, pairs))
+            if not isinstance(_find(agreed, work), Hit):
+                return None
+            kept = [each.text for each in agreed.spec.match.patterns or ()]
+            patterns = [each for each in reply.patterns if isinstance(each, str) and each in kept]
+            return self._extension(work, reply.model_copy(update={"patterns": patterns}), progress)
+        except NoRecording:
+            return None
+        except _Rejected:
+            failed = work.evidence[-1]
+            progress(f"gate {failed.gate} failed: {failed.summary}")
+            return None
+
+    def _alias(self, work: _Work, near: tuple[Revision, ...], progress: Progress) -> _Made | None:
+        """Patterns for a procedure that computes what was asked, if the author knows one and its patterns pass."""
         progress("asking the author whether it is another wording")
         prompt = alias_prompt(work.missed, near, self._choices)
         subject = AliasSubject(work.missed, near)
@@ -212,6 +254,8 @@ class Compiler:
             failed = work.evidence[-1]
             progress(f"gate {failed.gate} failed: {failed.summary}")
             return None
+
+    # The author
 
     def _attempts(self, work: _Work, progress: Progress) -> _Made | NotCompilableReply:
         prompt = author_prompt(work.missed, work.known, self._bench.modules, self._choices)
@@ -365,6 +409,15 @@ class Compiler:
         return gates.differential(revision, signature, reply, exemplars_of(document.spec, bound), self._bench)
 
     def _judge(self, work: _Work, summary: str, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        """What the verifier says of pairs of sentences; nothing is asked twice in one compilation."""
+        new = list(dict.fromkeys(pair for pair in pairs if (summary, *pair) not in work.judged))
+        if new:
+            work.judged |= {
+                (summary, *pair): verdict for pair, verdict in zip(new, self._verdicts(work, summary, new), strict=True)
+            }
+        return [work.judged[summary, *pair] for pair in pairs]
+
+    def _verdicts(self, work: _Work, summary: str, pairs: Sequence[tuple[str, str]]) -> list[str]:
         asked = controlled(pairs)
         prompt = contrasts_prompt(summary, asked.pairs, self._choices)
         subject = ContrastsSubject(summary, asked.pairs)

@@ -9,7 +9,7 @@ active revisions stay theirs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seglam.compiler.assemble import with_patterns, with_spec
@@ -171,18 +171,26 @@ def _with_own_words(
         return document
     tried |= {each.text for each in said}
     left = document.spec.match.patterns or []
-    old = {each.text for each in left}
-    wider = yield_to(with_patterns(document, [*left, *said]), elders, settled=old).document
-    patterns = list(enumerate(wider.spec.match.patterns or ()))
-    agreed = {number for number, each in patterns if each.text in old}
-    for compared in whether_the_same(wider, agreed):
-        asked = [each for each in compared if each.pattern not in agreed]
-        verdicts = _verdicts(asked, findings.judge, findings.known)
-        findings.own_words += [{"pair": each.pair, "verdict": verdicts.get(each.pair, "not asked")} for each in asked]
-        agreed |= {
-            each.pattern for each in asked if each.pattern is not None and not each.rejected(verdicts.get(each.pair))
-        }
-    return with_patterns(wider, [each for number, each in patterns if number in agreed])
+    settled = {each.text for each in left}
+    wider = yield_to(with_patterns(document, [*left, *said]), elders, settled=settled).document
+    return _agreed(wider, settled, findings)
+
+
+def agreed(document: ReasoningProcedure, base: Spec, judge: Judge) -> ReasoningProcedure:
+    """A proposed extension with those of its new patterns, each one sentence, that are found to mean the same as what
+    the procedure is known for.
+    """
+    return _agreed(document, {each.text for each in base.match.patterns or ()}, _Findings(judge))
+
+
+def _agreed(document: ReasoningProcedure, settled: Collection[str], findings: _Findings) -> ReasoningProcedure:
+    patterns = list(enumerate(document.spec.match.patterns or ()))
+    old = {number for number, each in patterns if each.text in settled}
+    asked = whether_the_same(document, old)
+    verdicts = _verdicts(asked, findings.judge, findings.known)
+    findings.own_words += [{"pair": each.pair, "verdict": verdicts.get(each.pair, "not asked")} for each in asked]
+    kept = old | {each.pattern for each in asked if not each.rejected(verdicts.get(each.pair))}
+    return with_patterns(document, [each for number, each in patterns if number in kept])
 
 
 _UNBOUND = "no pattern matches the missed request as a whole"

@@ -30,7 +30,7 @@ _BEGIN, _END = "\ue000", "\ue001"
 _TOUCHING = re.compile(rf"(?<=[}}{_END}])(?=\w)")
 """Where a word is written right behind a value, which a reader may take for a part of it."""
 COMPARED = 3
-"""Known sentences that one is compared with until one is found to mean the same."""
+"""Known sentences that one is compared with."""
 
 
 def lost(requests: Sequence[Request], before: ReasoningProcedure, after: ReasoningProcedure) -> list[Request]:
@@ -63,11 +63,10 @@ def as_said(document: ReasoningProcedure, requests: Sequence[Request]) -> Iterat
                 yield pattern.model_copy(update={"text": said})
 
 
-def whether_the_same(document: ReasoningProcedure, known: Collection[int]) -> list[list[Question]]:
+def whether_the_same(document: ReasoningProcedure, known: Collection[int]) -> list[Question]:
     """Questions whether a document's patterns of one sentence mean the same as what the others, those with the numbers
-    `known`, are known for: the first one's plainest sentence and the examples.
-
-    The first list compares each with the most alike of these, the next with the second; the same as any is enough.
+    `known`, are known for: the first one's plainest sentence and the examples. Each is compared with the most alike of
+    these; the same as any is enough.
     """
     revision, patterns = Revision.of(document), document.spec.match.patterns or []
     values = masks(revision)
@@ -77,12 +76,11 @@ def whether_the_same(document: ReasoningProcedure, known: Collection[int]) -> li
     wordings = [plain_sentence(trees[number], values).text for number in old[:1]]
     for example in document.spec.examples or ():
         wordings += [sentence for _, sentence in _sentences(others, request_of(example), values)]
-    asked: list[list[Question]] = [[] for _ in range(COMPARED)]
+    asked = []
     for number, pattern in enumerate(patterns):
         if number not in known:
             sentence = _core(trees[number], pattern.text, values, {})
-            for questions, other in zip(asked, _nearest(wordings, sentence), strict=False):
-                questions.append(Question(other, sentence, pattern=number, strict=True))
+            asked += [Question(each, sentence, pattern=number, strict=True) for each in _nearest(wordings, sentence)]
     return asked
 
 
@@ -118,4 +116,4 @@ def _nearest(known: Sequence[str], sentence: str) -> list[str]:
         theirs = set(Text(other).tokens)
         return len(words & theirs) / max(1, len(words | theirs))
 
-    return sorted(dict.fromkeys(known), key=share, reverse=True)
+    return sorted(dict.fromkeys(known), key=share, reverse=True)[:COMPARED]

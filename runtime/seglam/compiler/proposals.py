@@ -1,0 +1,98 @@
+"""Patterns that nobody has to write: a request's own sentence with slots in place of the values that are read in it.
+
+They claim nothing. Whether one means what a procedure is known for is the verifier's to say, and what it does not find
+the same is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain, islice, pairwise, product
+
+from seglam.lookup.bind import fitting_inputs
+from seglam.lookup.trie import readings_at
+from seglam.procedures.patterns.grammar import escape
+from seglam.procedures.request import Request
+from seglam.procedures.revision import Revision
+from seglam.procedures.text import Text
+from seglam.procedures.values import ValueProblem, ValueType
+from seglam.procedures.values.tables import find_column, table_of
+
+MAX_READINGS = 8
+"""Values of one type that are read in a text, past which they tell nothing."""
+MAX_PROPOSALS = 6
+"""Ways to give all parameters a value, past which none is proposed."""
+
+_Span = tuple[int, int]
+_Value = tuple[_Span, ...]
+"""Where a value stands: a column wherever it is named, any other value once."""
+
+
+def proposals(base: Revision, request: Request) -> list[str]:
+    """Sentences in the notation of patterns, one for each way to read a value for every parameter of a procedure in a
+    request's text; none where there are too many, or no way.
+    """
+    if request.text is None:
+        return []
+    text = Text(request.text, request.region)
+    tables = _tables(base, request)
+    values: dict[str, Sequence[_Value]] = {}
+    for name, kind in base.slots.items():
+        if base.types[name].name == "column":
+            values[name] = _columns(text, kind, tables[0]) if len(tables) == 1 else []
+        else:
+            values[name] = _values(text, kind)
+        if not base.parameters[name].in_patterns and len(values[name]) != 1:
+            del values[name]  # a file need not be named
+    if not values or any(not found or len(found) > MAX_READINGS for found in values.values()):
+        return []
+    ways = list(islice(_ways(values), MAX_PROPOSALS + 1))
+    return [] if len(ways) > MAX_PROPOSALS else [_written(text, way) for way in ways]
+
+
+def _tables(base: Revision, request: Request) -> list[str]:
+    """The attached tables, as canonical texts; a text that is no table binds to nothing, so none is proposed for it."""
+    found = []
+    for name, parameter in base.parameters.items():
+        if base.types[name].name == "table" and parameter.origin == "input":
+            for item in fitting_inputs(parameter, request.inputs).values():
+                with suppress(ValueProblem):
+                    found.append(table_of(item.text))
+    return found
+
+
+def _values(text: Text, kind: ValueType) -> list[_Value]:
+    """Where a value of a type stands, the longest at each place."""
+    found: list[_Span] = []
+    for at in range(len(text)):
+        end = max((end for end, _ in readings_at(text, kind, at)), default=at)
+        if end > at and not any(start <= at and end <= stop for start, stop in found):
+            found.append((at, end))
+    return [(span,) for span in found]
+
+
+def _columns(text: Text, kind: ValueType, table: str) -> list[_Value]:
+    """The table's columns that the text names, each with all places where it does."""
+    found: dict[str, list[_Span]] = {}
+    for at in range(len(text)):
+        named = {end: column for end, name in readings_at(text, kind, at) if (column := find_column(table, name))}
+        if named and not any(start <= at and max(named) <= stop for spans in found.values() for start, stop in spans):
+            found.setdefault(named[max(named)], []).append((at, max(named)))
+    return [tuple(spans) for spans in found.values()]
+
+
+def _ways(values: Mapping[str, Sequence[_Value]]) -> Iterator[dict[_Span, str]]:
+    """Ways to give each parameter a value of its own."""
+    for way in product(*values.values()):
+        if all(left[1] <= right[0] for left, right in pairwise(sorted(chain.from_iterable(way)))):
+            yield {span: name for name, spans in zip(values, way, strict=True) for span in spans}
+
+
+def _written(text: Text, way: Mapping[_Span, str]) -> str:
+    """The text with slots in the places of values."""
+    written, at = "", 0
+    for start, end in sorted(way):
+        written += escape(text.text[at : text.start(start)]) + "{" + way[start, end] + "}"
+        at = text.stops[end - 1]
+    return written + escape(text.text[at:])
