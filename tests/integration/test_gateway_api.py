@@ -88,7 +88,13 @@ def test_from_a_miss_to_a_hit(stack: Stack) -> None:
     assert (compilation["progress"], compilation["outcome"], compilation["answer"]) == ("finished", "proposed", "7")
     assert compilation["request"] == {"text": SUM}
     assert len(compilation["evidence"]) == 5 and all(each["passed"] for each in compilation["evidence"])
-    assert [call["purpose"] for call in compilation["calls"]] == ["alias", "author", "implementation", "contrasts"]
+    assert [call["purpose"] for call in compilation["calls"]] == [
+        "contrasts",
+        "alias",
+        "author",
+        "implementation",
+        "contrasts",
+    ]
 
     (waiting,) = stack.client.get("/v1/reviews").json()["reviews"]
     assert waiting["authors"] == ["ana", "model:test-model"]
