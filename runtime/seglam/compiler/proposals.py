@@ -24,6 +24,8 @@ MAX_READINGS = 8
 MAX_PROPOSALS = 6
 """Ways to give all parameters a value, past which none is proposed."""
 
+ENDING = frozenset(".,;:?!")
+
 _Span = tuple[int, int]
 _Value = tuple[_Span, ...]
 """Where a value stands: a column wherever it is named, any other value once."""
@@ -63,10 +65,13 @@ def _tables(base: Revision, request: Request) -> list[str]:
 
 
 def _values(text: Text, kind: ValueType) -> list[_Value]:
-    """Where a value of a type stands, the longest at each place."""
+    """Where a value of a type stands, the longest at each place, without a mark behind it that may end a sentence: words
+    that may have marks would take it.
+    """
     found: list[_Span] = []
     for at in range(len(text)):
-        end = max((end for end, _ in readings_at(text, kind, at)), default=at)
+        ends = [end for end, _ in readings_at(text, kind, at)]
+        end = max((end for end in ends if text.tokens[end - 1] not in ENDING), default=max(ends, default=at))
         if end > at and not any(start <= at and end <= stop for start, stop in found):
             found.append((at, end))
     return [(span,) for span in found]

@@ -41,3 +41,9 @@ def test_a_column_is_one_of_the_attached_table_and_replaced_wherever_it_is_named
     request = Request(text="From shop.csv, list city by city.", inputs=inputs)
     assert proposals(made, request) == ["From {rows}, list {key} by {key}."]
     assert proposals(made, request._replace(text="List town by town.")) == []
+
+
+def test_a_mark_that_ends_a_sentence_is_no_part_of_a_value() -> None:
+    made = of(words="list[token]")
+    assert proposals(made, Request(text="Sort: _elm_, ash, Fir_. Answer now.")) == ["Sort: {words}. Answer now."]
+    assert proposals(made, Request(text="Sort _elm_, Fir_. Done?")) == ["Sort {words}. Done?"]
