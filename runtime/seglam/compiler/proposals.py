@@ -25,6 +25,7 @@ MAX_PROPOSALS = 6
 """Ways to give all parameters a value, past which none is proposed."""
 
 ENDING = frozenset(".,;:?!")
+"""Marks that end a sentence or a part of one."""
 
 _Span = tuple[int, int]
 _Value = tuple[_Span, ...]
@@ -65,8 +66,8 @@ def _tables(base: Revision, request: Request) -> list[str]:
 
 
 def _values(text: Text, kind: ValueType) -> list[_Value]:
-    """Where a value of a type stands, the longest at each place, without a mark behind it that may end a sentence: words
-    that may have marks would take it.
+    """Where a value of a type stands, the longest at each place, without a mark behind it that may end a sentence:
+    words that may have marks would take it.
     """
     found: list[_Span] = []
     for at in range(len(text)):
