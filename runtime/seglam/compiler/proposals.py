@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, islice, pairwise, product
 
+from seglam.compiler.aliases import ANY_WORD
 from seglam.lookup.bind import fitting_inputs
 from seglam.lookup.trie import readings_at
 from seglam.procedures.patterns.grammar import escape
@@ -27,6 +28,9 @@ MAX_PROPOSALS = 6
 ENDING = frozenset(".,;:?!")
 """Marks that end a sentence or a part of one."""
 
+ANYTHING = (ANY_WORD, f"{ANY_WORD}, {ANY_WORD}")
+"""What reads one of these reads any word, or any list of words."""
+
 _Span = tuple[int, int]
 _Value = tuple[_Span, ...]
 """Where a value stands: a column wherever it is named, any other value once."""
@@ -35,6 +39,9 @@ _Value = tuple[_Span, ...]
 def proposals(base: Revision, request: Request) -> list[str]:
     """Sentences in the notation of patterns, one for each way to read a value for every parameter of a procedure in a
     request's text; none where there are too many, or no way.
+
+    A column is read where the text has the name of one that the attached table has. A value that any word may be is not
+    read, since where it ends would be a guess.
     """
     if request.text is None:
         return []
@@ -45,7 +52,7 @@ def proposals(base: Revision, request: Request) -> list[str]:
         if base.types[name].name == "column":
             values[name] = _columns(text, kind, tables[0]) if len(tables) == 1 else []
         else:
-            values[name] = _values(text, kind)
+            values[name] = [] if any(map(kind.readings, ANYTHING)) else _values(text, kind)
         if not base.parameters[name].in_patterns and len(values[name]) != 1:
             del values[name]  # a file need not be named
     if not values or any(not found or len(found) > MAX_READINGS for found in values.values()):
@@ -66,9 +73,7 @@ def _tables(base: Revision, request: Request) -> list[str]:
 
 
 def _values(text: Text, kind: ValueType) -> list[_Value]:
-    """Where a value of a type stands, the longest at each place, without a mark behind it that may end a sentence:
-    words that may have marks would take it.
-    """
+    """Where a value of a type stands, the longest at each place, without a mark behind it that may end a sentence."""
     found: list[_Span] = []
     for at in range(len(text)):
         ends = [end for end, _ in readings_at(text, kind, at)]

@@ -44,6 +44,9 @@ def test_a_column_is_one_of_the_attached_table_and_replaced_wherever_it_is_named
 
 
 def test_a_mark_that_ends_a_sentence_is_no_part_of_a_value() -> None:
-    made = of(words="list[token]")
-    assert proposals(made, Request(text="Sort: _elm_, ash, Fir_. Answer now.")) == ["Sort: {words}. Answer now."]
-    assert proposals(made, Request(text="Sort _elm_, Fir_. Done?")) == ["Sort {words}. Done?"]
+    assert proposals(of(time="time"), Request(text="Is it 5 p.m. Then go.")) == ["Is it {time}. Then go."]
+
+
+@pytest.mark.parametrize("kind", ["word", "text", "token", "list[token]", "list[word]"])
+def test_a_value_that_any_word_may_be_is_not_read(kind: str) -> None:
+    assert proposals(of(words=kind), Request(text="Sort: _elm_, Fir_. Answer now.")) == []
