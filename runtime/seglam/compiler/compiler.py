@@ -63,7 +63,7 @@ ATTEMPTS = 2
 """How often the author may try; the second time it knows which gate failed."""
 PROPOSED_TO = 2
 """Procedures near a request of which the verifier is asked, before any author, whether they are what its words mean."""
-MAX_PROPOSED = 256
+MAX_PROPOSED = 64
 """Sentences that are proposed at one time."""
 
 
@@ -215,12 +215,17 @@ class Compiler:
         and they pass. No author is asked.
         """
         missed = work.missed
-        requests = [missed.request, *(missed.request._replace(text=text) for text in missed.alike)]
-        written = list(dict.fromkeys(text for request in requests for text in proposals(base, request)))
-        if not written or not proposals(base, missed.request):
+        written = proposals(base, missed.request)
+        if not written:
             return None
-        reply = framed(ExtensionReply(procedure=base.name, patterns=list(written[:MAX_PROPOSED])), base)
-        proposed, _ = without_faulty_patterns(extended(base, reply), base.spec)
+        for text in missed.alike:
+            written += (each for each in proposals(base, missed.request._replace(text=text)) if each not in written)
+        try:
+            reply = framed(ExtensionReply(procedure=base.name, patterns=list(written[:MAX_PROPOSED])), base)
+            proposed, _ = without_faulty_patterns(extended(base, reply), base.spec)
+        except (ValidationError, PatternError, ValueProblem, ValueError) as problem:
+            progress(f"{base.name} cannot be extended by the request's own words: {problem}")
+            return None
         progress(f"asking the verifier whether it is another wording of {base.name}")
         try:
             agreed = gates.agreed(proposed, base.spec, lambda pairs: self._judge(work, base.spec.summary, pairs))

@@ -25,6 +25,8 @@ MAX_READINGS = 8
 MAX_PROPOSALS = 6
 """Ways to give all parameters a value, past which none is proposed."""
 
+MAX_TEXT = 1000
+"""Characters of a text, past which it is hardly a wording that comes again."""
 ENDING = frozenset(".,;:?!")
 """Marks that end a sentence or a part of one."""
 
@@ -43,7 +45,7 @@ def proposals(base: Revision, request: Request) -> list[str]:
     A column is read where the text has the name of one that the attached table has. A value that any word may be is not
     read, since where it ends would be a guess.
     """
-    if request.text is None:
+    if request.text is None or len(request.text) > MAX_TEXT:
         return []
     text = Text(request.text, request.region)
     tables = _tables(base, request)

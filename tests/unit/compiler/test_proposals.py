@@ -22,6 +22,7 @@ def of(**types: str) -> Revision:
         ("take 3 from 10", ["take {a} from {b}", "take {b} from {a}"]),
         ("take 3", []),
         ("take 1, 2, 3, 4 (now)", []),
+        ("take 3 from 10" + " or so" * 200, []),
         ("is [3] more than 10|?", ["is \\[{a}\\] more than {b}\\|?", "is \\[{b}\\] more than {a}\\|?"]),
     ],
 )
