@@ -187,6 +187,17 @@ def test_a_request_s_own_words_need_no_author(bench: Bench) -> None:
     assert not isinstance(index_of(made.document).find(Request(text="add 20 to 30")), Hit)
 
 
+def test_a_sentence_whose_values_may_change_places_is_not_ambiguous(bench: Bench) -> None:
+    old = base(bench)
+    assert old.document is not None
+
+    def judge(left: str, right: str) -> str:
+        return "same" if {"{a}", "{b}"} <= {*left.split(), *right.split()} else "different"
+
+    made = compiled(bench, [], judge=judge, request="add 5 and 6", active=[old.document], own_words=True)
+    assert (made.outcome, made.answer) == (Outcome.EXTENDED, "11"), made.message
+
+
 def test_own_words_that_mean_something_else_or_may_are_the_author_s_question(bench: Bench) -> None:
     old = base(bench)
     assert old.document is not None

@@ -49,6 +49,7 @@ from seglam.compiler.results import Compilation, Evidence, Gate, Missed, Negativ
 from seglam.compiler.running import Bench, answer_of, program_of, serves_on
 from seglam.compiler.signature import signature_of
 from seglam.compiler.subjects import AliasSubject, AuthorSubject, ContrastsSubject, ImplementationSubject
+from seglam.compiler.symmetry import interchangeable
 from seglam.lookup import Hit, Index, fingerprint
 from seglam.procedures.document import ReasoningProcedure
 from seglam.procedures.patterns import PatternError
@@ -149,6 +150,7 @@ class Compiler:
         self._proposed_to = PROPOSED_TO if own_words else 0
         self._clock = clock
         self._rejected: dict[frozenset[str], tuple[AuthorReply, ...]] = {}  # recorded ones, by what was active
+        self._exchanged: dict[str, Sequence[tuple[str, str]]] = {}  # by digest of a revision
         self._skipped: frozenset[Gate] = frozenset()  # only the check that each gate matters sets it
 
     def compile(self, missed: Missed, index: Index, progress: Progress = lambda _: None) -> Compilation:
@@ -215,11 +217,13 @@ class Compiler:
         and they pass. No author is asked.
         """
         missed = work.missed
-        written = proposals(base, missed.request)
+        alike = self._interchangeable(base)
+        written = proposals(base, missed.request, alike)
         if not written:
             return None
         for text in missed.alike:
-            written += (each for each in proposals(base, missed.request._replace(text=text)) if each not in written)
+            more = proposals(base, missed.request._replace(text=text), alike)
+            written += (each for each in more if each not in written)
         try:
             reply = framed(ExtensionReply(procedure=base.name, patterns=list(written[:MAX_PROPOSED])), base)
             proposed, _ = without_faulty_patterns(extended(base, reply), base.spec)
@@ -240,6 +244,11 @@ class Compiler:
             failed = work.evidence[-1]
             progress(f"gate {failed.gate} failed: {failed.summary}")
             return None
+
+    def _interchangeable(self, base: Revision) -> Sequence[tuple[str, str]]:
+        if base.digest not in self._exchanged:
+            self._exchanged[base.digest] = interchangeable(base, self._bench)
+        return self._exchanged[base.digest]
 
     def _alias(self, work: _Work, near: tuple[Revision, ...], progress: Progress) -> _Made | None:
         """Patterns for a procedure that computes what was asked, if the author knows one and its patterns pass."""

@@ -32,18 +32,22 @@ ENDING = frozenset(".,;:?!")
 
 ANYTHING = (ANY_WORD, f"{ANY_WORD}, {ANY_WORD}")
 """What reads one of these reads any word, or any list of words."""
+QUOTES = frozenset("\"'`")
+INTRODUCING = QUOTES | {":"}
+"""Marks behind which a value stands that any word may be."""
 
 _Span = tuple[int, int]
 _Value = tuple[_Span, ...]
 """Where a value stands: a column wherever it is named, any other value once."""
 
 
-def proposals(base: Revision, request: Request) -> list[str]:
+def proposals(base: Revision, request: Request, interchangeable: Sequence[tuple[str, str]] = ()) -> list[str]:
     """Sentences in the notation of patterns, one for each way to read a value for every parameter of a procedure in a
     request's text; none where there are too many, or no way.
 
-    A column is read where the text has the name of one that the attached table has. A value that any word may be is not
-    read, since where it ends would be a guess.
+    Values of parameters that are interchangeable are given in the order of the text alone, since two patterns for one
+    sentence would make it ambiguous. A column is read where the text has the name of one that the attached table has. A
+    value that any word may be is read between marks alone, since where else it ends would be a guess.
     """
     if request.text is None or len(request.text) > MAX_TEXT:
         return []
@@ -54,12 +58,12 @@ def proposals(base: Revision, request: Request) -> list[str]:
         if base.types[name].name == "column":
             values[name] = _columns(text, kind, tables[0]) if len(tables) == 1 else []
         else:
-            values[name] = [] if any(map(kind.readings, ANYTHING)) else _values(text, kind)
+            values[name] = (_free_values if any(map(kind.readings, ANYTHING)) else _values)(text, kind)
         if not base.parameters[name].in_patterns and len(values[name]) != 1:
             del values[name]  # a file need not be named
     if not values or any(not found or len(found) > MAX_READINGS for found in values.values()):
         return []
-    ways = list(islice(_ways(values), MAX_PROPOSALS + 1))
+    ways = list(islice(_ways(values, interchangeable), MAX_PROPOSALS + 1))
     return [] if len(ways) > MAX_PROPOSALS else [_written(text, way) for way in ways]
 
 
@@ -80,9 +84,42 @@ def _values(text: Text, kind: ValueType) -> list[_Value]:
     for at in range(len(text)):
         ends = [end for end, _ in readings_at(text, kind, at)]
         end = max((end for end in ends if text.tokens[end - 1] not in ENDING), default=max(ends, default=at))
-        if end > at and not any(start <= at and end <= stop for start, stop in found):
+        only_marks = ENDING.issuperset(text.tokens[at:end])
+        if not only_marks and not any(start <= at and end <= stop for start, stop in found):
             found.append((at, end))
     return [(span,) for span in found]
+
+
+def _free_values(text: Text, kind: ValueType) -> list[_Value]:
+    """Words, or lists of them, behind a colon up to the end of a part of a sentence or of the line, or in quotes.
+
+    Several may stand side by side.
+    """
+    found: list[_Value] = []
+    closing = -1
+    for place, mark in enumerate(text.tokens):
+        run: list[_Value] = []
+        at = place + 1
+        while mark in INTRODUCING and place != closing and at < len(text) and len(run) < MAX_READINGS:
+            ends = [end for end, _ in readings_at(text, kind, at) if text.tokens[end - 1] not in ENDING]
+            closed = [end for end in ends if _closes(text, end, mark)]
+            if not ends:
+                break
+            end = (min if mark in QUOTES else max)(closed or ends)
+            run.append(((at, end),))
+            if closed:
+                found, closing = found + run, end
+                break
+            at = end + (text.tokens[end : end + 1] == [","])
+    return found
+
+
+def _closes(text: Text, end: int, mark: str) -> bool:
+    """Whether what a mark introduces ends at a token."""
+    if mark in QUOTES:
+        return end < len(text) and text.tokens[end] == mark
+    rest = end == len(text) or text.tokens[end] in ENDING - {","}
+    return rest or "\n" in text.text[text.stops[end - 1] : text.start(end)]
 
 
 def _columns(text: Text, kind: ValueType, table: str) -> list[_Value]:
@@ -95,11 +132,15 @@ def _columns(text: Text, kind: ValueType, table: str) -> list[_Value]:
     return [tuple(spans) for spans in found.values()]
 
 
-def _ways(values: Mapping[str, Sequence[_Value]]) -> Iterator[dict[_Span, str]]:
+def _ways(
+    values: Mapping[str, Sequence[_Value]], interchangeable: Sequence[tuple[str, str]]
+) -> Iterator[dict[_Span, str]]:
     """Ways to give each parameter a value of its own."""
     for way in product(*values.values()):
-        if all(left[1] <= right[0] for left, right in pairwise(sorted(chain.from_iterable(way)))):
-            yield {span: name for name, spans in zip(values, way, strict=True) for span in spans}
+        given = dict(zip(values, way, strict=True))
+        ordered = all(given[a] < given[b] for a, b in interchangeable if a in given and b in given)
+        if ordered and all(left[1] <= right[0] for left, right in pairwise(sorted(chain.from_iterable(way)))):
+            yield {span: name for name, spans in given.items() for span in spans}
 
 
 def _written(text: Text, way: Mapping[_Span, str]) -> str:

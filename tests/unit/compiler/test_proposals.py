@@ -48,6 +48,37 @@ def test_a_mark_that_ends_a_sentence_is_no_part_of_a_value() -> None:
     assert proposals(of(time="time"), Request(text="Is it 5 p.m. Then go.")) == ["Is it {time}. Then go."]
 
 
+def test_a_mark_alone_is_no_value() -> None:
+    assert proposals(of(letter="character"), Request(text='How many "e" are there?')) == [
+        "How many {letter} are there?"
+    ]
+
+
 @pytest.mark.parametrize("kind", ["word", "text", "token", "list[token]", "list[word]"])
-def test_a_value_that_any_word_may_be_is_not_read(kind: str) -> None:
-    assert proposals(of(words=kind), Request(text="Sort: _elm_, Fir_. Answer now.")) == []
+def test_a_value_that_any_word_may_be_is_not_read_among_words(kind: str) -> None:
+    assert proposals(of(words=kind), Request(text="Sort _elm_, Fir_. Answer now.")) == []
+
+
+@pytest.mark.parametrize(
+    ("types", "text", "found"),
+    [
+        (["list[token]"], "Sort: _elm_, Fir_. Answer now.", ["Sort: {a}. Answer now."]),
+        (["list[token]"], "Sort\nwords: _elm_, Fir_\nascending", ["Sort\nwords: {a}\nascending"]),
+        (["word"], "Turn 'elm' around", ["Turn '{a}' around"]),
+        (["text"], 'Is "to be" in "not"?', ['Is "{a}" in "not"?', 'Is "to be" in "{a}"?']),
+        (["text"], 'What is "to be" in capitals', ['What is "{a}" in capitals']),
+        (["word", "word"], "Is it so: elm fir", ["Is it so: {a} {b}", "Is it so: {b} {a}"]),
+        (["word", "word"], "First: elm. Second: fir.", ["First: {a}. Second: {b}.", "First: {b}. Second: {a}."]),
+        (["word", "word"], "Do they match: elm and fir are what I mean", []),
+    ],
+)
+def test_a_value_that_any_word_may_be_is_read_between_marks(types: list[str], text: str, found: list[str]) -> None:
+    assert proposals(of(**dict(zip("ab", types, strict=False))), Request(text=text)) == found
+
+
+def test_values_that_may_change_places_are_given_in_the_order_of_the_text() -> None:
+    request = Request(text="take 3 with 10")
+    assert proposals(of(a="integer", b="integer"), request, [("a", "b")]) == ["take {a} with {b}"]
+    three = of(a="integer", b="integer", c="integer")
+    found = proposals(three, request._replace(text="take 3 with 10 at 2"), [("a", "b")])
+    assert found == ["take {a} with {b} at {c}", "take {a} with {c} at {b}", "take {c} with {a} at {b}"]
