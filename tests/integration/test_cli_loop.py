@@ -65,8 +65,8 @@ def test_a_log_is_compiled_once_and_hit_ever_after(tmp_path: Path, log: Path, re
     assert summary["approved_as"] == "replay"
     assert summary["misses_by_reason"] == {"no-completion": 1, "unknown": 1}
     model = summary["model"]
-    assert (model["author_calls"], model["repair_calls"], model["verifier_calls"], model["recorded"]) == (1, 0, 3, 4)
-    assert model["input_tokens"] == 400 and model["output_tokens"] == 80
+    assert (model["author_calls"], model["repair_calls"], model["verifier_calls"], model["recorded"]) == (1, 0, 2, 3)
+    assert model["input_tokens"] == 300 and model["output_tokens"] == 60
     assert summary["families"]["sum"]["after_first_call"]["answerable_hit_rate"] == 1.0
     first, second, other, again = lines(out)
     assert list(first) == ["id", "outcome", "reason", "procedure", "revision", "arguments", "answer", "stage",

@@ -210,7 +210,7 @@ def test_own_words_that_mean_something_else_or_may_are_the_author_s_question(ben
             active=[old.document],
             own_words=True,
         )
-        assert purposes(made)[:2] == ["verifier contrasts", "author alias"]
+        assert list(dict.fromkeys(purposes(made)))[:2] == ["verifier contrasts", "author alias"]
 
 
 def test_a_wording_that_fails_a_gate_or_names_a_stranger_is_the_author_s_question(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from seglam.lookup.trie import readings_at
 from seglam.procedures.patterns.grammar import escape
 from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
-from seglam.procedures.text import Text
+from seglam.procedures.text import Text, fold
 from seglam.procedures.values import ValueProblem, ValueType
 from seglam.procedures.values.tables import find_column, table_of
 
@@ -144,9 +144,12 @@ def _ways(
 
 
 def _written(text: Text, way: Mapping[_Span, str]) -> str:
-    """The text with slots in the places of values."""
+    """The text with slots in the places of values; folded, since a pattern does not tell capitals apart and nobody who
+    compares it should.
+    """
+    folded = fold(text.text)
     written, at = "", 0
     for start, end in sorted(way):
-        written += escape(text.text[at : text.start(start)]) + "{" + way[start, end] + "}"
+        written += escape(folded[at : text.start(start)]) + "{" + way[start, end] + "}"
         at = text.stops[end - 1]
-    return written + escape(text.text[at:])
+    return written + escape(folded[at:])

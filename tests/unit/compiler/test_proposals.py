@@ -30,6 +30,10 @@ def test_each_way_to_read_a_value_for_every_parameter_is_one(text: str, found: l
     assert proposals(of(a="integer", b="integer"), Request(text=text)) == found
 
 
+def test_a_sentence_is_folded_as_patterns_are() -> None:
+    assert proposals(of(n="integer"), Request(text="Say “True” if 7 IS odd")) == ['say "true" if {n} is odd']
+
+
 def test_values_of_different_types_are_told_apart() -> None:
     made = of(days="integer", date="date")
     assert proposals(made, Request(text="2024-05-01 plus 30 days?")) == ["{date} plus {days} days?"]
@@ -40,17 +44,17 @@ def test_a_column_is_one_of_the_attached_table_and_replaced_wherever_it_is_named
     made = revision(patterns=["one row per {key}"], parameters=[rows, {"name": "key", "type": "column"}])
     inputs = {"shop.csv": Attachment("text/csv", "city,count\nUlm,3\n")}
     request = Request(text="From shop.csv, list city by city.", inputs=inputs)
-    assert proposals(made, request) == ["From {rows}, list {key} by {key}."]
+    assert proposals(made, request) == ["from {rows}, list {key} by {key}."]
     assert proposals(made, request._replace(text="List town by town.")) == []
 
 
 def test_a_mark_that_ends_a_sentence_is_no_part_of_a_value() -> None:
-    assert proposals(of(time="time"), Request(text="Is it 5 p.m. Then go.")) == ["Is it {time}. Then go."]
+    assert proposals(of(time="time"), Request(text="Is it 5 p.m. Then go.")) == ["is it {time}. then go."]
 
 
 def test_a_mark_alone_is_no_value() -> None:
     assert proposals(of(letter="character"), Request(text='How many "e" are there?')) == [
-        "How many {letter} are there?"
+        "how many {letter} are there?"
     ]
 
 
@@ -62,13 +66,13 @@ def test_a_value_that_any_word_may_be_is_not_read_among_words(kind: str) -> None
 @pytest.mark.parametrize(
     ("types", "text", "found"),
     [
-        (["list[token]"], "Sort: _elm_, Fir_. Answer now.", ["Sort: {a}. Answer now."]),
-        (["list[token]"], "Sort\nwords: _elm_, Fir_\nascending", ["Sort\nwords: {a}\nascending"]),
-        (["word"], "Turn 'elm' around", ["Turn '{a}' around"]),
-        (["text"], 'Is "to be" in "not"?', ['Is "{a}" in "not"?', 'Is "to be" in "{a}"?']),
-        (["text"], 'What is "to be" in capitals', ['What is "{a}" in capitals']),
-        (["word", "word"], "Is it so: elm fir", ["Is it so: {a} {b}", "Is it so: {b} {a}"]),
-        (["word", "word"], "First: elm. Second: fir.", ["First: {a}. Second: {b}.", "First: {b}. Second: {a}."]),
+        (["list[token]"], "Sort: _elm_, Fir_. Answer now.", ["sort: {a}. answer now."]),
+        (["list[token]"], "Sort\nwords: _elm_, Fir_\nascending", ["sort\nwords: {a}\nascending"]),
+        (["word"], "Turn 'elm' around", ["turn '{a}' around"]),
+        (["text"], 'Is "to be" in "not"?', ['is "{a}" in "not"?', 'is "to be" in "{a}"?']),
+        (["text"], 'What is "to be" in capitals', ['what is "{a}" in capitals']),
+        (["word", "word"], "Is it so: elm fir", ["is it so: {a} {b}", "is it so: {b} {a}"]),
+        (["word", "word"], "First: elm. Second: fir.", ["first: {a}. second: {b}.", "first: {b}. second: {a}."]),
         (["word", "word"], "Do they match: elm and fir are what I mean", []),
     ],
 )

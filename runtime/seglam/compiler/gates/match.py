@@ -186,10 +186,12 @@ def agreed(document: ReasoningProcedure, base: Spec, judge: Judge) -> ReasoningP
 def _agreed(document: ReasoningProcedure, settled: Collection[str], findings: _Findings) -> ReasoningProcedure:
     patterns = list(enumerate(document.spec.match.patterns or ()))
     old = {number for number, each in patterns if each.text in settled}
-    asked = whether_the_same(document, old)
-    verdicts = _verdicts(asked, findings.judge, findings.known)
-    findings.own_words += [{"pair": each.pair, "verdict": verdicts.get(each.pair, "not asked")} for each in asked]
-    kept = old | {each.pattern for each in asked if not each.rejected(verdicts.get(each.pair))}
+    kept: set[int | None] = {*old}
+    for turn in whether_the_same(document, old):  # the most alike first: one that is found the same is enough
+        asked = [each for each in turn if each.pattern not in kept]
+        verdicts = _verdicts(asked, findings.judge, findings.known)
+        findings.own_words += [{"pair": each.pair, "verdict": verdicts.get(each.pair, "not asked")} for each in asked]
+        kept |= {each.pattern for each in asked if not each.rejected(verdicts.get(each.pair))}
     return with_patterns(document, [each for number, each in patterns if number in kept])
 
 

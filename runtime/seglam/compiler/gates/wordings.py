@@ -63,10 +63,13 @@ def as_said(document: ReasoningProcedure, requests: Sequence[Request]) -> Iterat
                 yield pattern.model_copy(update={"text": said})
 
 
-def whether_the_same(document: ReasoningProcedure, known: Collection[int]) -> list[Question]:
+def whether_the_same(document: ReasoningProcedure, known: Collection[int]) -> list[list[Question]]:
     """Questions whether a document's patterns of one sentence mean the same as what the others, those with the numbers
     `known`, are known for: the first one's plainest sentence and the examples. Each is compared with the most alike of
-    these; the same as any is enough.
+    these, then with the next; the same as any is enough.
+
+    Returns:
+        One list for each turn, the comparisons with the most alike ones first.
     """
     revision, patterns = Revision.of(document), document.spec.match.patterns or []
     values = masks(revision)
@@ -76,12 +79,13 @@ def whether_the_same(document: ReasoningProcedure, known: Collection[int]) -> li
     wordings = [plain_sentence(trees[number], values).text for number in old[:1]]
     for example in document.spec.examples or ():
         wordings += [sentence for _, sentence in _sentences(others, request_of(example), values)]
-    asked = []
+    turns: list[list[Question]] = [[] for _ in range(COMPARED)]
     for number, pattern in enumerate(patterns):
         if number not in known:
             sentence = _core(trees[number], pattern.text, values, {})
-            asked += [Question(each, sentence, pattern=number, strict=True) for each in _nearest(wordings, sentence)]
-    return asked
+            for turn, other in zip(turns, _nearest(wordings, sentence), strict=False):
+                turn.append(Question(other, sentence, pattern=number, strict=True))
+    return turns
 
 
 def _sentences(revision: Revision, request: Request, values: Mapping[str, Sample]) -> Iterator[tuple[Pattern, str]]:
