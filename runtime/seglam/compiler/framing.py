@@ -58,6 +58,14 @@ def core_of(pattern: str) -> tuple[int, int]:
     return len(OPENING) if pattern.startswith(OPENING) else 0, behind.start() if behind else len(pattern)
 
 
+def within_frame(pattern: str, span: tuple[int, int]) -> bool:
+    """Whether a part of a pattern is a part of the frame as it is put around patterns today: of shared rules alone."""
+    begin, end = core_of(pattern)
+    behind = re.fullmatch(rf" \[{re.escape(MARKS)} \(((?:<[a-z-]+>\|?)+)\)\]", pattern[end:])
+    ours = behind is not None and {name.strip("<>") for name in behind[1].split("|")} <= shared_rules().keys()
+    return span[1] <= begin or (ours and span[0] >= end)
+
+
 def _without_frame(pattern: str) -> str:
     begin, end = core_of(pattern)
     return pattern[begin:end]

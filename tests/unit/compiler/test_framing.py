@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from seglam.compiler.assemble import extended
-from seglam.compiler.framing import framed, reframed
+from seglam.compiler.framing import framed, reframed, within_frame
 from seglam.compiler.replies import ExtensionReply, PatternReply
 from seglam.lookup import Hit, Index
 from seglam.procedures import Request, Revision
@@ -90,3 +90,15 @@ def test_a_document_without_patterns_stays() -> None:
     match = before.spec.match.model_copy(update={"patterns": None})
     bare = before.model_copy(update={"spec": before.spec.model_copy(update={"match": match})})
     assert reframed(bare) == bare
+
+
+def test_nothing_is_asked_about_the_frame_but_about_whatever_looks_like_one() -> None:
+    known = base("integer")
+    (written,) = framed(ExtensionReply(procedure="known", patterns=["double {x}"]), known).patterns
+    assert isinstance(written, str)
+    for pattern, asked_about in ((written, False), (written.replace("<closing>", "<closing>|<mine>"), True),
+                                 (written.replace(" -|", " -|not|"), True)):  # fmt: skip
+        span = (pattern.index("[.|,"), pattern.index(" (<closing"))
+        assert within_frame(pattern, span) is not asked_about
+        assert within_frame(pattern, (0, len("[<opening>]")))
+        assert not within_frame(pattern, (pattern.index("double"), pattern.index("{x}")))

@@ -1,7 +1,8 @@
 """What a blind verifier is asked about a newcomer's wordings, and what is taken out when it does not agree.
 
 Each optional part and each alternative of a pattern or of a rule of the procedure's own, and each further name of a
-vocabulary's value, becomes a pair of sentences that differ in nothing else. Shared rules were reviewed as a whole.
+vocabulary's value, becomes a pair of sentences that differ in nothing else. Shared rules were reviewed as a whole, and
+so was the frame that is made of them.
 Each further pattern becomes a pair with a sentence that the procedure is known for, since a whole sentence may ask
 something else without a single choice in it.
 """
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from seglam.compiler.assemble import with_patterns, with_spec
+from seglam.compiler.framing import within_frame
 from seglam.lookup.machine import Machine
 from seglam.lookup.overlap import accepts
 from seglam.procedures.document import Pattern, ReasoningProcedure, Rule, Spec, Vocabulary
@@ -105,6 +107,7 @@ def questions(
             found += [
                 Question(contrast.left.text, contrast.right.text, contrast, pattern=number)
                 for contrast in contrasts(tree, masks(revision), ways[number], pattern.language)
+                if contrast.choice.span is None or not within_frame(pattern.text, contrast.choice.span)
             ]
     old_rules = {rule.name: rule.text for rule in (base.rules if base else None) or ()}
     for rule in document.spec.rules or ():
