@@ -73,12 +73,17 @@ class Report:
 
     def write(self, circumstances: dict[str, object], directory: Path = RESULTS) -> Path:
         """Keep the result as `<name>.json`, whole or not at all."""
-        directory.mkdir(parents=True, exist_ok=True)
         path = directory / f"{self.name}.json"
-        partial = path.with_suffix(".partial")
-        partial.write_text(self.as_json(circumstances), encoding="utf-8")
-        partial.replace(path)
+        write(self.as_json(circumstances), path)
         return path
+
+
+def write(text: str, path: Path) -> None:
+    """Keep a result, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 def shown(value: float | None) -> str:

@@ -22,9 +22,8 @@ from benchmarks.faults.code import ORIGINAL, Verdict, implementations
 from benchmarks.faults.wordings import cases, served_already
 from benchmarks.machine import circumstances
 from benchmarks.near_miss.bounds import upper_bound
-from benchmarks.near_miss.judged import write
 from benchmarks.near_miss.pairs import PUBLISHED_SEED
-from benchmarks.report import RESULTS
+from benchmarks.report import RESULTS, write
 from seglam.compiler import Bench
 from seglam.lookup import Index
 from seglam.procedures import Revision

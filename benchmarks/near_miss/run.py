@@ -11,11 +11,13 @@ from benchmarks.near_miss.judged import Judged, judge
 from benchmarks.near_miss.pairs import PER_KIND, PER_PARAPHRASE, PUBLISHED_SEED, Generator, Pair
 from benchmarks.near_miss.paraphrases import paraphrases
 from benchmarks.near_miss.served import OURS, PROCEDURES, NoPeers, ours, peers
-from benchmarks.report import RESULTS
+from benchmarks.report import RESULTS, write
 
 QUICK_PER_KIND, QUICK_PARAPHRASES = 1, 10
 """Pairs of one question and kind, and every how many paraphrases, in a quick run."""
 NAME = "near_miss"
+KEPT = RESULTS.parents[1] / "build" / "near_miss_caches.jsonl"
+"""What caches of answers served of the pairs of the last run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Battery:
     def write(self, circumstances: dict[str, object], directory: Path = RESULTS) -> Path:
         """Keep the result as `near_miss.json`, whole or not at all."""
         path = directory / f"{NAME}.json"
-        judged.write(self.as_json(circumstances), path)
+        write(self.as_json(circumstances), path)
         return path
 
 
@@ -55,9 +57,10 @@ def run(quick: bool, seed: int = PUBLISHED_SEED, procedures: Path = PROCEDURES, 
     notes = [f"Seed {seed}; bounds are exact (Clopper-Pearson, one-sided) and take the pairs as independent."]
     if beside and not quick:
         try:
-            results |= {name: judge(pairs, served) for name, served in peers(pairs).items()}
+            results |= {name: judge(pairs, served) for name, served in peers(pairs, KEPT).items()}
             notes.append(
-                "Caches of answers hold the answers of all first requests; gptcache is as it comes, with MiniLM."
+                "Caches of answers hold the answers of all first requests; gptcache is as it comes, with MiniLM. What "
+                "they serve is measured once for the same pairs."
             )
         except NoPeers as problem:
             notes.append(str(problem))

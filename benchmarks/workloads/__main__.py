@@ -18,9 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.machine import circumstances
-from benchmarks.near_miss.judged import write
 from benchmarks.near_miss.served import PEERS, PROCEDURES, NoPeers
-from benchmarks.report import RESULTS
+from benchmarks.report import RESULTS, write
 from benchmarks.workloads import controls, gsm_symbolic, shopping, text2sql
 from benchmarks.workloads.measure import Ours, keep, ours, peers, shares
 from benchmarks.workloads.stream import DataProblem, Line, Stream

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -19,7 +21,7 @@ from benchmarks.near_miss.pairs import Generator, Pair, check_oracles
 from benchmarks.near_miss.paraphrases import paraphrases
 from benchmarks.near_miss.question import Kind, Question, questions
 from benchmarks.near_miss.run import run
-from benchmarks.near_miss.served import OURS, Served
+from benchmarks.near_miss.served import OURS, PEERS_PYTHON, NoPeers, Served, digest_of, peers
 from benchmarks.near_miss.values import FILE
 from seglam.procedures.request import Request
 
@@ -114,3 +116,14 @@ def test_example_procedures_serve_no_near_miss_wrongly() -> None:
     assert ours.total.pairs > 300
     assert ours.total.right > 50
     assert ours.wrong == []
+
+
+def test_what_caches_served_is_kept_for_the_same_pairs_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PEERS_PYTHON, str(tmp_path / "nowhere"))
+    pairs, kept = list(Generator(1, 1, 1).pairs(paraphrases()[:1])), tmp_path / "kept.jsonl"
+    answers = [{"exact": None} if number else {"exact": "7"} for number in range(len(pairs))]
+    kept.write_text("\n".join([digest_of(pairs, ["exact"]), *map(json.dumps, answers)]))
+    assert peers(pairs, kept, ["exact"])["exact"][:2] == [Served("7"), Served(None)]
+    for others, names in ((pairs[1:], ["exact"]), (pairs, ["exact", "gptcache"])):
+        with pytest.raises(NoPeers, match="make peers"):
+            peers(others, kept, names)
