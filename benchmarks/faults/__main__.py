@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -32,7 +32,8 @@ from seglam.procedures.load import load_documents
 from seglam.sandbox import Engine, Sandbox
 
 ROOT = Path(__file__).parents[2]
-PER_PROCEDURE = 14
+PER_PROCEDURE = 17
+RESULT = RESULTS / "faults.json"
 COMMAND = "python -m benchmarks.faults"
 """As it is kept with the result; a run that was ended goes on with --state."""
 
@@ -92,9 +93,19 @@ def main(arguments: list[str]) -> int:
     }
     print(_tables(result))
     if not chosen.no_result:
-        record = {"benchmark": "faults", **circumstances(arguments), "command": COMMAND, "seed": chosen.seed, **result}
-        write(json.dumps(record, indent=2, ensure_ascii=False) + "\n", RESULTS / "faults.json")
+        facts = {"benchmark": "faults", **circumstances(arguments), "command": COMMAND, "seed": chosen.seed}
+        unknown = {part for part, verdicts in (("code", found), ("patterns", judged)) if not verdicts}
+        record = {**facts, **result, **earlier(RESULT, unknown)}
+        write(json.dumps(record, indent=2, ensure_ascii=False) + "\n", RESULT)
     return 0
+
+
+def earlier(kept: Path, parts: Collection[str]) -> Record:
+    """What a kept result says of some parts, and of which revision; a run of one part does not undo the other."""
+    if not parts or not kept.exists():
+        return {}
+    earlier = json.loads(kept.read_text(encoding="utf-8"))
+    return {part: {"revision": earlier["revision"], **earlier[part]} for part in parts}
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from benchmarks.faults import judging
+from benchmarks.faults.__main__ import earlier
 from benchmarks.faults.mutants import CLASSES, mutants
 from benchmarks.faults.wordings import cases, escaped
 from seglam.compiler.assemble import with_patterns
@@ -68,3 +69,11 @@ def test_replies_of_judges_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert judging.read_replies(tmp_path, "a test") == 1
     (line,) = (tmp_path / "kept" / "blind.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["verdict"] == "different" and json.loads(line)["left"] == "sum"
+
+
+def test_a_run_of_one_part_keeps_what_is_known_of_the_other(tmp_path: Path) -> None:
+    kept = tmp_path / "faults.json"
+    assert earlier(kept, {"patterns"}) == {}
+    kept.write_text(json.dumps({"revision": "abc", "code": {"mutants": 1}, "patterns": {"bad": 2}}))
+    assert earlier(kept, {"patterns"}) == {"patterns": {"revision": "abc", "bad": 2}}
+    assert earlier(kept, set()) == {}
