@@ -360,7 +360,7 @@ def test_a_hit_that_cannot_be_served_goes_the_way_of_a_miss(tmp_path: Path) -> N
 
 
 def test_an_extension_takes_the_place_of_its_elder_under_load(tmp_path: Path) -> None:
-    with scripted([procedure(), EXTENSION]) as model, running(tmp_path, model) as service:
+    with scripted([procedure()]) as model, running(tmp_path, model) as service:
         service.handle(text(SUM), wait_s=120)
         approve_all(service)
         (elder,) = service.store.active()
@@ -380,7 +380,7 @@ def test_an_extension_takes_the_place_of_its_elder_under_load(tmp_path: Path) ->
             reader.start()
         until(lambda: seen)
         service.decide(proposed.digest, "eve", Decision.APPROVE, "more wordings")
-        assert service.handle(text("put together 1 and 2")).answer == "3"
+        assert service.handle(text("add 20 and 30")).answer == "50"
         done.set()
         for reader in readers:
             reader.join()
@@ -389,7 +389,7 @@ def test_an_extension_takes_the_place_of_its_elder_under_load(tmp_path: Path) ->
         assert [row.digest for row in service.store.active()] == [proposed.digest]
         assert [revision.digest for revision in service.index] == [proposed.digest]
         service.decide(elder.digest, "eve", Decision.APPROVE, "back to the first")
-        assert service.handle(text("put together 1 and 2"), only_if_cached=True).outcome is Outcome.MISS
+        assert service.handle(text("add 20 and 30"), only_if_cached=True).outcome is Outcome.MISS
 
 
 def test_a_proposal_made_from_an_elder_that_is_gone_is_not_approved(tmp_path: Path) -> None:
