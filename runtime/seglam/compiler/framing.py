@@ -60,10 +60,22 @@ def core_of(pattern: str) -> tuple[int, int]:
 
 def within_frame(pattern: str, span: tuple[int, int]) -> bool:
     """Whether a part of a pattern is a part of the frame as it is put around patterns today: of shared rules alone."""
+    begin, end = _within_standard(pattern)
+    return span[1] <= begin or span[0] >= end
+
+
+def unframed(pattern: str) -> str:
+    """What a pattern says without the frame as it is put around patterns today, which may always be left out."""
+    begin, end = _within_standard(pattern)
+    return pattern[begin:end]
+
+
+def _within_standard(pattern: str) -> tuple[int, int]:
+    """Where a pattern's own text begins and ends; what stands behind it is a frame only if of shared rules alone."""
     begin, end = core_of(pattern)
     behind = re.fullmatch(rf" \[{re.escape(MARKS)} \(((?:<[a-z-]+>\|?)+)\)\]", pattern[end:])
     ours = behind is not None and {name.strip("<>") for name in behind[1].split("|")} <= shared_rules().keys()
-    return span[1] <= begin or (ours and span[0] >= end)
+    return begin, end if ours else len(pattern)
 
 
 def _without_frame(pattern: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from seglam.compiler.assemble import extended
-from seglam.compiler.framing import framed, reframed, within_frame
+from seglam.compiler.framing import framed, reframed, unframed, within_frame
 from seglam.compiler.replies import ExtensionReply, PatternReply
 from seglam.lookup import Hit, Index
 from seglam.procedures import Request, Revision
@@ -102,3 +102,13 @@ def test_nothing_is_asked_about_the_frame_but_about_whatever_looks_like_one() ->
         assert within_frame(pattern, span) is not asked_about
         assert within_frame(pattern, (0, len("[<opening>]")))
         assert not within_frame(pattern, (pattern.index("double"), pattern.index("{x}")))
+
+
+def test_without_its_frame_a_pattern_is_what_somebody_wrote() -> None:
+    known = base("integer")
+    (written,) = framed(ExtensionReply(procedure="known", patterns=["double {x}"]), known).patterns
+    assert isinstance(written, str)
+    assert unframed(written) == "double {x}"
+    assert unframed("double {x} [please]") == "double {x} [please]"
+    of_somebody = written.replace("<closing>", "<closing>|<mine>")
+    assert unframed(of_somebody) == of_somebody.removeprefix("[<opening>] ")

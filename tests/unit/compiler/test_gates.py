@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from seglam.compiler.assemble import extended
+from seglam.compiler.framing import framed
 from seglam.compiler.gates.agreement import agreement
 from seglam.compiler.gates.alternatives import questions
 from seglam.compiler.gates.checks import near_misses as near_misses_of
@@ -22,6 +24,7 @@ from seglam.compiler.gates.match import match
 from seglam.compiler.gates.narrowing import narrower
 from seglam.compiler.gates.nearmisses import filled, lexicon, near_misses, wrongly_bound
 from seglam.compiler.gates.static import MOST_YAML, example_values, faults, out_of_bounds
+from seglam.compiler.replies import ExtensionReply
 from seglam.compiler.running import Answer
 from seglam.compiler.signature import signature_of
 from seglam.lookup import Binding
@@ -550,6 +553,25 @@ def test_a_change_that_may_be_none_is_the_verifiers_to_judge(verdict: str, kept:
     assert found.passed and (wide in [each.text for each in left.spec.match.patterns]) is kept
     tried = near_misses_of(Revision.of(after), [Request(text="sum of 1 and 2")])
     assert tried is not None and tried.flaws and not tried.certain.flaws
+
+
+def test_near_misses_are_made_of_what_a_pattern_says_within_its_frame() -> None:
+    def looking_framed(core: str) -> Revision:
+        return Revision.of(changed("sum of {a} and {b}", f"{core} [[.|,] (only|not only)]"))
+
+    def standard(core: str) -> Revision:
+        base = Revision.of(changed("sum of {a} and {b}"))
+        return Revision.of(extended(base, framed(ExtensionReply(procedure=base.name, patterns=[core]), base)))
+
+    given = [Request(text="sum of 1 and 2")]
+    for core, wide in (
+        ("[from] the numbers {a} and {b} make the sum", False),
+        ("the [not] total of {a} and {b}", True),
+    ):
+        tried = near_misses_of(standard(core), given)
+        assert tried is not None and tried.tried and bool(tried.flaws) is wide, core
+    somebodys = near_misses_of(looking_framed("the total of {a} and {b}"), given)
+    assert somebodys is not None and somebodys.flaws, "what only looks like a frame is tried"
 
 
 def test_of_two_new_patterns_that_mean_different_things_none_is_kept() -> None:

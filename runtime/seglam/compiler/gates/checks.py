@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from seglam.compiler.framing import unframed
 from seglam.compiler.gates.alternatives import taken_by
 from seglam.compiler.gates.nearmisses import may_change_nothing, wrongly_bound
 from seglam.lookup import Binding, Hit, Index
@@ -165,6 +166,9 @@ class NearMisses:
 def near_misses(revision: Revision, requests: Iterable[Request], settled: Iterable[str] = ()) -> NearMisses | None:
     """Try sentences of the patterns with a word of meaning changed.
 
+    Sentences are drawn without the standard frame: its shared rules say nothing about what is asked, and its many words
+    would leave few draws for those that do. Near misses are looked up among the patterns as they are, with it.
+
     Args:
         revision: what is tried.
         requests: requests that it answers; the first whose text gives every slot a value lends its values.
@@ -175,7 +179,7 @@ def near_misses(revision: Revision, requests: Iterable[Request], settled: Iterab
     """
     patterns, passed = revision.patterns, set(settled)
     trees = [(pattern.text, patterns.read(pattern.text).tree) for pattern in revision.spec.match.patterns or ()]
-    new = {text: tree for text, tree in trees if text not in passed}
+    new = {text: patterns.read(unframed(text)).tree for text, _ in trees if text not in passed}
     for request in requests:
         taken = next((found for _, tree in trees if (found := taken_by(revision, tree, request)) is not None), None)
         values = {**files_of(revision, request), **(taken.values if taken is not None else {})}
