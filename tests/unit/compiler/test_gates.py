@@ -433,6 +433,14 @@ def test_two_orders_of_values_that_cannot_be_mixed_up_are_no_near_miss() -> None
     assert tried > 100 and not any(each["change"].endswith("swapped") for each in found)
 
 
+def test_near_misses_are_made_around_a_table_too() -> None:
+    pattern = "the (first|last) row of {rows}[, please]"
+    tabular = Revision.of(document(parameters=({"name": "rows", "type": "table"},), patterns=[pattern]))
+    values = {"rows": Sample("a,b\n1,2", '{"columns":["a","b"],"rows":[["1","2"]]}')}
+    tried, found = wrongly_bound(tabular, {pattern: parse(pattern, {})}, values, Request(text="x"))
+    assert tried > 100 and {each["change"] for each in found} >= {"first -> last", "last -> first"}
+
+
 def match_of(*patterns: str) -> Any:
     return document(patterns=patterns).spec.match
 

@@ -133,8 +133,15 @@ def _renamed(sentence: str, names: Mapping[str, str]) -> str:
 
 
 def filled(sentence: str, values: Mapping[str, Sample]) -> str:
-    """The sentence with its values."""
-    return _MASK.sub(lambda match: values[match.group(1)].text if match.group(1) in values else match.group(), sentence)
+    """The sentence with its values. One of several lines, a table, stands on lines of its own, or it is none."""
+
+    def value(match: re.Match[str]) -> str:
+        if match.group(1) not in values:
+            return match.group()
+        text = values[match.group(1)].text
+        return f"\n{text}\n\n" if "\n" in text else text
+
+    return _MASK.sub(value, sentence)
 
 
 def wrongly_bound(
