@@ -57,21 +57,22 @@ class Neighbours:
     """Patterns by their literal words, to find those near a text that missed."""
 
     def __init__(self) -> None:
-        self._by_word: defaultdict[str, set[Template]] = defaultdict(set)
+        # In order of addition, so that ties are not broken by chance.
+        self._by_word: defaultdict[str, dict[Template, None]] = defaultdict(dict)
         self._size = 0
 
     def add(self, template: Template) -> None:
         """Add a pattern."""
         self._size += 1
         for word in _words(template.start):
-            self._by_word[word].add(template)
+            self._by_word[word][template] = None
 
     def remove(self, template: Template) -> None:
         """Remove a pattern."""
         self._size -= 1
         for word in _words(template.start):
             having = self._by_word[word]
-            having.discard(template)
+            having.pop(template, None)
             if not having:
                 del self._by_word[word]
 

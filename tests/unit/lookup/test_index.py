@@ -445,6 +445,13 @@ def test_readers_never_see_a_wrong_hit_while_a_writer_works() -> None:
     assert not wrong
 
 
+def test_of_patterns_that_are_equally_near_the_first_explains_a_miss() -> None:
+    patterns = [f"is {{n}} {word} prime" for word in LETTERS]
+    for _ in range(5):  # other addresses of the same patterns
+        made = index(revision("p", patterns=patterns, parameters=({"name": "n", "type": "integer"},)))
+        assert find(made, "is the moon prime").explanation.endswith(f"it needs {LETTERS[0]!r}")
+
+
 def test_a_miss_is_explained_while_a_writer_changes_the_patterns_near_it() -> None:
     made = index(TIMES)
     others = [revision(f"f{n}", patterns=[f"what is {{n}} times {word} {n}" for word in LETTERS]) for n in range(30)]
