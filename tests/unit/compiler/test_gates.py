@@ -525,26 +525,50 @@ def test_a_rule_with_parameters_is_judged_once_and_its_slots_are_the_patterns_ow
 def test_an_extension_loses_the_patterns_that_explain_another_meaning() -> None:
     before = changed("sum of {a} and {b}")
     after = changed("sum of {a} and {b}", "(total|difference) of {a} and {b}", "{a} plus {b}")
+    found, _, _ = decided(after, "difference of 1 and 2", base=before.spec)
+    assert not found.passed and "means something else" in found.detail["category"]
+    wide = "(earlier|later) total of {a} and {b}"  # either may be the wrong one
+    after = changed("sum of {a} and {b}", wide, "{a} plus {b}")
     found, left, _ = decided(after, "1 plus 2", base=before.spec)
     assert found.passed and "left out" in found.summary
     assert [each.text for each in left.spec.match.patterns] == ["sum of {a} and {b}", "{a} plus {b}"]
-    assert {each["pattern"] for each in found.detail["tooWide"]} == {"(total|difference) of {a} and {b}"}
-    found, _, _ = decided(after, "difference of 1 and 2", base=before.spec)
-    assert not found.passed and "means something else" in found.detail["category"]
+    assert {each["pattern"] for each in found.detail["tooWide"]} == {wide}
+
+
+def test_an_alternative_that_makes_a_near_miss_goes_and_its_pattern_stays() -> None:
+    before = changed("sum of {a} and {b}")
+    after = changed("sum of {a} and {b}", "(total|difference) of {a} and {b}", "{a} plus {b}")
+    found, left, _ = decided(after, "1 plus 2", base=before.spec)
+    assert found.passed and len(found.detail["wideAlternatives"]) == 1
+    assert [each.text for each in left.spec.match.patterns] == [
+        "sum of {a} and {b}",
+        "total of {a} and {b}",
+        "{a} plus {b}",
+    ]
+
+
+def test_a_rule_loses_the_alternative_that_makes_a_near_miss_though_only_another_rule_names_it() -> None:
+    before = changed("sum of {a} and {b}")
+    rules = [Rule(name="of", text="<noun> of|<noun> from"), Rule(name="noun", text="total|difference|amount")]
+    after = changed("sum of {a} and {b}", "<of> {a} and {b}", rules=rules)
+    found, left, asked = decided(after, "total of 1 and 2", base=before.spec)
+    assert found.passed and [rule.text for rule in left.spec.rules] == ["<noun> of|<noun> from", "total|amount"]
+    assert ("total of {a} and {b}", "amount of {a} and {b}") in asked
 
 
 @pytest.mark.parametrize(("verdict", "kept"), [("same", True), ("unsure", False)])
 def test_what_was_asked_stays_in_its_own_words_if_these_are_known_to_mean_the_same(verdict: str, kept: bool) -> None:
-    before, wide = changed("sum of {a} and {b}"), "(total|difference) of {a} and {b} [again]"
+    before, wide = changed("sum of {a} and {b}"), "(earlier|later) total of {a} and {b} [again]"
 
     def judge(_: str, right: str) -> str:
-        return verdict if right == "total of {a} and {b}" else "same"
+        return verdict if right == "earlier total of {a} and {b}" else "same"
 
-    after, alike = changed("sum of {a} and {b}", wide, "{a} plus {b}"), ["total of 1 and 2", "total of 3 and 4"]
+    alike = ["earlier total of 1 and 2", "earlier total of 3 and 4"]
+    after = changed("sum of {a} and {b}", wide, "{a} plus {b}")
     found, left, _ = decided(after, "1 plus 2", base=before.spec, judge=judge, alike=alike)
-    said = {"pair": ("sum of {a} and {b}", "total of {a} and {b}"), "verdict": verdict}
+    said = {"pair": ("sum of {a} and {b}", "earlier total of {a} and {b}"), "verdict": verdict}
     assert found.passed and said in found.detail["ownWords"]
-    own = ["total of {a} and {b}"] if kept else []
+    own = ["earlier total of {a} and {b}"] if kept else []
     assert [each.text for each in left.spec.match.patterns] == ["sum of {a} and {b}", "{a} plus {b}", *own]
 
 

@@ -217,13 +217,25 @@ def _alternatives_of(text: str, rules: Mapping[str, str]) -> Sequence[object]:
 def _frame(revision: Revision, name: str) -> str | None:
     """The plainest sentence that holds the rule, with a hole in its place."""
     rules = revision.rules
+    naming = {f"<{each}>" for each in _naming(name, rules)}
     for pattern in revision.spec.match.patterns or ():
-        if f"<{name}>" in pattern.text:
+        if any(each in pattern.text for each in naming):
             tree = parse(pattern.text, {**rules, name: _HOLE})
             path = _path_to_hole(tree)
             if path is not None:
                 return plain_sentence(tree, masks(revision), path).text
     return None
+
+
+def _naming(name: str, rules: Mapping[str, str]) -> set[str]:
+    """A rule and those that name it, themselves or through others."""
+    found, waiting = {name}, [name]
+    while waiting:
+        inner = f"<{waiting.pop()}>"
+        more = {each for each, text in rules.items() if inner in text} - found
+        found |= more
+        waiting += more
+    return found
 
 
 def _path_to_hole(node: Node) -> dict[Choice, int | None] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from seglam.compiler.framing import unframed
 from seglam.compiler.gates.alternatives import taken_by
-from seglam.compiler.gates.nearmisses import may_change_nothing, wrongly_bound
+from seglam.compiler.gates.nearmisses import Trial, may_change_nothing, wrongly_bound
 from seglam.lookup import Binding, Hit, Index
 from seglam.lookup.bind import fitting_inputs
 from seglam.lookup.overlap import overlaps
@@ -177,15 +177,50 @@ def near_misses(revision: Revision, requests: Iterable[Request], settled: Iterab
     Returns:
         None where no request gives every slot a value, so that nothing could be tried.
     """
-    patterns, passed = revision.patterns, set(settled)
-    trees = [(pattern.text, patterns.read(pattern.text).tree) for pattern in revision.spec.match.patterns or ()]
-    new = {text: patterns.read(unframed(text)).tree for text, _ in trees if text not in passed}
+    passed = set(settled)
+    lent = _lent(revision, requests)
+    if lent is None:
+        return None
+    texts = [each.text for each in revision.spec.match.patterns or () if each.text not in passed]
+    # Only sentences are drawn from these: an automaton of each would take longer than everything else here.
+    new = {text: parse(unframed(text), revision.rules) for text in texts}
+    tried, bound = wrongly_bound(revision, new, *lent)
+    return NearMisses(tried, tuple(bound))
+
+
+def making_near_misses(revision: Revision, contrasts: Iterable[tuple[str, str]], request: Request) -> set[str]:
+    """Of pairs of sentences that differ in one alternative, the second ones that have certain near misses which the
+    first ones do not have, so that this alternative makes them.
+
+    Where the first one is itself the near miss nothing is said, since either may be the wrong one.
+
+    Args:
+        revision: whose sentences they are, with its parameters' names in braces.
+        contrasts: the pairs.
+        request: one that it answers, which lends its values.
+    """
+    lent = _lent(revision, [request])
+    if lent is None:
+        return set()
+    trial, known = Trial(revision, *lent), dict[str, dict[str, str]]()
+
+    def near(sentence: str) -> Mapping[str, str]:
+        if sentence not in known:
+            wrong = [each for each in trial.wrong(sentence) if not may_change_nothing(each)]
+            known[sentence] = {each["change"]: each["near"] for each in wrong}
+        return known[sentence]
+
+    return {right for left, right in contrasts if {*near(right)} - {*near(left)} and left not in near(right).values()}
+
+
+def _lent(revision: Revision, requests: Iterable[Request]) -> tuple[dict[str, Sample], Request] | None:
+    """Values for all slots, from the first request that gives each one, and that request."""
+    trees = [revision.patterns.read(pattern.text).tree for pattern in revision.spec.match.patterns or ()]
     for request in requests:
-        taken = next((found for _, tree in trees if (found := taken_by(revision, tree, request)) is not None), None)
+        taken = next((found for tree in trees if (found := taken_by(revision, tree, request)) is not None), None)
         values = {**files_of(revision, request), **(taken.values if taken is not None else {})}
         if request.text is not None and not revision.slots.keys() - values.keys():
-            tried, bound = wrongly_bound(revision, new, values, request)
-            return NearMisses(tried, tuple(bound))
+            return values, request
     return None
 
 
@@ -201,9 +236,11 @@ def files_of(revision: Revision, request: Request) -> dict[str, Sample]:
 
 
 def settled_by(base: Spec | None, spec: Spec) -> set[str]:
-    """Patterns that the revision which is extended had, unless a rule of theirs grew, which changes them too."""
+    """Patterns that the revision which is extended had, unless a rule of theirs grew, which changes them too. One that
+    is gone was named by none of them.
+    """
     rules = {rule.name: rule.text for rule in spec.rules or ()}
-    if base is None or any(rules.get(rule.name) != rule.text for rule in base.rules or ()):
+    if base is None or any(rules.get(rule.name, rule.text) != rule.text for rule in base.rules or ()):
         return set()
     return {pattern.text for pattern in base.match.patterns or ()}
 

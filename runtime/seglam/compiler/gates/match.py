@@ -33,6 +33,8 @@ SYNONYM_PAIRS = 3
 """Sentences of one pattern that are asked about for one changed word."""
 NARROWINGS = 3
 """How often near misses of a narrowed extension are tried before what still makes some is left out as a whole."""
+WIDE_ROUNDS = 4
+"""How often alternatives of an extension that make near misses are looked for; each time some may hide others."""
 ROUNDS = 3
 """How often an extension is narrowed and gets the words of those who lost by it."""
 TOLD_PAIRS, MAX_TOLD = 6, 800
@@ -99,6 +101,8 @@ def match(
             return _evidence(findings), document
         yielded = problem.left
     whole = yielded.document
+    if base is not None:
+        whole = _without_wide_alternatives(whole, seen, base, alike, findings)
     findings.detail["yielded"] = [
         {"pattern": r.pattern, "removed": r.removed, "witness": r.witness, "elder": r.elder} for r in yielded.removed
     ]
@@ -117,6 +121,24 @@ def match(
         return _evidence(findings), document
     _check(document, near, elders, serves, findings)
     return _evidence(findings), document
+
+
+def _without_wide_alternatives(
+    document: ReasoningProcedure, seen: Request, base: Spec, alike: Sequence[str], findings: _Findings
+) -> ReasoningProcedure:
+    """An extension without those alternatives of its patterns and rules that make near misses. Nobody need be asked of
+    these, and patterns that would go as a whole for one of them stay.
+    """
+    findings.detail["wideAlternatives"] = gone = list[str]()
+    for _ in range(WIDE_ROUNDS):
+        asked = [each for each in questions(document, seen, base, alike=alike) if each.contrast is not None]
+        wide = checks.making_near_misses(Revision.of(document), [each.pair for each in asked], seen)
+        rejected = [each for each in asked if each.right in wide]
+        if not rejected:
+            break
+        document, said = without(document, rejected)
+        gone += said
+    return document
 
 
 def _extension(

@@ -144,12 +144,64 @@ def filled(sentence: str, values: Mapping[str, Sample]) -> str:
     return _MASK.sub(value, sentence)
 
 
+class Trial:
+    """Sentences of one procedure whose near misses are looked up among its patterns as they are.
+
+    Args:
+        revision: whose patterns they are.
+        values: values that together have an answer, one for each slot.
+        request: where inputs and context come from.
+    """
+
+    def __init__(self, revision: Revision, values: Mapping[str, Sample], request: Request) -> None:
+        self.tried = 0
+        self._index = Index(explains=False)
+        self._index.add(revision)
+        self._machines = machines_of(revision)
+        self._values = values
+        self._types = {name: revision.slots[name] for name in values}
+        self._counting = {name for name, kind in self._types.items() if kind.name in _COUNTING}
+        self._request = request
+        self._possible: dict[str, bool] = {}
+
+    def sentences(self, tree: Node, source: random.Random) -> Iterator[str]:
+        """Some sentences of a pattern with its parameters' names in braces."""
+        masked = {name: Sample("{" + name + "}", "{" + name + "}") for name in self._values}
+        return (each.text for each in sentences(tree, self._types, source, masked, limit=SENTENCES))
+
+    def wrong(self, sentence: str) -> Iterator[dict[str, str]]:
+        """Near misses of a sentence that bind as if nothing had changed; none of one that does not bind.
+
+        One with a word that no sentence of any pattern may hold, within a value either, is not looked up: it cannot
+        bind.
+        """
+        meant = self._bound(said := filled(sentence, self._values))
+        if meant is None:
+            return
+        for change, words, near in chain(near_misses(sentence, lexicon()), factorials(sentence, self._counting)):
+            self.tried += 1
+            if not self._may_hold(words) or not _differs(change, self._values, self._types):
+                continue
+            if self._bound(text := filled(near, self._values)) == meant:
+                yield {"change": change, "request": text, "sentence": sentence, "near": near, "said": said}
+
+    def _bound(self, text: str) -> Mapping[str, str] | None:
+        found = self._index.find(self._request._replace(text=text, value=None))
+        return found.binding.arguments if isinstance(found, Hit) else None
+
+    def _may_hold(self, words: str) -> bool:
+        known = self._possible.get(words)
+        if known is None:
+            tokens = Text(words).tokens
+            known = any(all(map(machine.may_hold, tokens)) for machine in self._machines)
+            self._possible[words] = known
+        return known
+
+
 def wrongly_bound(
     revision: Revision, patterns: Mapping[str, Node], values: Mapping[str, Sample], request: Request
 ) -> tuple[int, list[dict[str, str]]]:
     """How many near misses were tried, and those that bind as if nothing had changed.
-
-    One with a word that no sentence of any pattern may hold, within a value either, is not looked up: it cannot bind.
 
     Args:
         revision: the newcomer.
@@ -157,38 +209,12 @@ def wrongly_bound(
         values: values that together have an answer, one for each slot.
         request: where inputs and context come from.
     """
-    index = Index(explains=False)
-    index.add(revision)
-    masked = {name: Sample("{" + name + "}", "{" + name + "}") for name in values}
-    source, tried = random.Random(revision.digest), 0
+    trial, source = Trial(revision, values, request), random.Random(revision.digest)
     found: list[dict[str, str]] = []
-
-    def bound(text: str) -> Mapping[str, str] | None:
-        result = index.find(Request(text=text, inputs=request.inputs, context=request.context))
-        return result.binding.arguments if isinstance(result, Hit) else None
-
-    machines = machines_of(revision)
-
-    @cache
-    def possible(words: str) -> bool:
-        tokens = Text(words).tokens
-        return any(all(map(machine.may_hold, tokens)) for machine in machines)
-
-    types = {name: revision.slots[name] for name in values}
-    counting = {name for name, kind in types.items() if kind.name in _COUNTING}
     for pattern, tree in patterns.items():
-        for sentence in sentences(tree, types, source, masked, limit=SENTENCES):
-            meant = bound(filled(sentence.text, values))
-            if meant is None:
-                continue
-            for change, words, near in chain(
-                near_misses(sentence.text, lexicon()), factorials(sentence.text, counting)
-            ):
-                tried += 1
-                if possible(words) and _differs(change, values, types) and bound(text := filled(near, values)) == meant:
-                    pair = {"sentence": sentence.text, "near": near, "said": filled(sentence.text, values)}
-                    found.append({"change": change, "request": text, "pattern": pattern, **pair})
-    return tried, found
+        for sentence in trial.sentences(tree, source):
+            found += ({**each, "pattern": pattern} for each in trial.wrong(sentence))
+    return trial.tried, found
 
 
 def _differs(change: str, values: Mapping[str, Sample], types: Mapping[str, ValueType]) -> bool:
