@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seglam.compiler.gates.checks import near_misses
+from seglam.compiler.gates.checks import near_misses, wide_alternatives
 from seglam.lookup.overlap import overlaps
 from seglam.procedures import Revision
 from seglam.procedures.load import load_file
@@ -38,3 +38,11 @@ def test_it_serves_no_near_miss(path: Path) -> None:
     if found is not None:  # a structured request has no sentence to change
         assert found.tried
         assert not found.certain.bound
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
+def test_no_alternative_of_it_makes_a_near_miss(path: Path) -> None:
+    (loaded,) = load_file(path)[0]
+    requests = [request_of(each) for each in loaded.document.spec.examples or ()]
+    assert not [(each.shown, each.right) for each in wide_alternatives(loaded.document, requests)]

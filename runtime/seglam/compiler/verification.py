@@ -84,14 +84,14 @@ def verify(
             evidence.append(examples_decided(tried, found, bench))
             flaws += found
         with telemetry.gate(Gate.MATCH):
-            matched, found = _match(revision, elders, bench, base)
+            matched, found = _match(document, revision, elders, bench, base)
             evidence.append(matched)
             flaws += found
     return Verified(document, revision.digest, tuple(evidence), tuple(flaws), bench.engines)
 
 
 def _match(
-    revision: Revision, elders: Iterable[Revision], bench: Bench, base: Revision | None
+    document: ReasoningProcedure, revision: Revision, elders: Iterable[Revision], bench: Bench, base: Revision | None
 ) -> tuple[Evidence, list[Flaw]]:
     others = [elder for elder in elders if elder.name != revision.name]
     refusals, answered = checks.refusals_miss(revision, serves_on(bench, revision))
@@ -102,6 +102,8 @@ def _match(
     told = {flaw.facts["digest"] for flaw in shared}
     tried, disturbed = checks.elders_keep(revision, (elder for elder in others if elder.digest not in told))
     near_flaws = near.certain.flaws if near else []
+    if requests and not near_flaws:
+        near_flaws = checks.flaws_of(checks.wide_alternatives(document, requests, base.spec if base else None))
     flaws = [*chain(checks.examples_bind(revision), answered, near_flaws, shared, disturbed)]
     unchecked = [NOT_ASKED] if revision.spec.match.patterns else []
     if near is None and revision.spec.match.patterns:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from seglam.compiler import Bench, Gate
+from seglam.compiler.gates.checks import flaws_of, wide_alternatives
 from seglam.compiler.jobresult import VerificationRecord
 from seglam.compiler.verification import NO_VALUES, NOT_ASKED, Verified, reverify_differential, verify
 from seglam.lookup import Index
 from seglam.procedures import ReasoningProcedure, Revision
+from seglam.procedures.request import Request
 from seglam.sandbox import Engine, Sandbox
 from tests.compilations import SUM_IMPLEMENTATION
 from tests.documents import COUNTRIES, document
@@ -42,6 +44,15 @@ def addition(name: str = "addition", **parts: Any) -> ReasoningProcedure:
 def bench() -> Iterator[Bench]:
     with Sandbox(Engine.load(build="a")) as first, Sandbox(Engine.load(build="b")) as second:
         yield Bench(first, second)
+
+
+def test_alternatives_that_make_near_misses_of_each_other_are_told() -> None:
+    found = addition(patterns=["the (sum|sum before tax|sum after tax) of {a} and {b}", "{a} (plus|and) {b} [at once]"])
+    wide = wide_alternatives(found, [Request(text="the sum of 3 and 4")])
+    assert [each.right for each in wide] == ["the sum before tax of {a} and {b}", "the sum after tax of {a} and {b}"]
+    assert {flaw.category for flaw in flaws_of(wide)} == {
+        "an alternative makes a request that means something else match"
+    }
 
 
 def failed(verified: Verified) -> list[Gate]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from seglam.compiler.framing import unframed
-from seglam.compiler.gates.alternatives import taken_by
+from seglam.compiler.gates.alternatives import Question, questions, taken_by
 from seglam.compiler.gates.nearmisses import Trial, may_change_nothing, wrongly_bound
 from seglam.lookup import Binding, Hit, Index
 from seglam.lookup.bind import fitting_inputs
 from seglam.lookup.overlap import overlaps
-from seglam.procedures.document import Example, Spec
+from seglam.procedures.document import Example, ReasoningProcedure, Spec
 from seglam.procedures.load import Path_
 from seglam.procedures.patterns import parse
 from seglam.procedures.patterns.sentences import sentences
@@ -188,7 +189,9 @@ def near_misses(revision: Revision, requests: Iterable[Request], settled: Iterab
     return NearMisses(tried, tuple(bound))
 
 
-def making_near_misses(revision: Revision, contrasts: Iterable[tuple[str, str]], request: Request) -> set[str]:
+def making_near_misses(
+    revision: Revision, contrasts: Iterable[tuple[str, str]], requests: Iterable[Request]
+) -> set[str]:
     """Of pairs of sentences that differ in one alternative, the second ones that have certain near misses which the
     first ones do not have, so that this alternative makes them.
 
@@ -197,9 +200,9 @@ def making_near_misses(revision: Revision, contrasts: Iterable[tuple[str, str]],
     Args:
         revision: whose sentences they are, with its parameters' names in braces.
         contrasts: the pairs.
-        request: one that it answers, which lends its values.
+        requests: what it answers; the first whose text gives every slot a value lends its values.
     """
-    lent = _lent(revision, [request])
+    lent = _lent(revision, requests)
     if lent is None:
         return set()
     trial, known = Trial(revision, *lent), dict[str, dict[str, str]]()
@@ -211,6 +214,36 @@ def making_near_misses(revision: Revision, contrasts: Iterable[tuple[str, str]],
         return known[sentence]
 
     return {right for left, right in contrasts if {*near(right)} - {*near(left)} and left not in near(right).values()}
+
+
+def wide_alternatives(
+    document: ReasoningProcedure, requests: Sequence[Request], base: Spec | None = None, alike: Sequence[str] = ()
+) -> list[Question]:
+    """Alternatives of a document's patterns and rules that make near misses of their own, each as the question whether
+    it means the same as what it stands for.
+
+    Args:
+        document: what is tried.
+        requests: what it answers, the one whose wording is followed first; at least one.
+        base: the revision that is extended; its alternatives are not tried again.
+        alike: other texts whose wordings are followed.
+    """
+    asked = [each for each in questions(document, requests[0], base, alike=alike) if each.contrast is not None]
+    wide = making_near_misses(Revision.of(document), [each.pair for each in asked], requests)
+    return [each for each in asked if each.right in wide]
+
+
+def flaws_of(wide: Iterable[Question]) -> list[Flaw]:
+    """What is to be told of alternatives that make near misses."""
+    return [
+        Flaw(
+            "an alternative makes a request that means something else match",
+            f"{shown(each.right)} ({each.shown}) binds, and with a word that changes what is asked it still does",
+            ("spec", "match", "patterns"),
+            "narrow the patterns",
+        )
+        for each in islice(wide, SHOWN)
+    ]
 
 
 def _lent(revision: Revision, requests: Iterable[Request]) -> tuple[dict[str, Sample], Request] | None:

@@ -131,9 +131,7 @@ def _without_wide_alternatives(
     """
     findings.detail["wideAlternatives"] = gone = list[str]()
     for _ in range(WIDE_ROUNDS):
-        asked = [each for each in questions(document, seen, base, alike=alike) if each.contrast is not None]
-        wide = checks.making_near_misses(Revision.of(document), [each.pair for each in asked], seen)
-        rejected = [each for each in asked if each.right in wide]
+        rejected = checks.wide_alternatives(document, [seen], base, alike)
         if not rejected:
             break
         document, said = without(document, rejected)
