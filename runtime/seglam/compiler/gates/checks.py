@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from seglam.compiler.framing import unframed
-from seglam.compiler.gates.alternatives import Question, questions, taken_by
+from seglam.compiler.gates.alternatives import Question, questions, way_through
 from seglam.compiler.gates.nearmisses import Trial, may_change_nothing, wrongly_bound
 from seglam.lookup import Binding, Hit, Index
 from seglam.lookup.bind import fitting_inputs
@@ -248,9 +248,10 @@ def flaws_of(wide: Iterable[Question]) -> list[Flaw]:
 
 def _lent(revision: Revision, requests: Iterable[Request]) -> tuple[dict[str, Sample], Request] | None:
     """Values for all slots, from the first request that gives each one, and that request."""
-    trees = [revision.patterns.read(pattern.text).tree for pattern in revision.spec.match.patterns or ()]
+    patterns = [pattern.text for pattern in revision.spec.match.patterns or ()]
     for request in requests:
-        taken = next((found for tree in trees if (found := taken_by(revision, tree, request)) is not None), None)
+        ways = (way_through(revision, pattern, request) for pattern in patterns)
+        taken = next((found for found in ways if found is not None), None)
         values = {**files_of(revision, request), **(taken.values if taken is not None else {})}
         if request.text is not None and not revision.slots.keys() - values.keys():
             return values, request

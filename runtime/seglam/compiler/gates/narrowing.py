@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from seglam.compiler.gates.alternatives import way_through
 from seglam.procedures.patterns import Choice, slots_of
-from seglam.procedures.patterns.paths import path_of
 from seglam.procedures.patterns.rewrite import Cut, cut
+from seglam.procedures.request import Request
 from seglam.procedures.revision import Revision
-from seglam.procedures.text import Text
 
 MAX_NARROWED = 24
 """Pairs of alternatives that are taken from one pattern, and rules that are written out for them, before it goes as a
@@ -73,5 +73,5 @@ def _apart(taken: Path, own: Path) -> Iterator[tuple[Cut, Cut]]:
 
 def _path(revision: Revision, pattern: str, text: str) -> Path | None:
     """The way of a text through a pattern, None if there is none."""
-    taken = path_of(revision.patterns.read(pattern).tree, Text(text), revision.slots)
+    taken = way_through(revision, pattern, Request(text=text))
     return taken.path if taken is not None else None
