@@ -16,6 +16,7 @@ from seglam.compiler.framing import framed
 from seglam.compiler.gates.agreement import agreement
 from seglam.compiler.gates.alternatives import questions
 from seglam.compiler.gates.checks import near_misses as near_misses_of
+from seglam.compiler.gates.checks import settled_by
 from seglam.compiler.gates.differential import Compared, HandCase, answer_name, difference, judge
 from seglam.compiler.gates.examples import Tried
 from seglam.compiler.gates.examples import judge as judge_examples
@@ -619,6 +620,14 @@ def test_an_old_pattern_that_a_rule_makes_too_wide_rejects_all() -> None:
     after = changed("<sum> of {a} and {b}", "{a} plus {b}", rules=[Rule(name="sum", text="sum|difference")])
     found, left, _ = decided(after, "1 plus 2", base=before.spec)
     assert not found.passed and left.spec.match.patterns == after.spec.match.patterns
+
+
+def test_a_rule_that_nobody_names_is_no_rule_that_grew() -> None:
+    before = changed("sum of {a} and {b}", rules=[Rule(name="unused", text="at once")])
+    after = changed("sum of {a} and {b}", "{a} plus {b}")
+    assert settled_by(before.spec, after.spec) == {"sum of {a} and {b}"}
+    grown = changed("sum of {a} and {b}", "{a} plus {b}", rules=[Rule(name="unused", text="at once|again")])
+    assert settled_by(before.spec, grown.spec) == set()
 
 
 def test_a_rule_that_grows_is_asked_about_for_what_is_new() -> None:

@@ -111,7 +111,7 @@ def questions(
             ]
     old_rules = {rule.name: rule.text for rule in (base.rules if base else None) or ()}
     for rule in document.spec.rules or ():
-        if rule.name not in shared_rules():
+        if rule.name not in shared_rules() and rule.text != old_rules.get(rule.name):
             path = _way_through(revision, rule, rules, request) if own_way else None
             found += _of_rule(revision, rule, old_rules.get(rule.name), path)
     found += _of_vocabularies(revision, base)
@@ -188,8 +188,6 @@ def _way_through(revision: Revision, rule: Rule, rules: Mapping[str, str], reque
 
 def _of_rule(revision: Revision, rule: Rule, old: str | None, path: Path | None) -> Iterator[Question]:
     """Alternatives of a rule that its old text does not have, within a sentence of the first pattern that uses it."""
-    if rule.text == old:
-        return
     frame = _frame(revision, rule.name)
     if frame is None:
         return  # no pattern uses the rule, so it matches nothing
