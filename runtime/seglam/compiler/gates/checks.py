@@ -205,15 +205,24 @@ def making_near_misses(
     lent = _lent(revision, requests)
     if lent is None:
         return set()
-    trial, known = Trial(revision, *lent), dict[str, dict[str, str]]()
+    trial, known = Trial(revision, *lent), dict[str, set[str]]()
 
-    def near(sentence: str) -> Mapping[str, str]:
-        if sentence not in known:
-            wrong = [each for each in trial.wrong(sentence) if not may_change_nothing(each)]
-            known[sentence] = {each["change"]: each["near"] for each in wrong}
-        return known[sentence]
+    def makes(left: str, right: str) -> bool:
+        part = _apart(left, right)
+        wrong = [each for each in trial.wrong(right, part) if not may_change_nothing(each)]
+        if wrong and left not in known:
+            known[left] = {each["change"] for each in trial.wrong(left)}
+        return any(each["change"] not in known[left] for each in wrong) and left not in {e["near"] for e in wrong}
 
-    return {right for left, right in contrasts if {*near(right)} - {*near(left)} and left not in near(right).values()}
+    return {right for left, right in contrasts if makes(left, right)}
+
+
+def _apart(left: str, right: str) -> tuple[int, int]:
+    """Where the second of two sentences is not as the first."""
+    most = min(len(left), len(right))
+    begin = next((at for at in range(most) if left[at] != right[at]), most)
+    same = next((at for at in range(most - begin) if left[-1 - at] != right[-1 - at]), most - begin)
+    return begin, len(right) - same
 
 
 def wide_alternatives(

@@ -84,9 +84,18 @@ def behind(near: Mapping[str, str]) -> str:
     return "" if first is None else "".join(near["sentence"].split()[first + 1 : first + 2]).lstrip("(\"'")
 
 
-def near_misses(sentence: str, words: Lexicon) -> Iterator[tuple[str, str, str]]:
-    """What is done, the words that come in, and the changed sentence. Values are masked in both, as `{parameter}`."""
+def near_misses(sentence: str, words: Lexicon, part: tuple[int, int] | None = None) -> Iterator[tuple[str, str, str]]:
+    """What is done, the words that come in, and the changed sentence. Values are masked in both, as `{parameter}`.
+
+    Args:
+        sentence: what is changed.
+        words: what it is changed by.
+        part: where it begins and ends, if only a part is changed, with the words beside it; a clause is added behind
+            the last part alone.
+    """
+    begin, end = (0, len(sentence)) if part is None else part
     tokens = [match for match in _WORD.finditer(sentence) if not match.group().startswith("{")]
+    tokens = [match for match in tokens if match.end() + 1 >= begin and match.start() <= end + 1]
     for match, behind in zip(tokens, [*tokens[1:], None], strict=False):
         word = match.group().lower()
         for other in words.others(word):
@@ -99,7 +108,7 @@ def near_misses(sentence: str, words: Lexicon) -> Iterator[tuple[str, str, str]]
         for word in words.added:
             yield f"with {word}", word, f"{sentence[: match.start()]}{word} {sentence[match.start() :]}"
     bare = sentence.rstrip("?. ")
-    for clause in words.clauses:
+    for clause in words.clauses if end >= len(bare) else ():
         yield f"with {clause!r}", clause, f"{bare} {clause}"
         yield f"with {clause!r}", clause, f"{bare}, {clause}?"
     masks = list(dict.fromkeys(_MASK.findall(sentence)))
@@ -169,8 +178,9 @@ class Trial:
         masked = {name: Sample("{" + name + "}", "{" + name + "}") for name in self._values}
         return (each.text for each in sentences(tree, self._types, source, masked, limit=SENTENCES))
 
-    def wrong(self, sentence: str) -> Iterator[dict[str, str]]:
-        """Near misses of a sentence that bind as if nothing had changed; none of one that does not bind.
+    def wrong(self, sentence: str, part: tuple[int, int] | None = None) -> Iterator[dict[str, str]]:
+        """Near misses of a sentence, or of a part of it, that bind as if nothing had changed; none of one that does not
+        bind.
 
         One with a word that no sentence of any pattern may hold, within a value either, is not looked up: it cannot
         bind.
@@ -178,7 +188,7 @@ class Trial:
         meant = self._bound(said := filled(sentence, self._values))
         if meant is None:
             return
-        for change, words, near in chain(near_misses(sentence, lexicon()), factorials(sentence, self._counting)):
+        for change, words, near in chain(near_misses(sentence, lexicon(), part), factorials(sentence, self._counting)):
             self.tried += 1
             if not self._may_hold(words) or not _differs(change, self._values, self._types):
                 continue
