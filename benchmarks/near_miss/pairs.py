@@ -93,7 +93,7 @@ class Generator:
             source = Random(f"{self.seed} {paraphrase.question} {number}")
             wording = Wording(paraphrase.text, question.ask.answer)
             for _ in range(self.per_paraphrase):
-                if pair := self._distinct(question, Kind.PARAPHRASE, source, wording):
+                if pair := self.distinct(question, Kind.PARAPHRASE, source, wording):
                     yield replace(pair, part=paraphrase.part)
 
     def _of_kind(self, question: Question, kind: Kind, others: Sequence[Wording]) -> Iterator[Pair]:
@@ -102,10 +102,10 @@ class Generator:
         wordings: Sequence[Wording | None] = question.near.get(kind) or (None,)
         for number in range(self.per_kind):
             ask = source.choice(others) if others and number // 2 % 2 else question.ask
-            if pair := self._distinct(question, kind, source, wordings[number % len(wordings)], number, ask):
+            if pair := self.distinct(question, kind, source, wordings[number % len(wordings)], number, ask):
                 yield pair
 
-    def _distinct(
+    def distinct(
         self,
         question: Question,
         kind: Kind,
@@ -114,6 +114,7 @@ class Generator:
         number: int = 0,
         ask: Wording | None = None,
     ) -> Pair | None:
+        """A pair whose second request no earlier pair has; None if there is none."""
         ask = ask or question.ask
         for _ in range(_TRIES):
             values = question.drawn(source)
