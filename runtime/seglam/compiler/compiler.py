@@ -35,7 +35,7 @@ from seglam.compiler.prompting import (
     implementation_prompt,
     repair_prompt,
 )
-from seglam.compiler.proposals import proposals
+from seglam.compiler.proposals import sentences
 from seglam.compiler.replies import (
     AliasReply,
     AuthorReply,
@@ -64,8 +64,6 @@ ATTEMPTS = 2
 """How often the author may try; the second time it knows which gate failed."""
 PROPOSED_TO = 2
 """Procedures near a request of which the verifier is asked, before any author, whether they are what its words mean."""
-MAX_PROPOSED = 64
-"""Sentences that are proposed at one time."""
 
 
 class _Rejected(Exception):
@@ -216,16 +214,11 @@ class Compiler:
         """A procedure with the words of the request and of those alike, where the verifier finds them to mean the same
         and they pass. No author is asked.
         """
-        missed = work.missed
-        alike = self._interchangeable(base)
-        written = proposals(base, missed.request, alike)
+        written = sentences(base, work.missed, self._interchangeable(base))
         if not written:
             return None
-        for text in missed.alike:
-            more = proposals(base, missed.request._replace(text=text), alike)
-            written += (each for each in more if each not in written)
         try:
-            reply = framed(ExtensionReply(procedure=base.name, patterns=list(written[:MAX_PROPOSED])), base)
+            reply = framed(ExtensionReply(procedure=base.name, patterns=list(written)), base)
             proposed, _ = without_faulty_patterns(extended(base, reply), base.spec)
         except (ValidationError, PatternError, ValueProblem, ValueError) as problem:
             progress(f"{base.name} cannot be extended by the request's own words: {problem}")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain, islice, pairwise, product
+from itertools import chain, islice, pairwise, product, zip_longest
 
 from seglam.compiler.aliases import ANY_WORD
+from seglam.compiler.neighbours import Neighbours
+from seglam.compiler.results import Missed
 from seglam.lookup.bind import fitting_inputs
 from seglam.lookup.trie import readings_at
 from seglam.procedures.patterns.grammar import escape
@@ -22,9 +24,15 @@ from seglam.procedures.values.tables import find_column, table_of
 
 MAX_READINGS = 8
 """Values of one type that are read in a text, past which they tell nothing."""
-MAX_PROPOSALS = 6
+MAX_SIDE_BY_SIDE = 4
+"""Words behind one mark that may be values, past which they are a sentence."""
+MAX_WAYS = 200
 """Ways to give all parameters a value, past which none is proposed."""
+MAX_PROPOSALS = 3
+"""Ways that are proposed: those in which most words beside values are such as patterns have there."""
 
+MAX_PROPOSED = 64
+"""Sentences that are proposed at one time."""
 MAX_TEXT = 1000
 """Characters of a text, past which it is hardly a wording that comes again."""
 ENDING = frozenset(".,;:?!")
@@ -41,9 +49,28 @@ _Value = tuple[_Span, ...]
 """Where a value stands: a column wherever it is named, any other value once."""
 
 
-def proposals(base: Revision, request: Request, interchangeable: Sequence[tuple[str, str]] = ()) -> list[str]:
+def sentences(base: Revision, missed: Missed, interchangeable: Sequence[tuple[str, str]] = ()) -> list[str]:
+    """What is proposed for a request that missed and those alike, the likeliest reading of each text first; nothing
+    where nothing can be proposed for the request itself.
+    """
+    beside = Neighbours(base)
+    readings = [proposals(base, missed.request, interchangeable, beside)]
+    if not readings[0]:
+        return []
+    for text in missed.alike:
+        readings.append(proposals(base, missed.request._replace(text=text), interchangeable, beside))
+    by_rank = (each for rank in zip_longest(*readings) for each in rank if each is not None)
+    return list(dict.fromkeys(by_rank))[:MAX_PROPOSED]
+
+
+def proposals(
+    base: Revision,
+    request: Request,
+    interchangeable: Sequence[tuple[str, str]] = (),
+    beside: Neighbours | None = None,
+) -> list[str]:
     """Sentences in the notation of patterns, one for each way to read a value for every parameter of a procedure in a
-    request's text; none where there are too many, or no way.
+    request's text, the likeliest first; none where there are far too many, or no way.
 
     Values of parameters that are interchangeable are given in the order of the text alone, since two patterns for one
     sentence would make it ambiguous. A column is read where the text has the name of one that the attached table has. A
@@ -63,8 +90,13 @@ def proposals(base: Revision, request: Request, interchangeable: Sequence[tuple[
             del values[name]  # a file need not be named
     if not values or any(not found or len(found) > MAX_READINGS for found in values.values()):
         return []
-    ways = list(islice(_ways(values, interchangeable), MAX_PROPOSALS + 1))
-    return [] if len(ways) > MAX_PROPOSALS else [_written(text, way) for way in ways]
+    ways = list(islice(_ways(values, interchangeable), MAX_WAYS + 1))
+    if len(ways) > MAX_WAYS:
+        return []
+    if len(ways) > 1:
+        beside = beside or Neighbours(base)
+        ways.sort(key=lambda way: beside.known(text, way), reverse=True)
+    return [_written(text, way) for way in ways[:MAX_PROPOSALS]]
 
 
 def _tables(base: Revision, request: Request) -> list[str]:
@@ -100,7 +132,7 @@ def _free_values(text: Text, kind: ValueType) -> list[_Value]:
     for place, mark in enumerate(text.tokens):
         run: list[_Value] = []
         at = place + 1
-        while mark in INTRODUCING and place != closing and at < len(text) and len(run) < MAX_READINGS:
+        while mark in INTRODUCING and place != closing and at < len(text) and len(run) < MAX_SIDE_BY_SIDE:
             ends = [end for end, _ in readings_at(text, kind, at) if text.tokens[end - 1] not in ENDING]
             closed = [end for end in ends if _closes(text, end, mark)]
             if not ends:

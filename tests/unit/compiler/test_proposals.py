@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from seglam.compiler.proposals import proposals
+from seglam.compiler.proposals import proposals, sentences
+from seglam.compiler.results import Missed
+from seglam.lookup import Miss, MissReason
 from seglam.procedures import Request, Revision
 from seglam.procedures.request import Attachment
 from tests.documents import revision
@@ -21,13 +23,35 @@ def of(**types: str) -> Revision:
     [
         ("take 3 from 10", ["take {a} from {b}", "take {b} from {a}"]),
         ("take 3", []),
-        ("take 1, 2, 3, 4 (now)", []),
+        ("take 1, 2, 3, 4, 5, 6, 7, 8, 9", []),
         ("take 3 from 10" + " or so" * 200, []),
         ("is [3] more than 10|?", ["is \\[{a}\\] more than {b}\\|?", "is \\[{b}\\] more than {a}\\|?"]),
     ],
 )
 def test_each_way_to_read_a_value_for_every_parameter_is_one(text: str, found: list[str]) -> None:
     assert proposals(of(a="integer", b="integer"), Request(text=text)) == found
+
+
+def test_the_likeliest_few_of_many_ways_are_proposed() -> None:
+    numbers = [{"name": name, "type": "integer"} for name in "ab"]
+    made = revision(patterns=["[please] take {a} (apples|pears) from {b}", "from {b} take {a}"], parameters=numbers)
+    first, *others = proposals(made, Request(text="I know 2 ways to take 3 pears from 9 or 10: which?"))
+    assert first == "i know 2 ways to take {a} pears from {b} or 10: which?"
+    assert len(others) == 2
+    assert proposals(made, Request(text="1: from 7 take 2, 3 times"))[0] == "1: from {b} take {a}, 3 times"
+
+
+def test_so_many_ways_that_no_few_are_likely_are_none() -> None:
+    assert proposals(of(a="integer", b="integer", c="integer"), Request(text="1, 2, 3, 4, 5, 6, 7, 8")) == []
+
+
+def test_the_likeliest_reading_of_each_request_alike_comes_first() -> None:
+    made = revision(patterns=["take {a} from {b}"], parameters=[{"name": name, "type": "integer"} for name in "ab"])
+    asked, other = Request(text="take 3 off 10"), "remove 2 from 7"
+    missed = Missed(asked, Miss(MissReason.UNKNOWN, ""), alike=(other, "no number"))
+    likeliest = ["take {a} off {b}", "remove {a} from {b}"]
+    assert sentences(made, missed) == [*likeliest, "take {b} off {a}", "remove {b} from {a}"]
+    assert sentences(made, Missed(asked._replace(text="no number"), missed.miss, alike=(other,))) == []
 
 
 def test_a_sentence_is_folded_as_patterns_are() -> None:
