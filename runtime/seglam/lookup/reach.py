@@ -19,8 +19,18 @@ from seglam.procedures.patterns import FINAL_MARKS, State
 
 _Sign = str | ShapeAutomaton
 """What an edge takes: a token, or a whole value of a type that both patterns have."""
-_Links = Mapping[int, tuple[int, ...]]
-"""Where edges lead from each position that has one."""
+
+
+class _Links:
+    """Where edges lead from each position that has one; `mask` has the bits of these positions."""
+
+    __slots__ = ("mask", "targets")
+
+    def __init__(self, targets: Mapping[int, tuple[int, ...]]) -> None:
+        self.targets = targets
+        self.mask = sum(1 << position for position in targets)
+
+
 _Where = tuple[int, int]
 """A place: the node, and the position in the node's body."""
 
@@ -60,7 +70,7 @@ class _Body:
         for position, edges in enumerate(self.edges):
             for sign, after in edges.signs.items():
                 found[sign][position] = tuple(after)
-        return dict(found)
+        return {sign: _Links(targets) for sign, targets in found.items()}
 
     def by_kinds(self, kinds: int, classes_only: bool) -> _Links:
         """Where tokens of some kinds lead: any of them by a class, and those that edges name unless `classes_only`."""
@@ -73,7 +83,7 @@ class _Body:
                     found += [after for own, after in edges.kinds.items() if own & kinds]
                 if found:
                     links[position] = tuple(set().union(*found))
-            known = self._by_kinds[kinds, classes_only] = links
+            known = self._by_kinds[kinds, classes_only] = _Links(links)
         return known
 
 
@@ -134,7 +144,7 @@ class _Region:
         width, one = self.width, (1 << self.width) - 1
         places >>= self.base
         found = left = 0
-        for position, targets in links.items():
+        for position, targets in links.targets.items():
             here = places >> position * width & one
             if here:
                 for after in targets:
@@ -168,19 +178,19 @@ class _States(_Region):
 
     def image(self, places: int, links: _Links) -> int:
         found = 0
-        for position in links if len(links) < places.bit_count() else _positions(places):
-            if places >> position & 1:
-                for after in links.get(position, ()):
-                    found |= self.outside[after]
+        for position in _positions(places & links.mask):
+            for after in links.targets[position]:
+                found |= self.outside[after]
         return found
 
 
 def _positions(bits: int) -> Iterator[int]:
-    """Numbers of the bits that are set."""
-    while bits:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest
+    """Numbers of the bits that are set. Searched in the digits: to take a bit off a large number costs its length."""
+    digits = f"{bits:b}"[::-1]
+    position = digits.find("1")
+    while position >= 0:
+        yield position
+        position = digits.find("1", position + 1)
 
 
 class _Way:
