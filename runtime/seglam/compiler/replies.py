@@ -134,12 +134,14 @@ class AliasReply(_Reply):
     """Patterns that a known procedure lacks; none if no procedure computes what was asked.
 
     `wordings` are requests that the author imagines, with slots for values, before it writes patterns for them.
+    `vocabularies` are further names of values that the procedure has.
     """
 
     wordings: list[Line] = Field(default_factory=list, max_length=64)
     procedure: ResourceName | None = None
     patterns: list[Line | PatternReply] = Field(default_factory=list, max_length=64)
     rules: list[Rule] = Field(default_factory=list, max_length=64)
+    vocabularies: list[Vocabulary] = Field(default_factory=list, max_length=16)
     why: str = ""
 
     @model_validator(mode="after")
@@ -153,7 +155,9 @@ class AliasReply(_Reply):
         """The same as an author's reply; None if nothing is added."""
         if self.procedure is None:
             return None
-        extend = ExtensionReply(procedure=self.procedure, patterns=self.patterns, rules=self.rules)
+        extend = ExtensionReply(
+            procedure=self.procedure, patterns=self.patterns, rules=self.rules, vocabularies=self.vocabularies
+        )
         return AuthorReply(decision="extend", extend=extend)
 
 
