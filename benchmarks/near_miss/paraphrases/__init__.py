@@ -1,7 +1,7 @@
 """Paraphrases that were written without sight of any pattern: JSON lines beside this file.
 
 Each line is {"question", "text", "origin"}; `text` holds places for values in braces, `origin` says how it came to be.
-The parts `learned` to `learned5` are what the procedures' alias rounds were about. `unseen` was written by two other
+The parts `learned` to `learned6` are what the procedures' alias rounds were about. `unseen` was written by two other
 minds during the seventh and played no part in any. No sentence of a part is in an earlier one, marks and case aside.
 """
 

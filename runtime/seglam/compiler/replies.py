@@ -146,8 +146,8 @@ class AliasReply(_Reply):
 
     @model_validator(mode="after")
     def _names_both_or_none(self) -> Self:
-        if (self.procedure is None) != (not self.patterns):
-            raise ValueError("give the procedure's name and its new patterns, or null and none")
+        if (self.procedure is None) != (not self.patterns and not self.vocabularies):
+            raise ValueError("give the procedure's name and its new patterns or names of values, or null and none")
         return self
 
     @property

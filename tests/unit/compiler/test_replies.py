@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from seglam.compiler.replies import AuthorReply, ImplementationReply
+from seglam.compiler.replies import AliasReply, AuthorReply, ImplementationReply
 from tests.compilations import SUM_PROCEDURE, procedure
 
 
@@ -38,3 +38,12 @@ def test_an_integer_of_any_size_is_exact() -> None:
 def test_what_is_no_decision_is_refused(reply: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         AuthorReply.model_validate(reply)
+
+
+def test_another_wording_may_be_another_name_of_a_value() -> None:
+    names = [{"name": "operation", "values": [{"value": "sum", "names": ["adding up"]}]}]
+    made = AliasReply.model_validate({"procedure": "totals", "vocabularies": names}).extension
+    assert made is not None and made.extend is not None and not made.extend.patterns
+    assert made.extend.vocabularies[0].values[0].names == ["adding up"]
+    with pytest.raises(ValidationError, match="names of values"):
+        AliasReply.model_validate({"procedure": "totals"})
