@@ -46,7 +46,7 @@ INTRODUCING = QUOTES | {":"}
 
 _Span = tuple[int, int]
 _Value = tuple[_Span, ...]
-"""Where a value stands: a column wherever it is named, any other value once."""
+"""Where a value stands: all its places if it is named more than once."""
 
 
 def sentences(base: Revision, missed: Missed, interchangeable: Sequence[tuple[str, str]] = ()) -> list[str]:
@@ -111,15 +111,29 @@ def _tables(base: Revision, request: Request) -> list[str]:
 
 
 def _values(text: Text, kind: ValueType) -> list[_Value]:
-    """Where a value of a type stands, the longest at each place, without a mark behind it that may end a sentence."""
-    found: list[_Span] = []
+    """Where a value of a type stands, the longest at each place, without a mark behind it that may end a sentence.
+
+    Where some are quoted, the others are words: the `a` in: Count a letter "n".
+    """
+    found: dict[_Span, str] = {}
     for at in range(len(text)):
-        ends = [end for end, _ in readings_at(text, kind, at)]
-        end = max((end for end in ends if text.tokens[end - 1] not in ENDING), default=max(ends, default=at))
+        readings = dict(readings_at(text, kind, at))
+        end = max((end for end in readings if text.tokens[end - 1] not in ENDING), default=max(readings, default=at))
         only_marks = ENDING.issuperset(text.tokens[at:end])
         if not only_marks and not any(start <= at and end <= stop for start, stop in found):
-            found.append((at, end))
-    return [(span,) for span in found]
+            found[at, end] = readings[end]
+    quoted = {span: value for span, value in found.items() if _is_quoted(text, span)}
+    places: dict[str, list[_Span]] = {}
+    for span, value in (quoted or found).items():
+        places.setdefault(value, []).append(span)
+    return [tuple(spans) for spans in places.values()]
+
+
+def _is_quoted(text: Text, span: _Span) -> bool:
+    start, end = span
+    if text.tokens[start] in QUOTES:  # a character is read with its quotes
+        return end - start > 1 and text.tokens[end - 1] in QUOTES
+    return start > 0 and text.tokens[start - 1] in QUOTES and _closes(text, end, text.tokens[start - 1])
 
 
 def _free_values(text: Text, kind: ValueType) -> list[_Value]:

@@ -24,6 +24,8 @@ def of(**types: str) -> Revision:
         ("take 3 from 10", ["take {a} from {b}", "take {b} from {a}"]),
         ("take 3", []),
         ("take 1, 2, 3, 4, 5, 6, 7, 8, 9", []),
+        ("take 3 from 3", []),
+        ("take 3 (yes, 3) from 10", ["take {a} \\(yes, {a}\\) from {b}", "take {b} \\(yes, {b}\\) from {a}"]),
         ("take 3 from 10" + " or so" * 200, []),
         ("is [3] more than 10|?", ["is \\[{a}\\] more than {b}\\|?", "is \\[{b}\\] more than {a}\\|?"]),
     ],
@@ -80,6 +82,10 @@ def test_a_mark_alone_is_no_value() -> None:
     assert proposals(of(letter="character"), Request(text='How many "e" are there?')) == [
         "how many {letter} are there?"
     ]
+
+
+def test_what_is_quoted_is_a_value_and_the_like_of_it_a_word() -> None:
+    assert proposals(of(letter="character"), Request(text='I mean a letter: "n"')) == ["i mean a letter: {letter}"]
 
 
 @pytest.mark.parametrize("kind", ["word", "text", "token", "list[token]", "list[word]"])
