@@ -21,13 +21,20 @@ _VALUE, _EDGE = "{}", ""
 
 
 class Neighbours:
-    """The one or two words before each slot of a procedure's patterns, and the word behind it."""
+    """The one or two words before each slot of a procedure's patterns, and the word behind it.
+
+    They are looked for when they are asked about first, since that takes a second or two for wide patterns.
+    """
 
     def __init__(self, revision: Revision) -> None:
+        self._revision = revision
         self._before: defaultdict[str, set[_Words]] = defaultdict(set)
         self._behind: defaultdict[str, set[str]] = defaultdict(set)
-        for machine in machines_of(revision):
-            self._take(machine.start, machine.states)
+
+    def _look(self) -> None:
+        if not self._behind:
+            for machine in machines_of(self._revision):
+                self._take(machine.start, machine.states)
 
     def _take(self, start: State, states: list[State]) -> None:
         into: defaultdict[int, set[tuple[str, int]]] = defaultdict(set)
@@ -57,6 +64,7 @@ class Neighbours:
             text: the text.
             way: the parameter of each span of tokens that is a value.
         """
+        self._look()
         return sum(self._beside(text, span, name, way) for span, name in way.items())
 
     def _beside(self, text: Text, span: _Span, name: str, way: Mapping[_Span, str]) -> int:
