@@ -88,7 +88,7 @@ def proposals(
             values[name] = (_free_values if any(map(kind.readings, ANYTHING)) else _values)(text, kind)
         if not base.parameters[name].in_patterns and len(values[name]) != 1:
             del values[name]  # a file need not be named
-    if not values or any(not found or len(found) > MAX_READINGS for found in values.values()):
+    if not base.slots or any(not found or len(found) > MAX_READINGS for found in values.values()):
         return []
     ways = list(islice(_ways(values, interchangeable), MAX_WAYS + 1))
     if len(ways) > MAX_WAYS:

@@ -74,6 +74,14 @@ def test_a_column_is_one_of_the_attached_table_and_replaced_wherever_it_is_named
     assert proposals(made, request._replace(text="List town by town.")) == []
 
 
+def test_a_file_need_not_be_named() -> None:
+    table = {"name": "table", "type": "table", "origin": "input", "key": "text/csv"}
+    made = revision(patterns=["show ({table}|the file)"], parameters=[table])
+    request = Request(text="Show it to me", inputs={"shop.csv": Attachment("text/csv", "city\nUlm\n")})
+    assert proposals(made, request) == ["show it to me"]
+    assert proposals(made, request._replace(text="Show me shop.csv")) == ["show me {table}"]
+
+
 def test_a_mark_that_ends_a_sentence_is_no_part_of_a_value() -> None:
     assert proposals(of(time="time"), Request(text="Is it 5 p.m. Then go.")) == ["is it {time}. then go."]
 
