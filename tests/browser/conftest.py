@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import axe
 
@@ -21,6 +21,10 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+PATIENCE = 30_000
+"""Milliseconds for a page to do what is expected of it, on a machine that does much besides."""
 
 
 # Not for the whole session: while it runs, this thread has an event loop, beside which no other may be run.
@@ -40,7 +44,8 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page in a context of its own, that keeps what the browser complains of in `complaints`."""
     context = browser.new_context()
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     yield context.new_page()
     context.close()
 

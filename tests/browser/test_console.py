@@ -84,7 +84,8 @@ def test_operators_see_the_curve_with_its_numbers_and_who_stands_behind_an_answe
     page.get_by_role("link", name="Operations").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Operations")
     drawn = page.locator("figure img")
-    assert drawn.evaluate("image => image.complete && image.naturalWidth") == 900
+    # A page is there before its pictures are.
+    expect(drawn).to_have_js_property("naturalWidth", 900)
     rows = page.locator("table", has_text="The same as numbers").locator("tbody tr")
     assert sum(int(row.locator("td").nth(1).inner_text()) for row in rows.all()) >= 3
     expect(page.get_by_role("row", name="unknown")).to_be_visible()
