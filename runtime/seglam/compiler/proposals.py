@@ -45,6 +45,8 @@ INTRODUCING = QUOTES | {":"}
 """Marks behind which a value stands that any word may be."""
 
 _Span = tuple[int, int]
+Way = dict[_Span, str]
+"""The parameter of each span of tokens that is read as a value."""
 _Value = tuple[_Span, ...]
 """Where a value stands: all its places if it is named more than once."""
 
@@ -54,12 +56,12 @@ def sentences(base: Revision, missed: Missed, interchangeable: Sequence[tuple[st
     where nothing can be proposed for the request itself.
     """
     beside = Neighbours(base)
-    readings = [proposals(base, missed.request, interchangeable, beside)]
-    if not readings[0]:
+    proposed = [proposals(base, missed.request, interchangeable, beside)]
+    if not proposed[0]:
         return []
     for text in missed.alike:
-        readings.append(proposals(base, missed.request._replace(text=text), interchangeable, beside))
-    by_rank = (each for rank in zip_longest(*readings) for each in rank if each is not None)
+        proposed.append(proposals(base, missed.request._replace(text=text), interchangeable, beside))
+    by_rank = (each for rank in zip_longest(*proposed) for each in rank if each is not None)
     return list(dict.fromkeys(by_rank))[:MAX_PROPOSED]
 
 
@@ -76,9 +78,20 @@ def proposals(
     sentence would make it ambiguous. A column is read where the text has the name of one that the attached table has. A
     value that any word may be is read between marks alone, since where else it ends would be a guess.
     """
-    if request.text is None or len(request.text) > MAX_TEXT:
-        return []
-    text = Text(request.text, request.region)
+    text, ways = readings(base, request, interchangeable)
+    if len(ways) > 1:
+        beside = beside or Neighbours(base)
+        ways.sort(key=lambda way: beside.known(text, way), reverse=True)
+    return [_written(text, way) for way in ways[:MAX_PROPOSALS]]
+
+
+def readings(
+    base: Revision, request: Request, interchangeable: Sequence[tuple[str, str]] = ()
+) -> tuple[Text, list[Way]]:
+    """A request's text, and all ways to read a value for every parameter in it; none where there are far too many."""
+    text = Text(request.text or "", request.region)
+    if not base.slots or not 0 < len(text.text) <= MAX_TEXT:
+        return text, []
     tables = _tables(base, request)
     values: dict[str, Sequence[_Value]] = {}
     for name, kind in base.slots.items():
@@ -88,15 +101,10 @@ def proposals(
             values[name] = (_free_values if any(map(kind.readings, ANYTHING)) else _values)(text, kind)
         if not base.parameters[name].in_patterns and len(values[name]) != 1:
             del values[name]  # a file need not be named
-    if not base.slots or any(not found or len(found) > MAX_READINGS for found in values.values()):
-        return []
+    if any(not found or len(found) > MAX_READINGS for found in values.values()):
+        return text, []
     ways = list(islice(_ways(values, interchangeable), MAX_WAYS + 1))
-    if len(ways) > MAX_WAYS:
-        return []
-    if len(ways) > 1:
-        beside = beside or Neighbours(base)
-        ways.sort(key=lambda way: beside.known(text, way), reverse=True)
-    return [_written(text, way) for way in ways[:MAX_PROPOSALS]]
+    return text, ways if len(ways) <= MAX_WAYS else []
 
 
 def _tables(base: Revision, request: Request) -> list[str]:
@@ -178,9 +186,7 @@ def _columns(text: Text, kind: ValueType, table: str) -> list[_Value]:
     return [tuple(spans) for spans in found.values()]
 
 
-def _ways(
-    values: Mapping[str, Sequence[_Value]], interchangeable: Sequence[tuple[str, str]]
-) -> Iterator[dict[_Span, str]]:
+def _ways(values: Mapping[str, Sequence[_Value]], interchangeable: Sequence[tuple[str, str]]) -> Iterator[Way]:
     """Ways to give each parameter a value of its own."""
     for way in product(*values.values()):
         given = dict(zip(values, way, strict=True))
