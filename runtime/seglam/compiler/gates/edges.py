@@ -137,8 +137,7 @@ _BESIDE: dict[str, Callable[[str], Iterator[str]]] = {
     "date": _dates,
     "time": _times,
     "datetime": _datetimes,
-    "arithmetic": _expressions,
-    "expression": _expressions,
+    **dict.fromkeys(("arithmetic", "calculation", "expression"), _expressions),
     "equation": _equations,
 }
 

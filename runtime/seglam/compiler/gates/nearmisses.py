@@ -28,7 +28,9 @@ from seglam.procedures.values import Sample, ValueType
 SENTENCES = 12
 MAX_GAPS = 40
 _MASK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-_COUNTING = frozenset({"integer", "decimal", "fraction", "percent", "complex", "arithmetic", "expression"})
+_COUNTING = frozenset(
+    {"integer", "decimal", "fraction", "percent", "complex", "arithmetic", "calculation", "expression"}
+)
 """Types whose values may stand before the mark of a factorial."""
 _WORD = re.compile(r"\{[a-z][a-z0-9_]*\}|[^\W\d_]+(?:'[a-z]+)?")
 

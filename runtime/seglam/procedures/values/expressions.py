@@ -32,6 +32,8 @@ from seglam.procedures.values.mathematics import NUMERAL, OPERATORS, before, pla
 from seglam.procedures.values.numbers import random_decimal, shown
 
 _SYMBOLS = {"\u2212": "-", "\u00d7": "*", "\u00b7": "*", "\u22c5": "*", "\u00f7": "/"}
+_NO_PRODUCTS = tuple(sign for sign, meaning in _SYMBOLS.items() if meaning != "*")
+_BINARY = re.compile(r" ([-+*/^]) ")
 _LEXEME = re.compile(
     rf"(\s*+)(?:(?P<number>{NUMERAL})(?![0-9]|[.,'\u2019_][0-9])|(?P<variable>[A-Za-z])(?![^\W_])|(?P<mark>[-+*/^()\u2212\u00d7\u00f7\u00b7\u22c5]))"
 )
@@ -222,6 +224,34 @@ class ArithmeticType(_Notation):
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
         return (sample for sample in ExpressionType().samples(random) if not re.search("[a-z]", sample.canonical))
+
+
+class CalculationType(ArithmeticType):
+    """Arithmetic that is more than a number, one product, or one operation on numbers in brackets.
+
+    Products and complex numbers are often asked for in the same words, so that either would be ambiguous.
+    """
+
+    name = key = "calculation"
+    summary = "An arithmetic expression of two operators at least, or of one other than * and no brackets."
+    accepts = ("3*(4+5)", "5 − 3", "84 / 7", "-2 ^ 2 + (3 - 0.5) / 4")
+    rejects = ("42", "6 × 7", "-(6 * 7)", "3 * -4", "(5) + (3)", "x + 1", "3 +", "1,000 + 5", "3 x 4")
+
+    def scan(self, text: Text, start: int) -> Sequence[Reading]:
+        return [each for each in super().scan(text, start) if _is_calculation(each[1])]
+
+    def shape(self) -> Shape:
+        number, more = seq(opt(_SIGN), _NUMBER), _more(_NUMBER)
+        one = seq(number, lit(*"-+/^", *_NO_PRODUCTS), number)
+        return alt(one, seq(_operand(_NUMBER), more, plus(more)))
+
+    def samples(self, random: random.Random) -> Iterator[Sample]:
+        return (sample for sample in super().samples(random) if _is_calculation(sample.canonical))
+
+
+def _is_calculation(canonical: str) -> bool:
+    operators = _BINARY.findall(canonical)
+    return len(operators) > 1 or ("(" not in canonical and bool(operators) and operators != ["*"])
 
 
 class EquationType(_Notation):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from seglam.procedures.document import Parameter, Returns, Spec, Vocabulary
 from seglam.procedures.values.base import ValueProblem, ValueType
 from seglam.procedures.values.dates import DateType, MonthDayType, MonthType, WeekdayType
-from seglam.procedures.values.expressions import ArithmeticType, EquationType, ExpressionType
+from seglam.procedures.values.expressions import ArithmeticType, CalculationType, EquationType, ExpressionType
 from seglam.procedures.values.jsonvalue import JsonType
 from seglam.procedures.values.lists import ListType
 from seglam.procedures.values.mathematics import ComplexType, FractionType
@@ -54,6 +54,7 @@ _ITEMS: dict[str, Callable[[], ValueType]] = {
     "variable": VariableType,
     "quoted": QuotedType,
     "arithmetic": ArithmeticType,
+    "calculation": CalculationType,
     "expression": ExpressionType,
     "equation": EquationType,
 }
