@@ -33,6 +33,7 @@ from seglam.procedures.values.numbers import random_decimal, shown
 
 _SYMBOLS = {"\u2212": "-", "\u00d7": "*", "\u00b7": "*", "\u22c5": "*", "\u00f7": "/"}
 _NO_PRODUCTS = tuple(sign for sign, meaning in _SYMBOLS.items() if meaning != "*")
+_LIKE_A_DATE = re.compile(r"[-+]?[0-9.]++(?:[-/\u2212][0-9.]++)+")
 _BINARY = re.compile(r" ([-+*/^]) ")
 _LEXEME = re.compile(
     rf"(\s*+)(?:(?P<number>{NUMERAL})(?![0-9]|[.,'\u2019_][0-9])|(?P<variable>[A-Za-z])(?![^\W_])|(?P<mark>[-+*/^()\u2212\u00d7\u00f7\u00b7\u22c5]))"
@@ -229,16 +230,21 @@ class ArithmeticType(_Notation):
 class CalculationType(ArithmeticType):
     """Arithmetic that is more than a number, one product, or one operation on numbers in brackets.
 
-    Products and complex numbers are often asked for in the same words, so that either would be ambiguous.
+    Products and complex numbers are often asked for in the same words, so that either would be ambiguous. So are dates,
+    telephone numbers and the like: numbers between which nothing stands but hyphens or slashes without blanks.
     """
 
     name = key = "calculation"
     summary = "An arithmetic expression of two operators at least, or of one other than * and no brackets."
     accepts = ("3*(4+5)", "5 − 3", "84 / 7", "-2 ^ 2 + (3 - 0.5) / 4")
-    rejects = ("42", "6 × 7", "-(6 * 7)", "3 * -4", "(5) + (3)", "x + 1", "3 +", "1,000 + 5", "3 x 4")
+    rejects = ("42", "6 × 7", "-(6 * 7)", "3 * -4", "(5) + (3)", "2026-11-23", "24/7", "x + 1", "3 +", "3 x 4")
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
-        return [each for each in super().scan(text, start) if _is_calculation(each[1])]
+        return [
+            (end, canonical)
+            for end, canonical in super().scan(text, start)
+            if _is_calculation(text.text[text.start(start) : text.stops[end - 1]], canonical)
+        ]
 
     def shape(self) -> Shape:
         number, more = seq(opt(_SIGN), _NUMBER), _more(_NUMBER)
@@ -246,11 +252,13 @@ class CalculationType(ArithmeticType):
         return alt(one, seq(_operand(_NUMBER), more, plus(more)))
 
     def samples(self, random: random.Random) -> Iterator[Sample]:
-        return (sample for sample in super().samples(random) if _is_calculation(sample.canonical))
+        return (sample for sample in super().samples(random) if _is_calculation(sample.text, sample.canonical))
 
 
-def _is_calculation(canonical: str) -> bool:
+def _is_calculation(written: str, canonical: str) -> bool:
     operators = _BINARY.findall(canonical)
+    if _LIKE_A_DATE.fullmatch(written):
+        return False
     return len(operators) > 1 or ("(" not in canonical and bool(operators) and operators != ["*"])
 
 
