@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from math import inf
 
 from seglam.lookup.machine import MARK, NUMBER, WORD, Apart, Config, Glued, Machine, Moves, kind_of
 
@@ -51,11 +52,15 @@ def common(
     """
     first: _Pair = (Config(left.start, None, 0), Config(right.start, None, 0), 0)
     came: dict[_Pair, tuple[_Pair, Step] | None] = {first: None}
+    lengths = {first: 0}  # of the shortest sentence that leads there, as far as is known
     waiting: list[tuple[int, int, int, _Pair]] = [(0, 0, 0, first)]  # length of the sentence at least, what is left
     moves: tuple[dict[Config, Moves], dict[Config, Moves]] = ({}, {})
     steps = 0
     while waiting:
-        length, still, _, pair = heappop(waiting)
+        least, still, _, pair = heappop(waiting)
+        length = least - still
+        if length > lengths[pair]:
+            continue  # a shorter way was found since
         a = moves[0].get(pair[0]) or moves[0].setdefault(pair[0], left.moves(pair[0]))
         b = moves[1].get(pair[1]) or moves[1].setdefault(pair[1], right.moves(pair[1]))
         if a.accepts and b.accepts:
@@ -64,11 +69,11 @@ def common(
             steps += 1
             if steps > max_steps:
                 raise Undecided
-            if after not in came:
-                came[after] = (pair, step)
+            if length + 1 < lengths.get(after, inf):
+                came[after], lengths[after] = (pair, step), length + 1
                 left_after = rest(after[0], after[1])
                 if left_after is not None:
-                    heappush(waiting, (length - still + 1 + left_after, left_after, steps, after))
+                    heappush(waiting, (length + 1 + left_after, left_after, steps, after))
 
 
 def _path(came: Mapping[_Pair, tuple[_Pair, Step] | None], pair: _Pair) -> list[Step]:

@@ -237,7 +237,7 @@ class CalculationType(ArithmeticType):
     name = key = "calculation"
     summary = "An arithmetic expression of two operators at least, or of one other than * and no brackets."
     accepts = ("3*(4+5)", "5 − 3", "84 / 7", "-2 ^ 2 + (3 - 0.5) / 4")
-    rejects = ("42", "6 × 7", "-(6 * 7)", "3 * -4", "(5) + (3)", "2026-11-23", "24/7", "x + 1", "3 +", "3 x 4")
+    rejects = ("42", "6 × 7", "-(6 * 7)", "3 * -4", "(5) + (3)", "2026-11-23", "24/7", "x + 1", "3 x 4")
 
     def scan(self, text: Text, start: int) -> Sequence[Reading]:
         return [
