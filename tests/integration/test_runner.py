@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import math
 import signal
 import socket
 import ssl
@@ -197,14 +198,17 @@ def test_large_arguments_and_answers_go_in_parts(verifying: Runner, authority: A
 
 
 def test_a_batch_whose_time_runs_out_goes_on_in_the_next(verifying: Runner, authority: Authority) -> None:
-    slow = Program("sha256:any", "def solve(n):\n    for _ in range(1_000_000): pass\n    return n", fuel=1_000_000_000)
+    """A part begins calls for half of its 8 s, so the other half is there for a machine that is slow to answer."""
+    slow = Program("sha256:any", "def solve(n):\n    for _ in range(2_000_000): pass\n    return n", fuel=8_000_000_000)
     made, ran = "seglam_runner_instances_made_total", 'seglam_runner_calls_total{mode="fresh",outcome="answer"}'
     with Admitted().sandbox(authority, verifying, timeouts=Timeouts(call=0, batch=0)) as sandbox:
+        each = min(run.elapsed_us for run in sandbox.run_many(slow, [{"n": n} for n in range(3)]))
+        calls = math.ceil(6e6 / each)  # more than half of the time holds, on a machine of any speed
         before = verifying.metric(made), verifying.metric(ran)
-        assert [run.answer for run in sandbox.run_many(slow, [{"n": n} for n in range(40)])] == list(range(40))
+        assert [run.answer for run in sandbox.run_many(slow, [{"n": n} for n in range(calls)])] == list(range(calls))
         after = verifying.metric(made), verifying.metric(ran)
     assert after[0] - before[0] > 1  # an instance for each part
-    assert after[1] - before[1] == 40
+    assert after[1] - before[1] == calls
 
 
 def test_a_verification_runner_takes_no_warm_calls(verifying: Runner, authority: Authority) -> None:

@@ -232,6 +232,7 @@ def test_answers_without_end_or_cut_off(registry: Registry) -> None:
     with OciClient(registry.url, timeout=0.2, attempts=1) as client:
         registry.scripts = [on("GET", "manifests", Reply(body=b"{", length=100, hang=True))]
         assert transport(lambda: client.pull(NAMED, "1.0.0")).code == "timeout"
+    with OciClient(registry.url, attempts=1) as client:
         registry.scripts = [on("GET", "manifests", Reply(body=b"x" * (5 * 1024 * 1024)))]
         assert transport(lambda: client.pull(NAMED, "1.0.0")).code == "too-large"
     with OciClient(registry.url, total=0.0, attempts=1) as client:

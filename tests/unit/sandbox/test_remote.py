@@ -197,8 +197,8 @@ def test_no_other_address_is_asked_after_an_answer(
 
 def test_no_other_address_is_asked_after_silence(script: Callable[..., Scripted], tls: TLS) -> None:
     first, second = script([b"", b""]), script([b"", b""])
-    with client(tls, first, second, timeouts=Timeouts(call=0.2)) as sandbox:
-        with pytest.raises(RunnersUnavailable, match=r"no reply within 0\.2 s"):
+    with client(tls, first, second, timeouts=Timeouts(call=2)) as sandbox:
+        with pytest.raises(RunnersUnavailable, match="no reply within 2 s"):
             sandbox.run(PROGRAM, {})
         sandbox.close()
     assert len([each for each in first.requests + second.requests if each]) == 1
